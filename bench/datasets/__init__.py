@@ -1,0 +1,118 @@
+"""Datasets, one file each; the file's name is the dataset's name in a study.
+
+A dataset file has a docstring whose first line describes it and `load() -> Dataset`. A name with
+a path separator in it is a folder in the Hugging Face Parquet layout, read by `parquet_folder`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import InputError, nearest
+
+_LAYOUTS = {"parquet_folder"}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A classification data set in memory.
+
+    x_train, x_test: (examples, height, width, channels), uint8 or float32; a model's input is
+    x / scale as float32. y_train, y_test: int32 (examples,), 0 .. len(classes) - 1.
+    paths: the file name of each test example where the source has one, else empty.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    scale: float
+    classes: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+
+    def first(self, train_examples: int | None) -> "Dataset":
+        """The same with the first `train_examples` of a fixed permutation for training.
+
+        Raises InputError if there are fewer.
+        """
+        if train_examples is None:
+            return self
+        if train_examples > len(self.x_train):
+            raise InputError(
+                "train_examples",
+                f"{train_examples}, but {self.name} has {len(self.x_train)} training examples",
+                f"allowed: 1 to {len(self.x_train)}, or 'all'",
+            )
+        chosen = fixed_permutation(len(self.x_train))[:train_examples]
+        return Dataset(
+            self.name,
+            self.x_train[chosen],
+            self.y_train[chosen],
+            self.x_test,
+            self.y_test,
+            self.scale,
+            self.classes,
+            self.paths,
+        )
+
+
+def fixed_permutation(n: int) -> np.ndarray:
+    """A permutation of 0 .. n - 1 that never changes: RandomState's stream is frozen by NumPy."""
+    return np.random.RandomState(0).permutation(n)
+
+
+def names() -> list[str]:
+    """The names of the embedded datasets, sorted."""
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _LAYOUTS)
+
+
+def is_path(name: str) -> bool:
+    return "/" in name or "\\" in name
+
+
+def check_name(name: str, where: str) -> None:
+    """Raises InputError naming `where` unless `name` is an embedded dataset's or a path."""
+    if not is_path(name) and name not in names():
+        raise InputError(
+            where,
+            f"no dataset {name!r}",
+            f"{nearest(name, names())}, or a folder with train.parquet and test.parquet, "
+            "written with a slash (./name)",
+        )
+
+
+def check_source(name: str, where: str) -> None:
+    """Raises InputError naming `where` if `name` is a path and its files are not there."""
+    if is_path(name):
+        from bench.datasets import parquet_folder
+
+        parquet_folder.check(Path(name), where)
+
+
+def label(name: str) -> str:
+    """The name that rows and reports carry: a folder's last part, never its path."""
+    return Path(name).resolve().name if is_path(name) else name
+
+
+def identity(name: str) -> str:
+    """What determines the data: the name of an embedded dataset, the content of a folder."""
+    if is_path(name):
+        from bench.datasets import parquet_folder
+
+        return parquet_folder.fingerprint(Path(name))
+    return name
+
+
+def load(name: str) -> Dataset:
+    """Read a dataset by name or path. Raises InputError if a folder's files are not as expected."""
+    if is_path(name):
+        from bench.datasets import parquet_folder
+
+        return parquet_folder.load(Path(name))
+    loader: Callable[[], Dataset] = importlib.import_module(f"{__name__}.{name}").load
+    return loader()

@@ -1,0 +1,123 @@
+"""A folder in the Hugging Face Parquet layout: train.parquet and test.parquet, image and label."""
+
+import hashlib
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.datasets import Dataset
+from bench.errors import InputError
+
+SPLITS = ("train", "test")
+
+
+def check(folder: Path, where: str) -> None:
+    """Raises InputError naming `where` unless both files are there."""
+    if not folder.is_dir():
+        raise InputError(where, f"no folder {str(folder)!r}", "allowed: a folder that exists")
+    for split in SPLITS:
+        if not (folder / f"{split}.parquet").is_file():
+            raise InputError(
+                where,
+                f"{str(folder)!r} has no {split}.parquet",
+                "allowed: a folder with train.parquet and test.parquet",
+            )
+
+
+@lru_cache
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over both files' bytes: a folder that is moved or copied keeps it."""
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        with (folder / f"{split}.parquet").open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def load(folder: Path) -> Dataset:
+    """Read and decode both splits. Raises InputError naming the file that is not as expected."""
+    (x_train, y_train, _, names), (x_test, y_test, paths, _) = (
+        _read(folder / f"{split}.parquet") for split in SPLITS
+    )
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise InputError(
+            str(folder / "test.parquet"),
+            f"images of {x_test.shape[1:]}",
+            f"allowed: the training images' shape {x_train.shape[1:]}",
+        )
+    highest = int(max(y_train.max(), y_test.max()))
+    classes = names or tuple(str(c) for c in range(highest + 1))
+    if highest >= len(classes):
+        raise InputError(
+            str(folder), f"label {highest}", f"allowed: 0 to {len(classes) - 1}, the named classes"
+        )
+    return Dataset(folder.resolve().name, x_train, y_train, x_test, y_test, 255.0, classes, paths)
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Images uint8 (n, height, width, channels), labels int32 (n,), file names, class names."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            str(path), f"not readable as Parquet ({error})", "allowed: a whole Parquet file"
+        ) from None
+    for column in ("image", "label"):
+        if column not in table.column_names:
+            raise InputError(
+                str(path),
+                f"columns {', '.join(table.column_names)}",
+                "allowed: image (struct of bytes and path) and label (integer)",
+            )
+    if table.num_rows == 0:
+        raise InputError(str(path), "no rows", "allowed: at least one example")
+    if not pa.types.is_integer(table.schema.field("label").type) or table["label"].null_count:
+        raise InputError(str(path), "labels that are not all integers", "allowed: 0, 1, 2, ...")
+    labels = table["label"].to_numpy().astype(np.int32)
+    if labels.min() < 0:
+        raise InputError(str(path), f"label {labels.min()}", "allowed: 0, 1, 2, ...")
+    images = table["image"].combine_chunks()
+    blobs = images.field("bytes").to_pylist()
+    with ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(_decode, blobs, chunksize=256))
+    broken = next((row for row, image in enumerate(decoded) if image is None), None)
+    if broken is not None:
+        raise InputError(
+            str(path), f"row {broken}: bytes that are no image", "allowed: PNG, JPEG and the like"
+        )
+    shapes = {image.shape for image in decoded}
+    if len(shapes) != 1:
+        raise InputError(
+            str(path), f"images of shapes {sorted(shapes)}", "allowed: one shape for all images"
+        )
+    x = np.stack(decoded)
+    names = tuple(name or "" for name in images.field("path").to_pylist())
+    return x if x.ndim == 4 else x[..., None], labels, names, _class_names(table.schema)
+
+
+def _decode(blob: bytes | None) -> np.ndarray | None:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(blob or b""))
+        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    except (UnidentifiedImageError, OSError):
+        return None
+
+
+def _class_names(schema: Any) -> tuple[str, ...]:
+    """The schema's `class_names`, or those that Hugging Face's `datasets` writes, if any."""
+    metadata = schema.metadata or {}
+    if b"class_names" in metadata:
+        return tuple(json.loads(metadata[b"class_names"]))
+    described = json.loads(metadata.get(b"huggingface", b"{}"))
+    feature = described.get("info", {}).get("features", {}).get("label", {})
+    return tuple(feature.get("names", ()))

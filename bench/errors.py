@@ -1,0 +1,23 @@
+"""The one exception for bad input. Everything else is a bug and keeps its traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Bad input of a user's: the command prints the message alone and exits with code 2.
+
+    where: the field, option or file; found: what stood there; allowed: what may stand there.
+    """
+
+    def __init__(self, where: str, found: str, allowed: str) -> None:
+        self.where, self.found, self.allowed = where, found, allowed
+        super().__init__(f"{where}: {found}; {allowed}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What is allowed instead of `name`, the nearest name first if one is near."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}allowed: {', '.join(known)}"

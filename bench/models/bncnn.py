@@ -1,0 +1,19 @@
+"""Three 3x3 convolutions (16, 32, 64 filters), each with batch normalization and ReLU."""
+
+from typing import Any
+
+SECONDS_PER_MILLION_PIXELS = 1.0
+
+
+def build(shape: tuple[int, ...], classes: int) -> Any:
+    import tf_keras
+
+    layers = tf_keras.layers
+    stack = [layers.Input(shape)]
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        stack += [
+            layers.Conv2D(filters, 3, stride, "same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        ]
+    return tf_keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(classes)])

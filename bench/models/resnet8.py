@@ -1,0 +1,25 @@
+"""MLPerf Tiny's ResNet-8: three residual stages of 16, 32 and 64 filters (Banbury et al. 2021)."""
+
+from typing import Any
+
+SECONDS_PER_MILLION_PIXELS = 1.0
+
+
+def build(shape: tuple[int, ...], classes: int) -> Any:
+    import tf_keras
+
+    layers = tf_keras.layers
+
+    def conv_bn(x: Any, filters: int, size: int, stride: int) -> Any:
+        x = layers.Conv2D(filters, size, stride, "same", use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    inputs = layers.Input(shape)
+    x = layers.ReLU()(conv_bn(inputs, 16, 3, 1))
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        residual = layers.ReLU()(conv_bn(x, filters, 3, stride))
+        residual = conv_bn(residual, filters, 3, 1)
+        shortcut = x if stride == 1 else conv_bn(x, filters, 1, stride)
+        x = layers.ReLU()(layers.Add()([residual, shortcut]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return tf_keras.Model(inputs, layers.Dense(classes)(x))

@@ -1,0 +1,165 @@
+"""Study -> cells, their identity, the trajectories that they share, and the cost of it all.
+
+A trajectory is the float training of one seed through all budgets, each budget a snapshot. From
+each snapshot fork the float evaluation, the control and QAT, every one of them a task of its own,
+so that a cluster is not held to one seed per core.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby, product
+
+from bench import datasets
+from bench.arms import ARMS, Training
+from bench.schema import FACTOR_NAMES
+from bench.study import Study
+
+RECIPE = 1
+"""Part of every identity: raise it when the same study would give other results."""
+
+
+@dataclass(frozen=True, order=True)
+class Recipe:
+    """One value of each factor, the streams that are pinned, and what identifies the data."""
+
+    train_examples: int | None
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    calibration_examples: int
+    pin: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def training(self) -> "Recipe":
+        """The same without what cannot influence float training: the key of a trajectory."""
+        pin = tuple((stream, seed) for stream, seed in self.pin if stream != "calibration")
+        return replace(self, calibration_examples=0, pin=pin)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One evaluated model. `extra` is None for the arms that have no epochs more."""
+
+    dataset: str
+    model: str
+    seed: int
+    budget: int
+    arm: str
+    extra: int | None
+    recipe: Recipe
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits over all that determines the result, and nothing else.
+
+        A factor at its default is left out, so that a new factor changes no identity.
+        """
+        defaults = {name: Study.model_fields[name].default[0] for name in FACTOR_NAMES}
+        factors = {
+            name: value
+            for name, default in defaults.items()
+            if (value := getattr(self.recipe, name)) != default
+        }
+        determines = [
+            RECIPE,
+            datasets.identity(self.dataset),
+            self.model,
+            self.seed,
+            self.budget,
+            self.arm,
+            self.extra,
+            factors,
+            dict(self.recipe.pin),
+        ]
+        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Cells of one seed and budget that share one training behind the snapshot."""
+
+    training: Training
+    cells: tuple[Cell, ...]
+
+    @property
+    def extras(self) -> tuple[int, ...]:
+        """The epochs more at which this training is evaluated, ascending; none for `float`."""
+        return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Float epochs from one budget (or from initialization) to the next, and the forks there."""
+
+    dataset: str
+    model: str
+    seed: int
+    recipe: Recipe  # of training
+    start: int
+    budget: int
+    forks: tuple[Fork, ...]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The segments of one seed in order: each starts from the weights that the last one left."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        return (cell for segment in self.segments for fork in segment.forks for cell in fork.cells)
+
+
+def cells(study: Study) -> list[Cell]:
+    """All cells of a study, by seed and then by setting, so that early results are paired."""
+    pin = tuple(sorted(study.pin.items()))
+    recipes = [
+        Recipe(*values, pin=pin) for values in product(*(getattr(study, n) for n in FACTOR_NAMES))
+    ]
+    grid = product(study.seeds, study.datasets, study.models, recipes, study.budgets, study.arms)
+    return [
+        Cell(dataset, model, seed, budget, arm, extra, recipe)
+        for seed, dataset, model, recipe, budget, arm in grid
+        for extra in (study.extra if ARMS[arm].extra else (None,))
+    ]
+
+
+def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
+    """The least training that gives the wanted cells, in the cells' order.
+
+    Only budgets with a wanted cell become snapshots; cells that share a training share a fork.
+    """
+    shared: dict[tuple[str, str, int, Recipe], list[Cell]] = {}
+    for cell in wanted:
+        key = (cell.dataset, cell.model, cell.seed, cell.recipe.training)
+        shared.setdefault(key, []).append(cell)
+    return [
+        Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
+        for (dataset, model, seed, recipe), members in shared.items()
+    ]
+
+
+def _segments(
+    dataset: str, model: str, seed: int, recipe: Recipe, members: list[Cell]
+) -> Iterator[Segment]:
+    start = 0
+    by_budget = sorted(members, key=lambda cell: cell.budget)
+    for budget, at_budget in groupby(by_budget, key=lambda cell: cell.budget):
+        yield Segment(dataset, model, seed, recipe, start, budget, tuple(_forks(at_budget)))
+        start = budget
+
+
+def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
+    shared: dict[tuple[Training, Recipe], list[Cell]] = {}
+    for cell in members:
+        training = ARMS[cell.arm].training
+        # Only qat-cal's training sees the calibration data.
+        recipe = cell.recipe if training == "qat-cal" else cell.recipe.training
+        shared.setdefault((training, recipe), []).append(cell)
+    for (training, _), together in shared.items():
+        yield Fork(training, tuple(together))

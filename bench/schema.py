@@ -1,0 +1,106 @@
+"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
+
+from typing import Literal, NamedTuple
+
+Status = Literal["ok", "diverged", "unsupported", "failed", "timeout"]
+
+RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
+"""Statuses that count as a cell's result; a cell of any other status runs again."""
+
+EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
+"""Statuses of cells that have predictions. A diverged model is a result and stays in."""
+
+
+class Column(NamedTuple):
+    name: str
+    type: str  # of Arrow, as pyarrow.type_for_alias understands it
+    meaning: str  # with its unit
+
+
+FACTORS = (
+    Column("train_examples", "int32", "training examples used; null: all"),
+    Column("batch_size", "int32", "examples in a training step"),
+    Column("optimizer", "string", "of every training, float, control and QAT"),
+    Column("learning_rate", "float64", "constant, of every training"),
+    Column("calibration_examples", "int32", "training examples drawn to calibrate PTQ and qat-cal"),
+)
+FACTOR_NAMES = tuple(column.name for column in FACTORS)
+
+SETTING = ("dataset", "model", *FACTOR_NAMES)
+"""What is held fixed in a contrast, beside the budget and the extra epochs."""
+
+CELLS = (
+    Column("cell", "string", "identity: a hash of all that determines the result"),
+    Column("dataset", "string", "name"),
+    Column("model", "string", "name"),
+    Column("seed", "int64", "replicate"),
+    Column("budget", "int32", "float epochs E"),
+    Column("arm", "string", "name in bench.arms"),
+    Column("extra", "int32", "epochs k more; null for float and ptq"),
+    *FACTORS,
+    Column("status", "string", "ok, diverged, unsupported, failed or timeout"),
+    Column("error", "string", "why not ok; null where ok"),
+    Column("n", "int32", "test examples"),
+    Column("correct", "int32", "test examples classified correctly"),
+    Column("accuracy", "float64", "fraction of test examples classified correctly"),
+    Column("loss", "float64", "mean cross-entropy on the test set, nats"),
+    Column("train_accuracy", "float64", "fraction, on the first min(n, n_train) training examples"),
+    Column("predictions", "binary", "one uint8 (uint16 from 257 classes) per test example"),
+    Column("epochs", "int32", "epochs behind the model, E or E + k"),
+    Column("steps", "int64", "optimizer steps behind the model"),
+    Column("examples_seen", "int64", "training examples behind the model, repeats counted"),
+    Column("bytes", "int64", "size of the TFLite file"),
+    Column("sha256", "string", "of the TFLite file"),
+    Column("number_format", "string", "as audited: float32, int8, or mixed"),
+    Column("int8_ops", "int32", "operators whose inputs and outputs are integers"),
+    Column("float_ops", "int32", "operators with a float input or output"),
+    Column("int8_tensors", "int32", "int8 tensors in the file"),
+    Column("float_tensors", "int32", "float tensors in the file"),
+    Column("ties", "int32", "test examples whose two highest outputs are equal"),
+    Column("disagreements", "int32", "test examples where Keras and float TFLite differ, no ties"),
+    Column("range_start_left", "float64", "fraction of the observers' start value left after QAT"),
+    Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
+    Column("convert_s", "float64", "seconds"),
+    Column("eval_s", "float64", "seconds"),
+    Column("node", "string", "which node of the cluster, shortened id"),
+    Column("cpu", "string", "CPU model"),
+    Column("versions", "string", "key into environment.json"),
+    Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
+)
+
+CONTRASTS = (
+    Column("kind", "string", "contrast, interaction or slope"),
+    Column("dataset", "string", "name"),
+    Column("model", "string", "name"),
+    *FACTORS,
+    Column("budget", "int32", "float epochs E; null for interaction and slope"),
+    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column("contrast", "string", "arm minus arm"),
+    Column("metric", "string", "what is compared"),
+    Column("unit", "string", "of mean, sd and intervals: pp for accuracies"),
+    Column("population", "string", "seeds, or seeds+examples"),
+    Column("n_seeds", "int32", "pairs"),
+    Column("mean", "float64", "mean paired difference"),
+    Column("sd", "float64", "SD of the paired differences over seeds"),
+    Column("ci_low", "float64", "pointwise interval at 1 - alpha"),
+    Column("ci_high", "float64", "pointwise interval at 1 - alpha"),
+    Column("ci_low_simultaneous", "float64", "the family's interval"),
+    Column("ci_high_simultaneous", "float64", "the family's interval"),
+    Column("t", "float64", "paired t statistic; null where sd = 0"),
+    Column("df", "float64", "degrees of freedom"),
+    Column("p", "float64", "paired t-test, two-sided"),
+    Column("p_signflip", "float64", "exact sign-flip test of the mean, two-sided"),
+    Column("family", "string", "primary, interaction or exploratory"),
+    Column(
+        "p_adjusted", "float64", "Holm (primary, interaction), Benjamini-Hochberg (exploratory)"
+    ),
+    Column("p_equivalence", "float64", "TOST: the larger one-sided p"),
+    Column("p_equivalence_adjusted", "float64", "in the same family by the same method"),
+    Column("verdict", "string", "of statistics"),
+    Column("dz", "float64", "mean / sd"),
+    Column("gz", "float64", "Hedges' correction of dz; null at 2 seeds"),
+    Column("churn_fixed", "float64", "share of test examples wrong in b and right in a, 0 to 1"),
+    Column("churn_broken", "float64", "share of test examples right in b and wrong in a, 0 to 1"),
+    Column("seeds_needed", "int64", "to detect a true difference of delta with 80% power"),
+    Column("seeds_needed_equivalence", "int64", "to show equivalence if the true difference is 0"),
+)

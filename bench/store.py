@@ -1,0 +1,209 @@
+"""A result folder: the only module that reads and writes the Parquet files of a run.
+
+    cells/*.parquet     one row per evaluated model; a new file per batch of rows
+    labels.parquet      the test examples' labels, once per dataset
+    study.toml          the study as run
+    environment.json    versions, CPUs, kernels; what identifies the data
+    contrasts.parquet, report.html, report.md    what analyze makes of them
+
+Every file is written under a temporary name and renamed, so that a kill at any moment leaves
+whole files only; what is not whole all the same (a full disk) is ignored and counted.
+"""
+
+import io
+import json
+import os
+import tomllib
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import InputError
+from bench.schema import CELLS, CONTRASTS, RESULTS, Column
+from bench.study import Study, validate
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """The Arrow schema of a table of schema.py, each column's meaning in its metadata."""
+    return pa.schema(
+        [pa.field(c.name, _arrow_type(c.type), metadata={"meaning": c.meaning}) for c in columns]
+    )
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    return pa.timestamp("us", "UTC") if name.startswith("timestamp") else pa.type_for_alias(name)
+
+
+CELL_SCHEMA = arrow_schema(CELLS)
+CONTRAST_SCHEMA = arrow_schema(CONTRASTS)
+LABEL_SCHEMA = pa.schema(
+    [
+        pa.field("dataset", pa.string()),
+        pa.field("example", pa.int32(), metadata={"meaning": "position in the test set"}),
+        pa.field("label", pa.int32()),
+        pa.field("class_name", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("path", pa.string(), metadata={"meaning": "file name in the source, or null"}),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A result folder as read.
+
+    cells: CELL_SCHEMA, each cell once; labels: dataset -> int32 (examples,);
+    environment: environment.json; ignored: names of files that are not whole.
+    """
+
+    study: Study
+    cells: pa.Table
+    labels: Mapping[str, np.ndarray]
+    environment: Mapping[str, Any]
+    ignored: tuple[str, ...]
+
+
+class Store:
+    """A result folder, for a run to append to. Nothing is created before the first write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make rows durable: a new file in cells/."""
+        table = pa.Table.from_pylist(list(rows), schema=CELL_SCHEMA)
+        self._write_table(Path("cells") / f"{uuid.uuid4().hex}.parquet", table)
+
+    def cells(self) -> tuple[pa.Table, tuple[str, ...]]:
+        """All cells, each once (a result wins over a failure, then the later row), and the names
+        of files that are not whole."""
+        tables, ignored = [], []
+        for path in sorted((self.folder / "cells").glob("*.parquet")):
+            try:
+                tables.append(pq.read_table(path).cast(CELL_SCHEMA))
+            except (pa.ArrowInvalid, OSError, ValueError):
+                ignored.append(path.name)
+        table = pa.concat_tables(tables) if tables else CELL_SCHEMA.empty_table()
+        return _each_cell_once(table), tuple(ignored)
+
+    def done(self) -> set[str]:
+        """Identities of the cells that have a result; a failure is none and runs again."""
+        table, _ = self.cells()
+        statuses = zip(table["cell"].to_pylist(), table["status"].to_pylist(), strict=True)
+        return {cell for cell, status in statuses if status in RESULTS}
+
+    def compact(self) -> None:
+        """Gather all rows in one file. A kill in between doubles rows, which reading undoes."""
+        old = sorted((self.folder / "cells").glob("*.parquet"))
+        table, ignored = self.cells()
+        if len(old) - len(ignored) < 2:
+            return
+        order = [(name, "ascending") for name in ("seed", "dataset", "model", "budget", "extra")]
+        table = table.sort_by([*order, ("arm", "ascending"), ("cell", "ascending")])
+        self._write_table(Path("cells") / f"{uuid.uuid4().hex}.parquet", table)
+        for path in old:
+            if path.name not in ignored:
+                path.unlink()
+
+    def write_labels(
+        self, dataset: str, labels: np.ndarray, classes: Sequence[str], paths: Sequence[str]
+    ) -> None:
+        """Add a dataset's test labels; the same again changes nothing."""
+        path = self.folder / "labels.parquet"
+        known = pq.read_table(path) if path.is_file() else LABEL_SCHEMA.empty_table()
+        if dataset in known["dataset"].unique().to_pylist():
+            return
+        n = len(labels)
+        columns = [
+            pa.array([dataset] * n, pa.string()),
+            pa.array(np.arange(n, dtype=np.int32)),
+            pa.array(labels.astype(np.int32)),
+            pa.DictionaryArray.from_arrays(pa.array(labels.astype(np.int32)), list(classes)),
+            pa.array(list(paths) or [None] * n, pa.string()),
+        ]
+        added = pa.Table.from_arrays(columns, schema=LABEL_SCHEMA)
+        together = pa.concat_tables([known, added]).unify_dictionaries()
+        self._write_table(Path("labels.parquet"), together)
+
+    def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """contrasts.parquet: rows of schema.CONTRASTS."""
+        table = pa.Table.from_pylist(list(rows), schema=CONTRAST_SCHEMA)
+        self._write_table(Path("contrasts.parquet"), table)
+
+    def write_text(self, name: str, text: str) -> None:
+        self._write(Path(name), text.encode())
+
+    def environment(self) -> dict[str, Any]:
+        """environment.json, empty if there is none yet."""
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        self.write_text(
+            "environment.json", json.dumps(environment, indent=2, sort_keys=True) + "\n"
+        )
+
+    def _write_table(self, name: Path, table: pa.Table) -> None:
+        # In memory first: an exception inside an open stream would leave half a file behind.
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        self._write(name, buffer.getvalue())
+
+    def _write(self, name: Path, content: bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+
+
+def _each_cell_once(table: pa.Table) -> pa.Table:
+    cells = table["cell"].to_pylist()
+    if len(set(cells)) == len(cells):
+        return table
+    results = [status in RESULTS for status in table["status"].to_pylist()]
+    times = table["finished_at"].cast(pa.int64()).to_pylist()
+    best: dict[str, int] = {}
+    for row, cell in enumerate(cells):
+        at = best.setdefault(cell, row)
+        if (results[row], times[row]) > (results[at], times[at]):
+            best[cell] = row
+    return table.take(sorted(best.values()))
+
+
+def read(folder: Path) -> Results:
+    """Read a result folder. Raises InputError naming the file that is missing or malformed."""
+    study_file = folder / "study.toml"
+    if not study_file.is_file():
+        raise InputError(
+            str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
+        )
+    try:
+        fields = tomllib.loads(study_file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            str(study_file), str(error), "allowed: the TOML that `run` wrote"
+        ) from None
+    store = Store(folder)
+    cells, ignored = store.cells()
+    if cells.num_rows == 0:
+        raise InputError(
+            str(folder / "cells"), "no finished cell", "allowed: at least one row of results"
+        )
+    try:
+        labels = pq.read_table(folder / "labels.parquet", columns=["dataset", "label"])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            str(folder / "labels.parquet"), str(error), "allowed: the file that `run` wrote"
+        ) from None
+    names = np.array(labels["dataset"].to_pylist(), dtype=object)
+    values = labels["label"].to_numpy()
+    by_dataset = {name: values[names == name] for name in dict.fromkeys(names)}
+    return Results(
+        validate(fields, str(study_file)), cells, by_dataset, store.environment(), ignored
+    )
