@@ -1,0 +1,188 @@
+"""Paired differences over seeds: the primary test, its exact check, effect sizes, churn.
+
+Everything here speaks about new seeds on this test set. `d` is one difference per seed, arm A
+minus arm B, in any unit; results are in the same unit.
+"""
+
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from bench.statistics.checks import Interval, Numbers, at_least, differences, open_unit, same_shape
+
+
+@dataclass(frozen=True)
+class PairedT:
+    """A paired t-test. With one seed everything but n, mean and df is None.
+
+    Equal differences in all seeds (sd = 0) are a defined case: all zero gives t = 0, p = 1;
+    a constant other than zero gives t = +-inf, p = 0 and an interval without width, which is
+    the limit of sd -> 0 and says nothing more than `constant`.
+    """
+
+    n: int
+    mean: float
+    sd: float | None
+    se: float | None
+    t: float | None
+    df: int
+    p: float | None
+
+    @property
+    def constant(self) -> bool:
+        """The same difference in every seed (and more than one seed)."""
+        return self.sd == 0
+
+    @property
+    def identical(self) -> bool:
+        """No difference in any seed (and more than one seed)."""
+        return self.sd == 0 and self.mean == 0
+
+    def interval(self, alpha: float) -> Interval | None:
+        """mean +- t(n-1) sd / sqrt(n) at level 1 - alpha; None with one seed."""
+        open_unit(alpha, "alpha")
+        if self.se is None:
+            return None
+        half = 0.0 if self.se == 0 else float(-special.stdtrit(self.df, alpha / 2)) * self.se
+        return Interval(self.mean - half, self.mean + half)
+
+
+def paired_t(d: Numbers) -> PairedT:
+    """Two-sided paired t-test of mean 0. d: (n_seeds,).
+
+    Source: Student (1908), The probable error of a mean. ValueError if d is empty, not 1-D
+    or not finite.
+    """
+    values = differences(d)
+    n = values.size
+    if n == 1:
+        return PairedT(1, float(values[0]), None, None, None, 0, None)
+    if (values == values[0]).all():  # the float mean of equal numbers need not equal them
+        mean = float(values[0])
+        if mean == 0:
+            return PairedT(n, 0.0, 0.0, 0.0, 0.0, n - 1, 1.0)
+        return PairedT(n, mean, 0.0, 0.0, float(np.copysign(np.inf, mean)), n - 1, 0.0)
+    mean = float(values.mean())
+    sd = float(values.std(ddof=1))
+    se = sd / sqrt(n)
+    t = mean / se
+    return PairedT(n, mean, sd, se, t, n - 1, float(2 * special.stdtr(n - 1, -abs(t))))
+
+
+def smallest_p(n_seeds: int) -> float:
+    """The smallest p that a two-sided sign-flip test of n_seeds can give: 2 / 2**n_seeds."""
+    return float(2.0 ** (1 - at_least(n_seeds, 1, "n_seeds")))
+
+
+def sign_flip_p(d: NDArray[np.integer[Any]]) -> float:
+    """Exact two-sided sign-flip p: are paired differences symmetric about 0?
+
+    d: integers (n_seeds,), correct test examples of arm A minus arm B, per seed.
+    Sums all 2**n_seeds sign patterns by dynamic programming: zeros and ties are exact,
+    all zeros give 1, the smallest p is 2 / 2**n_seeds. Raises ValueError if d is empty,
+    not 1-D or not of integers. Source: Fisher (1935), The Design of Experiments, section 21.
+    """
+    d = np.asarray(d)
+    if d.ndim != 1 or d.size == 0:
+        raise ValueError(f"d: need one difference per seed, found shape {d.shape}")
+    if not np.issubdtype(d.dtype, np.integer):
+        raise ValueError(f"d: found dtype {d.dtype}, allowed: integers (counts of test examples)")
+    steps = abs(d.astype(np.int64))
+    if d.sum() == 0:
+        return 1.0
+    # |signed sum| >= |observed| <=> one of the two tails of the sum over the seeds left positive
+    tail = (int(steps.sum()) - abs(int(d.sum()))) // 2
+    return min(1.0, 2 * lower_tail(steps, tail))
+
+
+def lower_tail(steps: NDArray[np.int64], limit: int) -> float:
+    """P(sum of a random subset of steps <= limit), every subset equally likely.
+
+    steps: non-negative int64 (n,). Only sums up to limit are held; each halving and addition
+    is of non-negative numbers, so that tiny tails keep their relative accuracy.
+    """
+    if limit < 0:
+        return 0.0
+    scale = int(np.gcd.reduce(steps)) or 1
+    steps, limit = np.sort(steps) // scale, limit // scale
+    pmf = np.zeros(min(limit, int(steps.sum())) + 1)
+    pmf[0] = 1.0
+    reach = 1  # pmf is zero from here on
+    for step in steps.tolist():
+        grown = min(reach + step, pmf.size)
+        pmf[:reach] *= 0.5
+        if step < grown:
+            shifted = pmf[: grown - step].copy()
+            pmf[step:grown] += shifted
+        reach = grown
+    return float(pmf.sum())
+
+
+def dz(d: Numbers) -> float | None:
+    """Cohen's standardized mean difference of pairs, mean / sd; None where sd is 0 or unknown."""
+    test = paired_t(d)
+    return test.mean / test.sd if test.sd else None
+
+
+def hedges_j(v: int) -> float | None:
+    """The small-sample correction J(v) = G(v/2) / (sqrt(v/2) G((v-1)/2)), v degrees of freedom.
+
+    None for v = 1, where the uncorrected estimate has no mean. Source: Hedges (1981), eq. 6e.
+    """
+    at_least(v, 1, "v")
+    if v == 1:
+        return None
+    return exp(special.gammaln(v / 2) - special.gammaln((v - 1) / 2) - log(v / 2) / 2)
+
+
+def gz(d: Numbers) -> float | None:
+    """Hedges' gz = J(n-1) dz; None for fewer than 3 seeds and where sd is 0."""
+    effect = dz(d)
+    if effect is None or len(d) < 3:
+        return None
+    correction = hedges_j(len(d) - 1)
+    return None if correction is None else correction * effect
+
+
+def arms_correlation(a: Numbers, b: Numbers) -> float | None:
+    """Pearson correlation of two arms over seeds; a, b: (n_seeds,), in the same order of seeds.
+
+    None with fewer than 3 seeds and where an arm does not vary.
+    """
+    x, y = differences(a, "a"), differences(b, "b")
+    same_shape(x, y, "a and b")
+    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
+
+
+@dataclass(frozen=True)
+class Churn:
+    """Shares (0 to 1) of test examples whose correctness changed from arm B to arm A.
+
+    fixed: wrong under B, right under A; broken: right under B, wrong under A; means over seeds.
+    """
+
+    fixed: float
+    broken: float
+
+    @property
+    def total(self) -> float:
+        return self.fixed + self.broken
+
+
+def churn(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Churn:
+    """Churn of arm A against arm B; a, b: bool (n_seeds, n_examples), correct or not.
+
+    Source: Milani Fard et al. (2016), Launch and iterate. ValueError if shapes differ or are
+    not 2-D and not empty.
+    """
+    a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
+    same_shape(a, b, "a and b")
+    if a.ndim != 2 or a.size == 0:
+        raise ValueError(f"a and b: need (n_seeds, n_examples), found shape {a.shape}")
+    return Churn(fixed=float((a & ~b).mean()), broken=float((b & ~a).mean()))
