@@ -1,0 +1,49 @@
+"""Is a difference too small to matter? Two one-sided t-tests."""
+
+from dataclasses import dataclass
+from math import inf
+
+from scipy import special
+
+from bench.statistics.checks import Numbers, positive
+from bench.statistics.paired import PairedT, paired_t
+
+
+@dataclass(frozen=True)
+class Tost:
+    """p_lower: against a mean at or below -delta; p_upper: against one at or above delta."""
+
+    p_lower: float
+    p_upper: float
+
+    @property
+    def p(self) -> float:
+        """The larger of the two: equivalent within delta where p <= alpha."""
+        return max(self.p_lower, self.p_upper)
+
+
+def tost(d: Numbers, delta: float) -> Tost | None:
+    """Two one-sided paired t-tests of |mean| >= delta; d: (n_seeds,), delta in d's unit, > 0.
+
+    None with one seed. With sd = 0 a p is 0 where the mean lies strictly inside its bound and
+    1 elsewhere. Source: Schuirmann (1987).
+    """
+    return tost_of(paired_t(d), delta)
+
+
+def tost_of(test: PairedT, delta: float) -> Tost | None:
+    """`tost` from a paired t-test already made."""
+    positive(delta, "delta")
+    if test.se is None:
+        return None
+    return Tost(
+        p_lower=_upper_tail(test.mean + delta, test.se, test.df),
+        p_upper=_upper_tail(delta - test.mean, test.se, test.df),
+    )
+
+
+def _upper_tail(distance: float, se: float, df: float) -> float:
+    if se == 0:
+        return 0.0 if distance > 0 else 1.0
+    t = distance / se
+    return 0.0 if t == inf else float(special.stdtr(df, -t))
