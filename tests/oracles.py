@@ -26,3 +26,41 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     ordered = sorted(p)
     m = len(p)
     return [min(1.0, min(ordered[k] * m / (k + 1) for k in range(m) if ordered[k] >= x)) for x in p]
+
+
+def subset_means_interval(d: Sequence[float], alpha: float) -> tuple[float, float]:
+    """Test every shift that is a mean of some seeds: the first and last not rejected."""
+    n = len(d)
+    means = sorted(
+        {
+            sum(x for x, taken in zip(d, subset, strict=True) if taken) / sum(subset)
+            for subset in product((0, 1), repeat=n)
+            if any(subset)
+        }
+    )
+    kept = [mu for mu in means if sign_flip_p([x - mu for x in d]) > alpha]
+    return kept[0], kept[-1]
+
+
+def signed_rank_p(d: Sequence[float]) -> float:
+    """Wilcoxon's W+ over every sign pattern of the midranks; zeros dropped."""
+    x = [v for v in d if v != 0]
+    ranks = [
+        sum(abs(u) < abs(v) for u in x) + (sum(abs(u) == abs(v) for u in x) + 1) / 2 for v in x
+    ]
+    observed = sum(r for r, v in zip(ranks, x, strict=True) if v > 0)
+    sums = np.array([np.dot(signs, ranks) for signs in product((0, 1), repeat=len(x))])
+    tail = min(np.mean(sums <= observed + 1e-9), np.mean(sums >= observed - 1e-9))
+    return float(min(1.0, 2 * tail))
+
+
+def mean_squares(cells: np.ndarray) -> tuple[float, float, float]:
+    """MS_S, MS_I, MS_E by their definitions."""
+    s, n = cells.shape
+    rows, columns, mean = cells.mean(axis=1), cells.mean(axis=0), cells.mean()
+    residual = cells - rows[:, None] - columns[None, :] + mean
+    return (
+        float(n * ((rows - mean) ** 2).sum() / (s - 1)),
+        float(s * ((columns - mean) ** 2).sum() / (n - 1)),
+        float((residual**2).sum() / ((s - 1) * (n - 1))),
+    )

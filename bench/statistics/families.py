@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.statistics.checks import FloatArray, Interval, at_least, open_unit, positive
-from bench.statistics.paired import smallest_p
+from bench.statistics.sign_flip import smallest_p
 
 Method = Literal["holm", "bh"]
 

@@ -1,4 +1,4 @@
-"""Paired differences over seeds: the primary test, its exact check, effect sizes, churn.
+"""Paired differences over seeds: the primary test, effect sizes, correlation, churn.
 
 Everything here speaks about new seeds on this test set. `d` is one difference per seed, arm A
 minus arm B, in any unit; results are in the same unit.
@@ -6,7 +6,6 @@ minus arm B, in any unit; results are in the same unit.
 
 from dataclasses import dataclass
 from math import exp, log, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,55 +70,6 @@ def paired_t(d: Numbers) -> PairedT:
     se = sd / sqrt(n)
     t = mean / se
     return PairedT(n, mean, sd, se, t, n - 1, float(2 * special.stdtr(n - 1, -abs(t))))
-
-
-def smallest_p(n_seeds: int) -> float:
-    """The smallest p that a two-sided sign-flip test of n_seeds can give: 2 / 2**n_seeds."""
-    return float(2.0 ** (1 - at_least(n_seeds, 1, "n_seeds")))
-
-
-def sign_flip_p(d: NDArray[np.integer[Any]]) -> float:
-    """Exact two-sided sign-flip p: are paired differences symmetric about 0?
-
-    d: integers (n_seeds,), correct test examples of arm A minus arm B, per seed.
-    Sums all 2**n_seeds sign patterns by dynamic programming: zeros and ties are exact,
-    all zeros give 1, the smallest p is 2 / 2**n_seeds. Raises ValueError if d is empty,
-    not 1-D or not of integers. Source: Fisher (1935), The Design of Experiments, section 21.
-    """
-    d = np.asarray(d)
-    if d.ndim != 1 or d.size == 0:
-        raise ValueError(f"d: need one difference per seed, found shape {d.shape}")
-    if not np.issubdtype(d.dtype, np.integer):
-        raise ValueError(f"d: found dtype {d.dtype}, allowed: integers (counts of test examples)")
-    steps = abs(d.astype(np.int64))
-    if d.sum() == 0:
-        return 1.0
-    # |signed sum| >= |observed| <=> one of the two tails of the sum over the seeds left positive
-    tail = (int(steps.sum()) - abs(int(d.sum()))) // 2
-    return min(1.0, 2 * lower_tail(steps, tail))
-
-
-def lower_tail(steps: NDArray[np.int64], limit: int) -> float:
-    """P(sum of a random subset of steps <= limit), every subset equally likely.
-
-    steps: non-negative int64 (n,). Only sums up to limit are held; each halving and addition
-    is of non-negative numbers, so that tiny tails keep their relative accuracy.
-    """
-    if limit < 0:
-        return 0.0
-    scale = int(np.gcd.reduce(steps)) or 1
-    steps, limit = np.sort(steps) // scale, limit // scale
-    pmf = np.zeros(min(limit, int(steps.sum())) + 1)
-    pmf[0] = 1.0
-    reach = 1  # pmf is zero from here on
-    for step in steps.tolist():
-        grown = min(reach + step, pmf.size)
-        pmf[:reach] *= 0.5
-        if step < grown:
-            shifted = pmf[: grown - step].copy()
-            pmf[step:grown] += shifted
-        reach = grown
-    return float(pmf.sum())
 
 
 def dz(d: Numbers) -> float | None:
