@@ -1,0 +1,103 @@
+"""Bootstrap intervals of the mean over seeds: shown beside the t interval, never as headline.
+
+Resamples are matrices of counts, (n_resamples, n_seeds): made once for a number of seeds, they
+serve all contrasts at matrix speed.
+"""
+
+from math import ceil, floor
+
+import numpy as np
+from scipy import special
+
+from bench.statistics.checks import FloatArray, Interval, Numbers, at_least, differences, open_unit
+
+
+def resample_counts(n_seeds: int, n_resamples: int, rng: np.random.Generator) -> FloatArray:
+    """How often each seed is drawn in each bootstrap resample: (n_resamples, n_seeds)."""
+    at_least(n_seeds, 1, "n_seeds")
+    at_least(n_resamples, 1, "n_resamples")
+    drawn = rng.integers(n_seeds, size=(n_resamples, n_seeds))
+    drawn += n_seeds * np.arange(n_resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=n_resamples * n_seeds)
+    return counts.reshape(n_resamples, n_seeds).astype(np.float64)
+
+
+def studentized_interval(d: Numbers, alpha: float, counts: FloatArray) -> Interval | None:
+    """Studentized ("bootstrap-t") interval of the mean at level 1 - alpha.
+
+    d: (n_seeds,); counts: resample_counts of as many seeds. A resample of equal values has no
+    spread: its t is +-inf, or 0 where its mean is d's; with few seeds an end can therefore be
+    infinite. None with one seed, no width where d is constant. Source: Efron & Tibshirani
+    (1993), An Introduction to the Bootstrap, section 12.5.
+    """
+    values = _resampled(d, alpha, counts)
+    n = values.size
+    if n == 1:
+        return None
+    if (values == values[0]).all():
+        return Interval(float(values[0]), float(values[0]))
+    center = float(values.mean())
+    e = values - center
+    means = counts @ e / n
+    # spread that is only rounding of the sums is none
+    variances = np.maximum(counts @ e**2 / n - means**2, 0)
+    variances[variances < 1e-12 * e.var()] = 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = means / np.sqrt(variances / (n - 1))
+    t[np.isnan(t)] = 0
+    low_t, high_t = _order_statistics(t, alpha)
+    se = float(values.std(ddof=1)) / n**0.5
+    return Interval(center - high_t * se, center - low_t * se)
+
+
+def percentile_interval(d: Numbers, alpha: float, counts: FloatArray) -> Interval:
+    """Percentile interval of the mean; too narrow: 84 / 90 / 92% for 95% at 5 / 10 / 20 seeds.
+
+    d and counts as for studentized_interval.
+    """
+    values = _resampled(d, alpha, counts)
+    center = float(values.mean())
+    low, high = _order_statistics(counts @ (values - center) / values.size, alpha)
+    return Interval(center + low, center + high)
+
+
+def bca_interval(d: Numbers, alpha: float, counts: FloatArray) -> Interval | None:
+    """Bias-corrected and accelerated interval of the mean, as liberal as the percentile's.
+
+    d and counts as for studentized_interval; None with one seed, no width where d is constant.
+    Source: Efron (1987), Better bootstrap confidence intervals.
+    """
+    values = _resampled(d, alpha, counts)
+    if values.size == 1:
+        return None
+    if (values == values[0]).all():
+        return Interval(float(values[0]), float(values[0]))
+    center = float(values.mean())
+    e = values - center
+    means = np.sort(counts @ e / values.size)
+    rounding = 1e-12 * abs(e).max()
+    below = (np.sum(means < -rounding) + np.sum(means <= rounding)) / (2 * means.size)
+    z0 = special.ndtri(np.clip(below, 1 / (2 * means.size), 1 - 1 / (2 * means.size)))
+    acceleration = (e**3).sum() / (6 * (e**2).sum() ** 1.5)
+    z = z0 + special.ndtri(np.array([alpha / 2, 1 - alpha / 2]))
+    levels = special.ndtr(z0 + z / np.maximum(1 - acceleration * z, 1e-9))
+    low, high = np.quantile(means, levels)
+    return Interval(center + float(low), center + float(high))
+
+
+def _resampled(d: Numbers, alpha: float, counts: FloatArray) -> FloatArray:
+    values = differences(d)
+    open_unit(alpha, "alpha")
+    if counts.ndim != 2 or counts.shape[1] != values.size:
+        raise ValueError(f"counts: found shape {counts.shape}, allowed: (any, {values.size})")
+    return values
+
+
+def _order_statistics(values: FloatArray, alpha: float) -> tuple[float, float]:
+    """The alpha/2 quantiles as order statistics k of (B + 1) alpha / 2, outward; no averages,
+    which infinite values would turn into nan."""
+    size = values.size
+    k_low = max(floor((size + 1) * alpha / 2 + 1e-9), 1)
+    k_high = min(ceil((size + 1) * (1 - alpha / 2) - 1e-9), size)
+    ordered = np.partition(values, [k_low - 1, k_high - 1])
+    return float(ordered[k_low - 1]), float(ordered[k_high - 1])

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.statistics import bootstrap
+from bench.statistics.paired import paired_t
+
+
+def counts(n_seeds, n_resamples=4999, seed=0):
+    return bootstrap.resample_counts(n_seeds, n_resamples, np.random.default_rng(seed))
+
+
+def test_counts_are_resamples():
+    c = counts(7, 2000)
+    assert c.shape == (2000, 7)
+    assert (c.sum(axis=1) == 7).all()
+    assert c.mean(axis=0) == pytest.approx(np.ones(7), abs=4 * np.sqrt(6 / 7 / 2000))
+
+
+def test_studentized_equals_a_plain_loop():
+    d = np.random.default_rng(1).exponential(2, 12)
+    c = counts(12, 999)
+    t = []
+    for row in c.astype(int):
+        resample = np.repeat(d, row)
+        t.append((resample.mean() - d.mean()) / (resample.std(ddof=1) / np.sqrt(12)))
+    t = np.sort(t)
+    se = d.std(ddof=1) / np.sqrt(12)
+    # 95% of 999: order statistics 25 and 975
+    assert bootstrap.studentized_interval(d, 0.05, c) == pytest.approx(
+        (d.mean() - t[974] * se, d.mean() - t[24] * se)
+    )
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_percentile_and_bca_agree_with_scipy(method):
+    d = np.random.default_rng(4).exponential(2, 25)
+    reference = stats.bootstrap(
+        (d,), np.mean, n_resamples=50_000, method=method, rng=np.random.default_rng(0)
+    ).confidence_interval
+    interval = {"percentile": bootstrap.percentile_interval, "BCa": bootstrap.bca_interval}[method]
+    assert interval(d, 0.05, counts(25, 50_000)) == pytest.approx(tuple(reference), abs=0.03)
+
+
+def test_studentized_is_near_t_for_many_normal_seeds():
+    d = np.random.default_rng(2).normal(1, 2, 400)
+    expected = paired_t(d).interval(0.05)
+    found = bootstrap.studentized_interval(d, 0.05, counts(400))
+    assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_the_same_generator_gives_the_same_interval():
+    d = np.random.default_rng(2).normal(1, 2, 10)
+    for interval in (
+        bootstrap.studentized_interval,
+        bootstrap.percentile_interval,
+        bootstrap.bca_interval,
+    ):
+        assert interval(d, 0.05, counts(10)) == interval(d, 0.05, counts(10))
+
+
+def test_intervals_move_and_scale_with_the_data():
+    d, c = np.random.default_rng(2).normal(1, 2, 10), counts(10)
+    for interval in (
+        bootstrap.studentized_interval,
+        bootstrap.percentile_interval,
+        bootstrap.bca_interval,
+    ):
+        low, high = interval(d, 0.05, c)
+        assert interval(3 * d + 7, 0.05, c) == pytest.approx((3 * low + 7, 3 * high + 7))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0])
+def test_constant_differences_have_no_width(value):
+    d, c = np.full(10, value), counts(10, 99)
+    for interval in (
+        bootstrap.studentized_interval,
+        bootstrap.percentile_interval,
+        bootstrap.bca_interval,
+    ):
+        assert interval(d, 0.05, c) == (value, value)
+
+
+def test_few_seeds_give_infinite_ends_never_nan():
+    # two seeds: half of all resamples repeat one of them and have no spread
+    assert bootstrap.studentized_interval(np.array([1.0, 2.0]), 0.05, counts(2)) == (
+        -np.inf, np.inf,
+    )  # fmt: skip
+    for n_seeds in (3, 4, 5):
+        interval = bootstrap.studentized_interval(np.arange(n_seeds), 0.05, counts(n_seeds))
+        assert not np.isnan(interval).any()
+    assert bootstrap.studentized_interval(np.array([1.0]), 0.05, counts(1)) is None
+    assert bootstrap.bca_interval(np.array([1.0]), 0.05, counts(1)) is None
+
+
+def test_refuses_counts_of_another_number_of_seeds():
+    with pytest.raises(ValueError, match=r"^counts: "):
+        bootstrap.studentized_interval(np.arange(5), 0.05, counts(6))
