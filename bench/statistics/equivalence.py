@@ -1,12 +1,23 @@
 """Is a difference too small to matter? Two one-sided t-tests."""
 
 from dataclasses import dataclass
-from math import inf
+from typing import Protocol
 
 from scipy import special
 
 from bench.statistics.checks import Numbers, positive
-from bench.statistics.paired import PairedT, paired_t
+from bench.statistics.paired import paired_t
+
+
+class Estimate(Protocol):
+    """A mean with its standard error: PairedT, Crossed."""
+
+    @property
+    def mean(self) -> float: ...
+    @property
+    def se(self) -> float | None: ...
+    @property
+    def df(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,10 @@ def tost(d: Numbers, delta: float) -> Tost | None:
     return tost_of(paired_t(d), delta)
 
 
-def tost_of(test: PairedT, delta: float) -> Tost | None:
-    """`tost` from a paired t-test already made."""
+def tost_of(test: Estimate, delta: float) -> Tost | None:
+    """`tost` of an estimate already made, for either population; delta in its unit."""
     positive(delta, "delta")
-    if test.se is None:
+    if test.se is None or test.df is None:
         return None
     return Tost(
         p_lower=_upper_tail(test.mean + delta, test.se, test.df),
@@ -45,5 +56,4 @@ def tost_of(test: PairedT, delta: float) -> Tost | None:
 def _upper_tail(distance: float, se: float, df: float) -> float:
     if se == 0:
         return 0.0 if distance > 0 else 1.0
-    t = distance / se
-    return 0.0 if t == inf else float(special.stdtr(df, -t))
+    return float(special.stdtr(df, -distance / se))

@@ -1,0 +1,223 @@
+"""Seeds crossed with test examples: intervals for both at once, and where the variance lies.
+
+Cells are Y[s, i], correctness (0 or 1) of the model of seed s on example i, or D = Y_A - Y_B
+(-1, 0 or 1). Everything follows from whole-number sums, so that a caller may add up seeds one
+at a time and the residual loses no digits.
+"""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from bench.statistics.checks import IntArray, Interval, at_least, open_unit, positive
+
+
+@dataclass(frozen=True)
+class CrossedSums:
+    """Sufficient sums of a table of cells, (n_seeds, n_examples), each -1, 0 or 1.
+
+    seeds: int64 (n_seeds,), the sum over examples; examples: int64 (n_examples,), the sum over
+    seeds; squares: the sum of the squared cells (for Y the number correct).
+    """
+
+    seeds: IntArray
+    examples: IntArray
+    squares: int
+
+    def __post_init__(self) -> None:
+        for name, sums in (("seeds", self.seeds), ("examples", self.examples)):
+            if sums.ndim != 1 or sums.size == 0 or not np.issubdtype(sums.dtype, np.integer):
+                raise ValueError(
+                    f"{name}: found {sums.dtype} of shape {sums.shape}, "
+                    "allowed: integers, one per row or column"
+                )
+        if self.seeds.sum() != self.examples.sum():
+            raise ValueError(
+                f"examples: found a total of {self.examples.sum()}, "
+                f"allowed: that of seeds, {self.seeds.sum()}"
+            )
+        cells = self.seeds.size * self.examples.size
+        if not abs(int(self.seeds.sum())) <= self.squares <= cells:
+            raise ValueError(
+                f"squares: found {self.squares}, allowed: "
+                f"{abs(int(self.seeds.sum()))} (the total) to {cells} (the cells)"
+            )
+
+
+def crossed_sums(cells: NDArray[Any]) -> CrossedSums:
+    """Sums of cells (n_seeds, n_examples), bool or -1, 0, 1; ValueError for anything else."""
+    cells = np.asarray(cells)
+    if cells.ndim != 2 or cells.size == 0:
+        raise ValueError(f"cells: need (n_seeds, n_examples), found shape {cells.shape}")
+    if cells.dtype != np.bool_:
+        low, high = cells.min(), cells.max()
+        whole = cells.astype(np.int8)
+        if not (low >= -1 and high <= 1) or not np.array_equal(whole, cells):
+            raise ValueError(f"cells: found {low} to {high}, allowed: -1, 0, 1")
+        cells = whole
+    return CrossedSums(
+        seeds=cells.sum(axis=1, dtype=np.int64),
+        examples=cells.sum(axis=0, dtype=np.int64),
+        squares=int(np.count_nonzero(cells)),
+    )
+
+
+@dataclass(frozen=True)
+class MeanSquares:
+    """Two-way analysis of variance without replication; None where its df are 0."""
+
+    n_seeds: int
+    n_examples: int
+    mean: float
+    seeds: float | None
+    examples: float | None
+    residual: float | None
+
+
+def mean_squares(sums: CrossedSums) -> MeanSquares:
+    """MS_S = N sum (mean_s - mean)^2 / (S-1), MS_I = S sum (mean_i - mean)^2 / (N-1), MS_E."""
+    s, n = sums.seeds.size, sums.examples.size
+    total = int(sums.seeds.sum())
+    # s n times each sum of squares, in Python's whole numbers: exact
+    seeds = s * int((sums.seeds**2).sum()) - total**2
+    examples = n * int((sums.examples**2).sum()) - total**2
+    residual = s * n * sums.squares - total**2 - seeds - examples
+    cells = s * n
+    return MeanSquares(
+        n_seeds=s,
+        n_examples=n,
+        mean=total / cells,
+        seeds=seeds / cells / (s - 1) if s > 1 else None,
+        examples=examples / cells / (n - 1) if n > 1 else None,
+        residual=residual / cells / ((s - 1) * (n - 1)) if s > 1 and n > 1 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """The mean difference for new seeds and new test examples, in units of `scale`.
+
+    se = sqrt((MS_S + max(MS_I - MS_E, 0)) / (S N)); df: Satterthwaite's; example_se: the part
+    of se that no number of seeds removes. With one seed or one example everything but n_*, mean
+    is None. se = 0 is defined as for paired_t: t is 0 (p = 1) or +-inf (p = 0).
+    """
+
+    n_seeds: int
+    n_examples: int
+    mean: float
+    se: float | None
+    df: float | None
+    t: float | None
+    p: float | None
+    example_se: float | None
+
+    def interval(self, alpha: float) -> Interval | None:
+        """mean +- t(df) se at level 1 - alpha."""
+        open_unit(alpha, "alpha")
+        if self.se is None or self.df is None:
+            return None
+        half = 0.0 if self.se == 0 else _t_quantile(self.df, alpha) * self.se
+        return Interval(self.mean - half, self.mean + half)
+
+    def example_half_width(self, alpha: float) -> float | None:
+        """The half-width that infinitely many seeds would still leave on this test set's size.
+
+        Where it exceeds what must be told apart, more seeds cannot decide: more examples can.
+        """
+        open_unit(alpha, "alpha")
+        if self.example_se is None:
+            return None
+        return _t_quantile(self.n_examples - 1, alpha) * self.example_se
+
+
+def crossed(sums: CrossedSums, scale: float = 1.0) -> Crossed:
+    """Two-way crossed random-effects estimate of the mean of D; scale 100 gives pp.
+
+    Source: Satterthwaite (1946) for the df; Owen (2007), The pigeonhole bootstrap, for the
+    variance of a crossed mean.
+    """
+    positive(scale, "scale")
+    ms = mean_squares(sums)
+    s, n, mean = ms.n_seeds, ms.n_examples, ms.mean * scale
+    if ms.seeds is None or ms.examples is None or ms.residual is None:
+        return Crossed(s, n, mean, None, None, None, None, None)
+    surplus = max(ms.examples - ms.residual, 0.0)
+    variance = (ms.seeds + surplus) / (s * n)
+    df = float(s - 1)
+    if surplus > 0:
+        df = (ms.seeds + surplus) ** 2 / (
+            ms.seeds**2 / (s - 1) + ms.examples**2 / (n - 1) + ms.residual**2 / ((s - 1) * (n - 1))
+        )
+    se = scale * sqrt(variance)
+    if se == 0:
+        t = 0.0 if mean == 0 else float(np.copysign(inf, mean))
+        p = 1.0 if mean == 0 else 0.0
+    else:
+        t = mean / se
+        p = float(2 * special.stdtr(df, -abs(t)))
+    return Crossed(s, n, mean, se, df, t, p, scale * sqrt(surplus / (s * n)))
+
+
+@dataclass(frozen=True)
+class SeedVariance:
+    """Why results differ between seeds, as SDs in units of `scale`; None with one seed.
+
+    sd: of the accuracy (or of the difference) over seeds on this test set. Its square is
+    sd_sampling^2 + sd_distribution^2: which examples a model happens to get right, which
+    averages out on a large test set (MS_E / N), and the rest, models that are truly better or
+    worse ((MS_S - MS_E) / N, floored at 0). sd_test_set: the binomial standard error of one
+    model's accuracy for the choice of the test set; None for differences.
+    """
+
+    n_seeds: int
+    n_examples: int
+    mean: float
+    sd: float | None
+    sd_sampling: float | None
+    sd_distribution: float | None
+    sd_test_set: float | None
+
+
+def seed_variance(sums: CrossedSums, scale: float = 1.0) -> SeedVariance:
+    """Split the variance over seeds of one arm (cells Y) or one contrast (cells D).
+
+    scale 100 gives pp. Source: Jordan (2024), On the variance of neural network training with
+    respect to test sets and distributions, for distribution-wise variance.
+    """
+    positive(scale, "scale")
+    ms = mean_squares(sums)
+    s, n = ms.n_seeds, ms.n_examples
+    is_arm = bool((sums.seeds >= 0).all()) and int(sums.seeds.sum()) == sums.squares
+    test_set = scale * sqrt(ms.mean * (1 - ms.mean) / n) if is_arm else None
+    if ms.seeds is None or ms.residual is None:
+        sd = None if ms.seeds is None else scale * sqrt(ms.seeds / n)
+        return SeedVariance(s, n, scale * ms.mean, sd, None, None, test_set)
+    return SeedVariance(
+        n_seeds=s,
+        n_examples=n,
+        mean=scale * ms.mean,
+        sd=scale * sqrt(ms.seeds / n),
+        sd_sampling=scale * sqrt(ms.residual / n),
+        sd_distribution=scale * sqrt(max(ms.seeds - ms.residual, 0.0) / n),
+        sd_test_set=test_set,
+    )
+
+
+def sd_from_test_noise(discordance: float, n_examples: int, scale: float = 1.0) -> float:
+    """The SD of d over seeds that churn alone causes: sqrt(discordance / n_examples).
+
+    discordance: the share (0 to 1) of examples on which the two arms differ in correctness. For
+    planning: the SD over seeds of a contrast without any true difference is about this.
+    """
+    at_least(n_examples, 1, "n_examples")
+    if not 0 <= discordance <= 1:
+        raise ValueError(f"discordance: found {discordance}, allowed: 0 to 1")
+    return scale * sqrt(discordance / n_examples)
+
+
+def _t_quantile(df: float, alpha: float) -> float:
+    return float(-special.stdtrit(df, alpha / 2))
