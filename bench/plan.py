@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from datetime import UTC, datetime
 from itertools import groupby, product
+from typing import Any
 
 from bench import datasets
 from bench.arms import ARMS, Training
-from bench.schema import FACTOR_NAMES
+from bench.schema import FACTOR_NAMES, Status
 from bench.study import Study
 
 RECIPE = 1
@@ -41,8 +42,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Cell:
-    """One evaluated model. `extra` is None for the arms that have no epochs more."""
+    """One evaluated model. `extra` is None for the arms that have no epochs more.
 
+    id: 16 hex digits over all that determines the result, and nothing else; dataset: the label
+    that rows carry.
+    """
+
+    id: str
     dataset: str
     model: str
     seed: int
@@ -51,31 +57,40 @@ class Cell:
     extra: int | None
     recipe: Recipe
 
-    @cached_property
-    def id(self) -> str:
-        """16 hex digits over all that determines the result, and nothing else.
-
-        A factor at its default is left out, so that a new factor changes no identity.
-        """
-        defaults = {name: Study.model_fields[name].default[0] for name in FACTOR_NAMES}
-        factors = {
-            name: value
-            for name, default in defaults.items()
-            if (value := getattr(self.recipe, name)) != default
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The identity columns of the cell's row."""
+        own = ("dataset", "model", "seed", "budget", "arm", "extra")
+        return {
+            "cell": self.id,
+            **{name: getattr(self, name) for name in own},
+            **{name: getattr(self.recipe, name) for name in FACTOR_NAMES},
         }
-        determines = [
-            RECIPE,
-            datasets.identity(self.dataset),
-            self.model,
-            self.seed,
-            self.budget,
-            self.arm,
-            self.extra,
-            factors,
-            dict(self.recipe.pin),
-        ]
-        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def failure(self, status: Status, error: str) -> dict[str, Any]:
+        """The row of a cell that has no result."""
+        row = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
+        return self.columns | row
+
+
+def _identity(
+    data: str,
+    model: str,
+    seed: int,
+    budget: int,
+    arm: str,
+    extra: int | None,
+    recipe: Recipe,
+) -> str:
+    # A factor at its default is left out, so that a new factor changes no identity.
+    factors = {
+        name: value
+        for name in FACTOR_NAMES
+        if (value := getattr(recipe, name)) != Study.model_fields[name].default[0]
+    }
+    determines = [RECIPE, data, model, seed, budget, arm, extra, factors, dict(recipe.pin)]
+    text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -116,15 +131,28 @@ class Trajectory:
 
 
 def cells(study: Study) -> list[Cell]:
-    """All cells of a study, by seed and then by setting, so that early results are paired."""
+    """All cells of a study, by seed and then by setting, so that early results are paired.
+
+    Reads the files of datasets that are folders, to identify their content.
+    """
     pin = tuple(sorted(study.pin.items()))
     recipes = [
         Recipe(*values, pin=pin) for values in product(*(getattr(study, n) for n in FACTOR_NAMES))
     ]
-    grid = product(study.seeds, study.datasets, study.models, recipes, study.budgets, study.arms)
+    data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
+    grid = product(study.seeds, data, study.models, recipes, study.budgets, study.arms)
     return [
-        Cell(dataset, model, seed, budget, arm, extra, recipe)
-        for seed, dataset, model, recipe, budget, arm in grid
+        Cell(
+            _identity(content, model, seed, budget, arm, extra, recipe),
+            dataset,
+            model,
+            seed,
+            budget,
+            arm,
+            extra,
+            recipe,
+        )
+        for seed, (dataset, content), model, recipe, budget, arm in grid
         for extra in (study.extra if ARMS[arm].extra else (None,))
     ]
 

@@ -7,7 +7,7 @@ a path separator in it is a folder in the Hugging Face Parquet layout, read by `
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,17 @@ from bench.errors import InputError, nearest
 _LAYOUTS = {"parquet_folder"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification data set in memory.
+    """A classification data set in memory; two are equal if their keys are.
 
+    key: what determines the content, of which part.
     x_train, x_test: (examples, height, width, channels), uint8 or float32; a model's input is
     x / scale as float32. y_train, y_test: int32 (examples,), 0 .. len(classes) - 1.
     paths: the file name of each test example where the source has one, else empty.
     """
 
+    key: str
     name: str
     x_train: np.ndarray
     y_train: np.ndarray
@@ -34,6 +36,12 @@ class Dataset:
     scale: float
     classes: tuple[str, ...]
     paths: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     def first(self, train_examples: int | None) -> "Dataset":
         """The same with the first `train_examples` of a fixed permutation for training.
@@ -49,15 +57,11 @@ class Dataset:
                 f"allowed: 1 to {len(self.x_train)}, or 'all'",
             )
         chosen = fixed_permutation(len(self.x_train))[:train_examples]
-        return Dataset(
-            self.name,
-            self.x_train[chosen],
-            self.y_train[chosen],
-            self.x_test,
-            self.y_test,
-            self.scale,
-            self.classes,
-            self.paths,
+        return replace(
+            self,
+            key=f"{self.key}/{train_examples}",
+            x_train=self.x_train[chosen],
+            y_train=self.y_train[chosen],
         )
 
 

@@ -14,10 +14,13 @@ TRAIN = 1000
 def load() -> Dataset:
     # The file that sklearn.datasets.load_digits reads: importing that takes 4 s, finding it none.
     spec = find_spec("sklearn")
-    assert spec is not None and spec.origin is not None, "scikit-learn is a dependency"
+    assert spec, "scikit-learn is a dependency"
+    assert spec.origin
     source = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
     with gzip.open(source, "rt") as lines:
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
     table = table[fixed_permutation(len(table))]
     x, y = table[:, :-1].reshape(-1, 8, 8, 1), table[:, -1].astype(np.int32)
-    return Dataset("digits", x[:TRAIN], y[:TRAIN], x[TRAIN:], y[TRAIN:], 16.0, tuple("0123456789"))
+    return Dataset(
+        "digits", "digits", x[:TRAIN], y[:TRAIN], x[TRAIN:], y[TRAIN:], 16.0, tuple("0123456789")
+    )

@@ -56,7 +56,17 @@ def load(folder: Path) -> Dataset:
         raise InputError(
             str(folder), f"label {highest}", f"allowed: 0 to {len(classes) - 1}, the named classes"
         )
-    return Dataset(folder.resolve().name, x_train, y_train, x_test, y_test, 255.0, classes, paths)
+    return Dataset(
+        fingerprint(folder),
+        folder.resolve().name,
+        x_train,
+        y_train,
+        x_test,
+        y_test,
+        255.0,
+        classes,
+        paths,
+    )
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:

@@ -1,0 +1,194 @@
+"""The command: parse, call one function, print. Heavy imports stand inside the commands."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import __version__
+from bench.errors import InputError
+
+app = typer.Typer(
+    name="ptq-vs-qat",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Is PTQ really better than QAT, or than the float model? Many seeds, paired tests, "
+    "compute-matched controls, one report with the answer first.\n\n"
+    "**Start with:** `ptq-vs-qat run digits`",
+)
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A TOML file, or the name of a shipped study.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Override a field; may stand many times."),
+]
+
+
+def _example(*lines: str) -> str:
+    return "**Examples**\n\n" + "\n\n".join(f"`{line}`" for line in lines)
+
+
+@app.command(
+    epilog=_example(
+        "ptq-vs-qat run digits",
+        "ptq-vs-qat run digits --set seeds=30 --set budgets=[1,16] --out results/longer",
+        "ptq-vs-qat run my-study.toml --address auto",
+    )
+)
+def run(
+    study: StudyArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The result folder. By default results/ and the study's name."),
+    ] = None,
+    overrides: SetOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="A Ray cluster to run on; without one, a local Ray is started on loopback.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
+    ] = None,
+) -> None:
+    """Run what is missing of a study, then write the report.
+
+    Kill it at any moment: the same command goes on where it was.
+    """
+    from rich.console import Console
+
+    from bench import runner
+    from bench.progress import RunProgress
+    from bench.study import load
+
+    loaded = load(study, overrides or ())
+    folder = out or Path("results") / Path(study).stem
+    _interrupt_on(signal.SIGTERM, signal.SIGHUP)
+    with RunProgress(Console(stderr=True)) as progress:
+        runner.run(loaded, folder, progress, address or None, workers)
+    _report(folder)
+
+
+@app.command(
+    epilog=_example("ptq-vs-qat plan digits", "ptq-vs-qat plan digits --set seeds=50 --sd 2.5")
+)
+def plan(
+    study: StudyArgument,
+    overrides: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A result folder: what is there is not counted, its times and SDs are."),
+    ] = None,
+    sd: Annotated[
+        float | None,
+        typer.Option(min=0, help="SD over seeds of a paired difference, in pp, to assume."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
+    ] = None,
+) -> None:
+    """What would run, how long it takes, and the smallest difference that it can detect."""
+    from rich.console import Console
+
+    from bench.forecast import forecast
+    from bench.study import load
+
+    text = forecast(load(study, overrides or ()), out, sd, workers or os.cpu_count() or 1)
+    Console().print(text, soft_wrap=True, highlight=False)
+
+
+@app.command(epilog=_example("ptq-vs-qat analyze results/digits"))
+def analyze(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A result folder.")],
+) -> None:
+    """Make the report again from the Parquet files alone."""
+    _report(results)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """The datasets, models, arms and studies that are there."""
+    import ast
+    import tomllib
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench import datasets, models
+    from bench.arms import ARMS
+    from bench.study import shipped
+
+    def sentence(package: Any, name: str) -> str:
+        source = (Path(package.__path__[0]) / f"{name}.py").read_text("utf-8")
+        return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
+
+    groups = {
+        "datasets": {name: sentence(datasets, name) for name in datasets.names()}
+        | {"./FOLDER": sentence(datasets, "parquet_folder")},
+        "models": {name: sentence(models, name) for name in models.names()},
+        "arms": {arm.name: arm.sentence for arm in ARMS.values()},
+        "studies": {
+            name: tomllib.loads(path.read_text("utf-8")).get("title", "")
+            for name, path in shipped().items()
+        },
+    }
+    console = Console()
+    for group, entries in groups.items():
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for name, text in entries.items():
+            table.add_row(f"  {name}", text)
+        console.print(f"[bold]{group}[/]")
+        console.print(table)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"ptq-vs-qat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None: ...
+
+
+def _report(folder: Path) -> None:
+    from bench import report
+    from bench.report.terminal import print_verdicts
+
+    print_verdicts(report.write(folder))
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+def _interrupt_on(*signals: signal.Signals) -> None:
+    """Make these end the run as Ctrl-C does: a lost ssh connection sends SIGHUP."""
+
+    def interrupt(number: int, _: Any) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for each in signals:
+        signal.signal(each, interrupt)
+
+
+def main() -> None:
+    """Entry point: bad input is one message and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,239 @@
+"""One task: a segment of a float trajectory, or a fork from a checkpoint to rows.
+
+A process keeps its traced graphs and its data between tasks; a task's result does not depend on
+what ran before it. Knows TensorFlow, not Ray.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bench import models
+from bench.arms import ARMS
+from bench.datasets import Dataset
+from bench.pipelines import tflite, train
+from bench.plan import Cell, Fork, Segment
+
+Row = dict[str, Any]
+
+OBSERVER_KEEPS = 0.999
+"""TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A float training after `epochs` epochs, and the seconds that its last segment took."""
+
+    epochs: int
+    state: train.State
+    train_s: float
+
+
+def hold_to_one_thread() -> None:
+    """Before TensorFlow's first operation: one thread, so that sums have one order."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
+    """Train a float trajectory on from `before` (None: from initialization) to its next budget."""
+    pin = dict(segment.recipe.pin)
+    trainer = _trainer(segment.model, *_kind(data), segment.recipe.optimizer, False)
+    started = time.perf_counter()
+    state = before.state if before else trainer.initial(segment.seed, pin)
+    state = _trained(trainer, data, segment, state, segment.start, segment.budget)
+    return Checkpoint(segment.budget, state, time.perf_counter() - started)
+
+
+def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> list[Row]:
+    """Train what the fork trains, convert and evaluate its cells: one row for each, in order.
+
+    A cell that fails gets a row that says so; it takes no other cell with it.
+    """
+    rows = []
+    spent = checkpoint.train_s
+    at = segment.budget
+    try:
+        trainer, state = _forked(data, segment, fork, checkpoint)
+    except train.Unsupported as error:
+        return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
+    for extra in fork.extras or (0,):
+        if fork.extras:
+            started = time.perf_counter()
+            state = _trained(trainer, data, segment, state, at, segment.budget + extra)
+            spent, at = time.perf_counter() - started, segment.budget + extra
+        trainer.load(state)
+        for cell in fork.cells:
+            if (cell.extra or 0) == extra:
+                rows.append(_evaluated(data, cell, trainer, fork) | {"train_s": spent})
+                spent = 0.0  # of the first cell: the others share it
+    return rows
+
+
+def _forked(
+    data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
+) -> tuple[train.Trainer, train.State]:
+    key = (segment.model, *_kind(data), segment.recipe.optimizer)
+    base = _trainer(*key, False)
+    if fork.training == "float":
+        return base, checkpoint.state
+    weights = base.named_weights(checkpoint.state)
+    if fork.training == "float+k":
+        return base, base.forked(weights)
+    trainer = _trainer(*key, True)
+    state = trainer.forked(weights)
+    if fork.training == "qat-cal":
+        trainer.load(state)
+        trainer.calibrate(tf.constant(_calibration(data, fork.cells[0])))
+        state = trainer.state
+    return trainer, state
+
+
+def _trained(
+    trainer: train.Trainer,
+    data: Dataset,
+    segment: Segment,
+    state: train.State,
+    start: int,
+    end: int,
+) -> train.State:
+    x, y = _tensors(data)
+    pin, n = dict(segment.recipe.pin), len(data.x_train)
+    orders = [train.data_order(n, epoch, segment.seed, pin) for epoch in range(start, end)]
+    trainer.load(state)
+    trainer.run(x, y, orders, segment.recipe.batch_size, segment.recipe.learning_rate)
+    return trainer.state
+
+
+def _evaluated(data: Dataset, cell: Cell, trainer: train.Trainer, fork: Fork) -> Row:
+    converter = _converter(trainer)
+    converts: Callable[[], bytes]
+    if fork.training in ("qat", "qat-cal"):
+        converts = converter.qat
+    elif ARMS[cell.arm].number_format == "int8":
+        converts = partial(converter.ptq, _calibration(data, cell))
+    else:
+        converts = converter.float32
+    try:
+        started = time.perf_counter()
+        blob = converts()
+        converted = time.perf_counter()
+        measured = _measured(data, cell, trainer, blob)
+        evaluated = time.perf_counter()
+    except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
+        return cell.failure("failed", explained(error))
+    steps = -(-len(data.x_train) // cell.recipe.batch_size)
+    epochs = cell.budget + (cell.extra or 0)
+    cold = fork.training == "qat"
+    return {
+        **cell.columns,
+        **measured,
+        "epochs": epochs,
+        "steps": epochs * steps,
+        "examples_seen": epochs * len(data.x_train),
+        "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
+        "convert_s": converted - started,
+        "eval_s": evaluated - converted,
+        "finished_at": datetime.now(UTC),
+    }
+
+
+def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) -> Row:
+    evaluator = tflite.Evaluator(blob, data.scale)
+    outputs = evaluator.outputs(data.x_test)
+    predictions = outputs.argmax(axis=1)
+    tied = tflite.ties(outputs)
+    logits = evaluator.logits(outputs).astype(np.float64)
+    n = len(data.x_test)
+    correct = int((predictions == data.y_test).sum())
+    loss = _cross_entropy(logits, data.y_test)
+    seen = min(n, len(data.x_train))
+    train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
+    audit = tflite.audit(blob)
+    # What always answering with the commonest class would score: no better is no model.
+    constant = int(np.bincount(data.y_test).max())
+    diverged = not np.isfinite(loss) or correct <= constant
+    reason = f"loss {loss:.3g}, {correct} of {n} correct; one class for all gets {constant}"
+    is_float = ARMS[cell.arm].number_format == "float32"
+    return {
+        "status": "diverged" if diverged else "ok",
+        "error": reason if diverged else None,
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "loss": loss,
+        "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
+        "predictions": predictions.astype(
+            np.uint8 if len(data.classes) <= 256 else np.uint16
+        ).tobytes(),
+        **{name: getattr(audit, name) for name in audit.__dataclass_fields__},
+        "ties": int(tied.sum()),
+        "disagreements": _disagreements(data, trainer, logits) if is_float else None,
+    }
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross-entropy in nats; logits: float64 (n, classes); labels: int32 (n,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        chosen = np.take_along_axis(shifted, labels[:, None].astype(np.int64), axis=1)[:, 0]
+        return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).mean())
+
+
+def _disagreements(data: Dataset, trainer: train.Trainer, logits: np.ndarray) -> int:
+    """Test examples that Keras and the float file classify differently, ties left out.
+
+    A tie: Keras's two answers lie within 1e-5 of the largest logit of each other.
+    """
+    keras = _keras_logits(trainer, data)
+    ours, theirs = logits.argmax(axis=1)[:, None], keras.argmax(axis=1)[:, None]
+    gap = np.take_along_axis(keras, theirs, 1) - np.take_along_axis(keras, ours, 1)
+    return int((gap > 1e-5 * np.abs(keras).max(axis=1, keepdims=True)).sum())
+
+
+def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
+    parts = range(0, len(data.x_test), tflite.CHUNK)
+    logits = [trainer.logits(tf.constant(data.x_test[i : i + tflite.CHUNK])) for i in parts]
+    return np.concatenate(logits)
+
+
+def _calibration(data: Dataset, cell: Cell) -> np.ndarray:
+    chosen = train.calibration_draw(
+        len(data.x_train), cell.recipe.calibration_examples, cell.seed, dict(cell.recipe.pin)
+    )
+    return data.x_train[chosen]
+
+
+def explained(error: BaseException) -> str:
+    """An error's type and first line, for a row."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"[:500]
+
+
+def _kind(data: Dataset) -> tuple[tuple[int, ...], int, float]:
+    return data.x_train.shape[1:], len(data.classes), data.scale
+
+
+@lru_cache
+def _trainer(
+    model: str, shape: tuple[int, ...], classes: int, scale: float, optimizer: str, quantized: bool
+) -> train.Trainer:
+    build = models.get(model).build
+    base = _trainer(model, shape, classes, scale, optimizer, False).model if quantized else None
+    return train.Trainer(build, shape, classes, optimizer, scale, base)
+
+
+@lru_cache
+def _converter(trainer: train.Trainer) -> tflite.Converter:
+    return tflite.Converter(trainer.model, trainer.scale)
+
+
+@lru_cache(maxsize=4)
+def _tensors(data: Dataset) -> tuple[Any, Any]:
+    return tf.constant(data.x_train), tf.constant(data.y_train)

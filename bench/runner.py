@@ -1,0 +1,327 @@
+"""Cells -> rows on Ray: the only module that knows it.
+
+Tasks only, and one driver that collects and writes. A checkpoint goes from task to task through
+Ray's object store; rows come back to the driver and are on disk before the next are waited for.
+"""
+
+import fcntl
+import heapq
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench import datasets, environment
+from bench.datasets import Dataset
+from bench.errors import InputError
+from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, trajectories
+from bench.store import Store
+from bench.study import Study
+
+RETRIES = 2
+"""How often a task runs again whose worker or node died."""
+
+AHEAD = 2
+"""Tasks in flight per CPU: one runs, one is ready on the node when it ends."""
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
+}
+
+
+class Watcher(Protocol):
+    """Whoever shows how a run goes on."""
+
+    def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]]) -> None:
+        """Once, before anything runs: all cells of the study, the rows that are there already."""
+
+    def finished(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Rows that are on disk now."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task sends to the driver: rows, and its process's environment the first time."""
+
+    rows: list[dict[str, Any]]
+    environment: dict[str, Any] | None
+
+
+def run(
+    study: Study,
+    out: Path,
+    watcher: Watcher,
+    address: str | None = None,
+    workers: int | None = None,
+) -> None:
+    """Run what is missing of a study in the result folder `out`.
+
+    address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
+    that one, by default all. Raises InputError if a dataset is not there or not as expected, or
+    if `out` holds results of other data; nothing is written then.
+    """
+    for source in study.datasets:
+        datasets.check_source(source, "datasets")
+    store = Store(out)
+    about = _about(study, store)
+    wanted = cells(study)
+    done = store.done()
+    missing = [cell for cell in wanted if cell.id not in done]
+    with _locked(out):
+        store.write_text("study.toml", study.to_toml())
+        store.write_environment(about)
+        rows = store.cells()[0].to_pylist() if done else []
+        ids = {cell.id for cell in wanted}
+        watcher.planned(wanted, [row for row in rows if row["cell"] in ids])
+        if missing:
+            with _ray(address, workers) as capacity:
+                _Driver(study, store, about, watcher, capacity).collect(missing)
+        store.compact()
+
+
+def _about(study: Study, store: Store) -> dict[str, Any]:
+    """environment.json with this study's data. Raises InputError if it holds other results."""
+    about = store.environment() or {"recipe": RECIPE, "data": {}, "environments": {}}
+    if about["recipe"] != RECIPE:
+        raise InputError(
+            str(store.folder),
+            f"results of recipe {about['recipe']}, made by another version of this program",
+            f"allowed: a folder of recipe {RECIPE}, or a new one (--out)",
+        )
+    for source in study.datasets:
+        label, content = datasets.label(source), datasets.identity(source)
+        if about["data"].setdefault(label, content) != content:
+            raise InputError(
+                str(store.folder),
+                f"results of other data that are also called {label!r}",
+                "allowed: the same data, or another folder (--out)",
+            )
+    revision = environment.git_revision()
+    return about | ({"git": revision} if revision else {})
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the folder for one run. The lock goes with the process, however that ends."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                str(out), "another run is writing there", "allowed: one run per folder at a time"
+            ) from None
+        yield
+
+
+@contextmanager
+def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]]:
+    """A connected Ray. Yields a function that tells how many CPUs it has now."""
+    own = address is None
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray retries tasks killed for memory for ever otherwise.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+    # A metric per task would grow the driver with every cell.
+    os.environ.setdefault("RAY_enable_metrics_collection", "0")
+    if own:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # all on 127.0.0.1
+    import ray
+
+    try:
+        ray.init(
+            address="local" if own else address,
+            num_cpus=workers if own else None,
+            include_dashboard=False if own else None,
+            log_to_driver=False,
+            logging_level="error",
+            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+        )
+    except ConnectionError as error:
+        raise InputError(
+            "--address", f"no Ray answers at {address!r} ({error})", "allowed: a running cluster"
+        ) from None
+    try:
+        yield lambda: int(ray.cluster_resources().get("CPU", 1))
+    finally:
+        ray.shutdown()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A task that can run now: a segment, or one of its forks."""
+
+    place: int  # of the trajectory in the plan
+    trajectory: Trajectory
+    segment: int
+    fork: Fork | None
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that have no result if this work fails."""
+        if self.fork is not None:
+            return list(self.fork.cells)
+        later = self.trajectory.segments[self.segment :]
+        return [cell for segment in later for fork in segment.forks for cell in fork.cells]
+
+
+class _Driver:
+    """Sends work whose checkpoint is there, a bounded number at a time, and writes what comes."""
+
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        about: dict[str, Any],
+        watcher: Watcher,
+        capacity: Callable[[], int],
+    ) -> None:
+        self._study, self._store, self._about = study, store, about
+        self._watcher, self._capacity = watcher, capacity
+        self._ready: list[tuple[tuple[int, int, int], int, _Work, Any]] = []
+        self._ticket = count()
+        self._flying: dict[Any, tuple[_Work, Any]] = {}
+
+    def collect(self, missing: list[Cell]) -> None:
+        """Run all cells that are missing. Returns when each has a row."""
+        import ray
+
+        tasks = _tasks()
+        # Importing TensorFlow takes a worker longer than anything before the first step.
+        warm = [tasks.warm_up.remote() for _ in range(self._capacity())]
+        data = self._put_data(missing)
+        for place, trajectory in enumerate(trajectories(missing)):
+            self._offer(_Work(place, trajectory, 0, None), None)
+        del warm
+        while self._ready or self._flying:
+            self._send(tasks, data)
+            landed, _ = ray.wait(list(self._flying), num_returns=1)
+            if len(self._flying) > 1:  # whatever else has landed goes into the same file
+                landed, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
+            self._write([row for ref in landed for row in self._land(ref)])
+
+    def _put_data(self, missing: list[Cell]) -> dict[tuple[str, int | None], Any]:
+        """The data in the object store, once for each choice of training examples."""
+        import ray
+
+        wanted = dict.fromkeys((c.dataset, c.recipe.train_examples) for c in missing)
+        sources = {datasets.label(source): source for source in self._study.datasets}
+        loaded: dict[str, Dataset] = {}
+        for name in dict.fromkeys(dataset for dataset, _ in wanted):
+            loaded[name] = data = datasets.load(sources[name])
+            self._store.write_labels(name, data.y_test, data.classes, data.paths)
+        return {key: ray.put(loaded[key[0]].first(key[1])) for key in wanted}
+
+    def _offer(self, work: _Work, checkpoint: Any) -> None:
+        # Depth first: the first seeds' results are complete early, few checkpoints are held.
+        place = (work.place, work.segment, 0 if work.fork is None else 1)
+        heapq.heappush(self._ready, (place, next(self._ticket), work, checkpoint))
+
+    def _send(self, tasks: "_Tasks", data: dict[tuple[str, int | None], Any]) -> None:
+        limit = AHEAD * max(1, self._capacity())
+        while self._ready and len(self._flying) < limit:
+            _, _, work, checkpoint = heapq.heappop(self._ready)
+            segment = work.trajectory.segments[work.segment]
+            ref = data[segment.dataset, segment.recipe.train_examples]
+            # The forks travel with their own task: a checkpoint's task needs none of them.
+            bare = replace(segment, forks=())
+            if work.fork is None:
+                after, outcome = tasks.segment.remote(ref, bare, checkpoint)
+            else:
+                after, outcome = None, tasks.fork.remote(ref, bare, work.fork, checkpoint)
+            self._flying[outcome] = (work, after)
+
+    def _land(self, ref: Any) -> list[dict[str, Any]]:
+        """Rows of a task that ended; offers what its checkpoint makes possible."""
+        import ray
+
+        work, after = self._flying.pop(ref)
+        try:
+            outcome: Outcome = ray.get(ref)
+        except ray.exceptions.RayError as error:
+            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:500]
+            return [cell.failure("failed", reason) for cell in work.cells]
+        if outcome.environment is not None:
+            self._remember(outcome.environment)
+        if work.fork is None:
+            for fork in work.trajectory.segments[work.segment].forks:
+                self._offer(replace(work, fork=fork), after)
+            if work.segment + 1 < len(work.trajectory.segments):
+                self._offer(replace(work, segment=work.segment + 1), after)
+        return outcome.rows
+
+    def _remember(self, found: dict[str, Any]) -> None:
+        key = environment.key(found)
+        if key not in self._about["environments"]:
+            self._about["environments"][key] = found
+            self._store.write_environment(self._about)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._store.append(rows)
+            self._watcher.finished(rows)
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    warm_up: Any
+    segment: Any
+    fork: Any
+
+
+def _tasks() -> _Tasks:
+    """The remote functions. One CPU each; a dead worker's task runs again on another."""
+    import ray
+
+    one_cpu = {"num_cpus": 1, "max_retries": RETRIES}
+    return _Tasks(
+        ray.remote(**one_cpu)(_warm_up),
+        ray.remote(**one_cpu, num_returns=2)(_segment),
+        ray.remote(**one_cpu)(_fork),
+    )
+
+
+_told: set[str] = set()
+
+
+def _warm_up() -> None:
+    from bench.pipelines import cell
+
+    cell.hold_to_one_thread()
+
+
+def _segment(data: Dataset, segment: Segment, before: Any) -> tuple[Any, Outcome]:
+    from bench.pipelines import cell
+
+    cell.hold_to_one_thread()
+    return cell.run_segment(data, segment, before), Outcome([], _first_time())
+
+
+def _fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Any) -> Outcome:
+    import ray
+
+    from bench.pipelines import cell
+
+    cell.hold_to_one_thread()
+    found = environment.of_this_process()
+    where = {
+        "node": ray.get_runtime_context().get_node_id()[:8],
+        "cpu": found["cpu"],
+        "versions": environment.key(found),
+    }
+    rows = cell.run_fork(data, segment, fork, checkpoint)
+    return Outcome([row | where for row in rows], _first_time())
+
+
+def _first_time() -> dict[str, Any] | None:
+    """This process's environment the first time it is asked for, then None."""
+    found = environment.of_this_process()
+    key = environment.key(found)
+    if key in _told:
+        return None
+    _told.add(key)
+    return found
