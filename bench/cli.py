@@ -97,13 +97,22 @@ def plan(
     ] = None,
 ) -> None:
     """What would run, how long it takes, and the smallest difference that it can detect."""
-    from rich.console import Console
-
-    from bench.forecast import forecast
+    from bench.forecast import ASSUMED_SD, describe, forecast
+    from bench.store import Store
     from bench.study import load
 
-    text = forecast(load(study, overrides or ()), out, sd, workers or os.cpu_count() or 1)
-    Console().print(text, soft_wrap=True, highlight=False)
+    loaded = load(study, overrides or ())
+    store = Store(out) if out else None
+    pilot = store.pilot_sds(loaded.primary_contrasts) if store else ()
+    if sd is not None:
+        sds, source = (sd,), "as given by --sd"
+    elif pilot:
+        sds, source = pilot, f"smallest, median and largest in {out}"
+    else:
+        sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
+    done = store.done() if store else set()
+    made = forecast(loaded, done, sds, workers or os.cpu_count() or 1)
+    typer.echo(describe(loaded, made, source))
 
 
 @app.command(epilog=_example("ptq-vs-qat analyze results/digits"))

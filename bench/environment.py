@@ -42,7 +42,7 @@ def of_this_process() -> dict[str, Any]:
         "kernels": {
             "tflite": "XNNPACK delegate, 1 thread",
             "tensorflow": "1 thread, oneDNN "
-            + ("off" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" else "as built"),
+            + {"1": "on", "0": "off"}.get(os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""), "as built"),
         },
     }
 

@@ -136,8 +136,9 @@ def cells(study: Study) -> list[Cell]:
     Reads the files of datasets that are folders, to identify their content.
     """
     pin = tuple(sorted(study.pin.items()))
+    factors = product(*(getattr(study, name) for name in FACTOR_NAMES))
     recipes = [
-        Recipe(*values, pin=pin) for values in product(*(getattr(study, n) for n in FACTOR_NAMES))
+        Recipe(**dict(zip(FACTOR_NAMES, values, strict=True)), pin=pin) for values in factors
     ]
     data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
     grid = product(study.seeds, data, study.models, recipes, study.budgets, study.arms)

@@ -29,6 +29,8 @@ AHEAD = 2
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
+    # Off by default on CPUs without AVX-512, where it halves the time of a step too.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
 }

@@ -15,7 +15,7 @@ import json
 import os
 import tomllib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Store:
         tables, ignored = [], []
         for path in sorted((self.folder / "cells").glob("*.parquet")):
             try:
-                tables.append(pq.read_table(path).cast(CELL_SCHEMA))
+                tables.append(_read_table(path).cast(CELL_SCHEMA))
             except (pa.ArrowInvalid, OSError, ValueError):
                 ignored.append(path.name)
         table = pa.concat_tables(tables) if tables else CELL_SCHEMA.empty_table()
@@ -115,7 +115,7 @@ class Store:
     ) -> None:
         """Add a dataset's test labels; the same again changes nothing."""
         path = self.folder / "labels.parquet"
-        known = pq.read_table(path) if path.is_file() else LABEL_SCHEMA.empty_table()
+        known = _read_table(path) if path.is_file() else LABEL_SCHEMA.empty_table()
         if dataset in known["dataset"].unique().to_pylist():
             return
         n = len(labels)
@@ -124,7 +124,7 @@ class Store:
             pa.array(np.arange(n, dtype=np.int32)),
             pa.array(labels.astype(np.int32)),
             pa.DictionaryArray.from_arrays(pa.array(labels.astype(np.int32)), list(classes)),
-            pa.array(list(paths) or [None] * n, pa.string()),
+            pa.array(list(paths), pa.string()) if paths else pa.nulls(n, pa.string()),
         ]
         added = pa.Table.from_arrays(columns, schema=LABEL_SCHEMA)
         together = pa.concat_tables([known, added]).unify_dictionaries()
@@ -132,8 +132,25 @@ class Store:
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
-        table = pa.Table.from_pylist(list(rows), schema=CONTRAST_SCHEMA)
+        columns = [_array([row.get(f.name) for row in rows], f.type) for f in CONTRAST_SCHEMA]
+        table = pa.Table.from_arrays(columns, schema=CONTRAST_SCHEMA)
         self._write_table(Path("contrasts.parquet"), table)
+
+    def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
+        """The smallest, median and largest SD over seeds, in pp, of these contrasts' accuracies;
+        empty where there is no contrasts.parquet or all SDs in it are zero."""
+        path = self.folder / "contrasts.parquet"
+        if not path.is_file():
+            return ()
+        table = pq.read_table(path, columns=["kind", "contrast", "unit", "population", "sd"])
+        sds = sorted(
+            row["sd"]
+            for row in table.to_pylist()
+            if (row["kind"], row["unit"], row["population"]) == ("contrast", "pp", "seeds")
+            and row["contrast"] in contrasts
+            and row["sd"]
+        )
+        return tuple(dict.fromkeys((sds[0], sds[len(sds) // 2], sds[-1]))) if sds else ()
 
     def write_text(self, name: str, text: str) -> None:
         self._write(Path(name), text.encode())
@@ -160,6 +177,29 @@ class Store:
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         temporary.write_bytes(content)
         os.replace(temporary, path)
+
+
+def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
+    """`pa.array(values, type)` for strings and numbers, which would import pandas (see below)."""
+    known = np.array([value is not None for value in values], dtype=bool)
+    validity = pa.py_buffer(np.packbits(known, bitorder="little"))
+    if pa.types.is_string(type):
+        encoded = [b"" if value is None else str(value).encode() for value in values]
+        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    else:
+        filled = [0 if value is None else value for value in values]
+        buffers = [
+            validity,
+            pa.py_buffer(np.array(filled, dtype=str(type).replace("double", "f8"))),
+        ]
+    return pa.Array.from_buffers(type, len(values), buffers)
+
+
+def _read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    # pq.read_table would import pyarrow.dataset, and that pandas: more than a second.
+    with pq.ParquetFile(path) as file:
+        return file.read(columns)
 
 
 def _each_cell_once(table: pa.Table) -> pa.Table:
@@ -196,13 +236,13 @@ def read(folder: Path) -> Results:
             str(folder / "cells"), "no finished cell", "allowed: at least one row of results"
         )
     try:
-        labels = pq.read_table(folder / "labels.parquet", columns=["dataset", "label"])
+        labels = _read_table(folder / "labels.parquet", ["dataset", "label"])
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(
             str(folder / "labels.parquet"), str(error), "allowed: the file that `run` wrote"
         ) from None
     names = np.array(labels["dataset"].to_pylist(), dtype=object)
-    values = labels["label"].to_numpy()
+    values = np.array(labels["label"].to_pylist(), dtype=np.int32)
     by_dataset = {name: values[names == name] for name in dict.fromkeys(names)}
     return Results(
         validate(fields, str(study_file)), cells, by_dataset, store.environment(), ignored

@@ -45,6 +45,10 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+def _tuple_or_none(value: Any) -> Any:
+    return None if value is None else _tuple(value)
+
+
 def _seeds(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
@@ -88,7 +92,7 @@ class Study(BaseModel):
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
-    primary: Annotated[tuple[str, ...] | None, BeforeValidator(lambda v: v and _tuple(v))] = None
+    primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
 
     @field_validator("datasets")
     @classmethod

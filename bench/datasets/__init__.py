@@ -112,6 +112,25 @@ def identity(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class Size:
+    """Examples of each split, and the pixels of an image."""
+
+    train: int
+    test: int
+    pixels: int
+
+
+def size(name: str) -> Size:
+    """A dataset's size, without decoding it. Raises InputError as `load` does."""
+    if is_path(name):
+        from bench.datasets import parquet_folder
+
+        return parquet_folder.size(Path(name))
+    data = load(name)
+    return Size(len(data.x_train), len(data.x_test), data.x_train[0, ..., 0].size)
+
+
 def load(name: str) -> Dataset:
     """Read a dataset by name or path. Raises InputError if a folder's files are not as expected."""
     if is_path(name):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets import Dataset
+from bench.datasets import Dataset, Size
 from bench.errors import InputError
 
 SPLITS = ("train", "test")
@@ -37,6 +37,28 @@ def fingerprint(folder: Path) -> str:
         with (folder / f"{split}.parquet").open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def size(folder: Path) -> Size:
+    """From the files' metadata and the first image. Raises InputError if they are not whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    counts = []
+    for split in SPLITS:
+        path = folder / f"{split}.parquet"
+        try:
+            file = pq.ParquetFile(path)
+            counts.append(file.metadata.num_rows)
+            first = next(file.iter_batches(1, columns=["image"])).column(0)[0].as_py()
+        except (pa.ArrowInvalid, OSError, KeyError, StopIteration) as error:
+            raise InputError(
+                str(path), f"no readable column image ({error})", "allowed: a whole Parquet file"
+            ) from None
+    image = _decode(first["bytes"])
+    if image is None:
+        raise InputError(str(path), "row 0: bytes that are no image", "allowed: PNG, JPEG ...")
+    return Size(counts[0], counts[1], image.shape[0] * image.shape[1])
 
 
 def load(folder: Path) -> Dataset:
@@ -98,17 +120,18 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[st
     blobs = images.field("bytes").to_pylist()
     with ThreadPoolExecutor() as pool:
         decoded = list(pool.map(_decode, blobs, chunksize=256))
-    broken = next((row for row, image in enumerate(decoded) if image is None), None)
-    if broken is not None:
+    images_only = [image for image in decoded if image is not None]
+    if len(images_only) < len(decoded):
+        row = next(row for row, image in enumerate(decoded) if image is None)
         raise InputError(
-            str(path), f"row {broken}: bytes that are no image", "allowed: PNG, JPEG and the like"
+            str(path), f"row {row}: bytes that are no image", "allowed: PNG, JPEG and the like"
         )
-    shapes = {image.shape for image in decoded}
+    shapes = {image.shape for image in images_only}
     if len(shapes) != 1:
         raise InputError(
             str(path), f"images of shapes {sorted(shapes)}", "allowed: one shape for all images"
         )
-    x = np.stack(decoded)
+    x = np.stack(images_only)
     names = tuple(name or "" for name in images.field("path").to_pylist())
     return x if x.ndim == 4 else x[..., None], labels, names, _class_names(table.schema)
 

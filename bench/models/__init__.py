@@ -1,14 +1,28 @@
 """Models, one file each; the file's name is the model's name in a study.
 
 A model file has a docstring whose first line describes it, `build(shape, classes)` which returns
-a new tf_keras model that ends in logits, and `SECONDS_PER_MILLION_PIXELS` for time estimates.
+a new tf_keras model that ends in logits, and `COST` for time estimates.
 """
 
 import importlib
 import pkgutil
+from dataclasses import dataclass
 from types import ModuleType
 
 from bench.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training takes on one core, as docs/benchmarks/step_cost.py measures it.
+
+    step_ms: milliseconds per optimizer step; pixel_us: microseconds per pixel of its examples on
+    top of that; qat: how many times as long a step of quantization-aware training takes.
+    """
+
+    step_ms: float
+    pixel_us: float
+    qat: float
 
 
 def names() -> list[str]:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-SECONDS_PER_MILLION_PIXELS = 1.0
+from bench.models import Cost
+
+COST = Cost(0.35, 0.054, 1.5)
 
 
 def build(shape: tuple[int, ...], classes: int) -> Any:
