@@ -1,0 +1,160 @@
+"""One model of a report's content, which html.py and markdown.py render.
+
+Prose is plain text with two marks: `code` and **strong**. What comes from a user (names of arms,
+datasets, files) goes through `code`, so that it cannot be markup.
+"""
+
+import importlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench.analysis import Analysis, Population
+
+SECTIONS = ("answer", "forest", "accuracy", "differences", "method")
+"""Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
+
+Text = str
+Level = Literal["error", "warning", "info"]
+
+
+def code(name: object) -> Text:
+    """A name of a user's as `code`: it can hold no markup."""
+    text = re.sub(r"[`\s]+", " ", str(name)).strip()
+    return f"`{text or ' '}`"
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: Text
+    lead: bool = False  # set larger: the answer
+
+
+@dataclass(frozen=True)
+class Note:
+    """What must not be overlooked."""
+
+    level: Level
+    text: Text
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Technical terms and what they mean."""
+
+    items: tuple[tuple[Text, Text], ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """svg: as figures.svg made it; caption: what to see; alt: the same for who cannot see it."""
+
+    id: str
+    svg: str
+    caption: Text
+    alt: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """name: short; meaning: in a sentence, empty where the name says it; number: right-aligned."""
+
+    name: Text
+    meaning: Text = ""
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """text: as shown; sort: what the column is sorted by, the text itself where None."""
+
+    text: Text
+    sort: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    id: str
+    caption: Text
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"{self.id}: {len(row)} cells for {len(self.columns)} columns")
+
+
+@dataclass(frozen=True)
+class Details:
+    """Folded away until asked for (in Markdown: below a heading of its own)."""
+
+    summary: Text
+    blocks: tuple["Block", ...]
+
+
+Block = Paragraph | Note | Bullets | Terms | Figure | Table | Details
+
+
+@dataclass(frozen=True)
+class Section:
+    """title: its heading; blocks: of its body. An empty title is the answer's: no heading."""
+
+    title: Text
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as it stands in the report: one variant for each population it differs for.
+
+    variants: population -> section; a section that is the same for all stands under None.
+    """
+
+    id: str
+    variants: dict[Population | None, Section] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    populations: tuple[Population, ...]
+    notes: tuple[Note, ...]
+    parts: tuple[Part, ...]
+
+    def figures(self) -> Iterator[Figure]:
+        for part in self.parts:
+            for section in part.variants.values():
+                yield from figures_of(section.blocks)
+
+
+def figures_of(blocks: Sequence[Block]) -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Details):
+            yield from figures_of(block.blocks)
+
+
+def build(analysis: Analysis) -> Report:
+    """The whole report. A section that has nothing to say (None) is left out."""
+    from bench.report import notes
+
+    populations = tuple(dict.fromkeys(c.population for c in analysis.comparisons)) or ("seeds",)
+    parts = []
+    for name in SECTIONS:
+        module = importlib.import_module(f"bench.report.sections.{name}")
+        variants = {
+            population: section
+            for population in (populations if module.BY_POPULATION else (None,))
+            if (section := module.build(analysis, population or "seeds")) is not None
+        }
+        if variants:
+            parts.append(Part(name, variants))
+    return Report(analysis.title, populations, tuple(notes.build(analysis)), tuple(parts))

@@ -1,0 +1,45 @@
+"""The report as Markdown, its figures beside it in figures/*.svg."""
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bench.analysis import Population
+from bench.report import words
+from bench.report.content import Report, Text
+from bench.report.html import kind
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def inline(text: Text) -> str:
+    """Prose with its `code` and **strong**; what would be markup outside of code is escaped."""
+    pieces = re.split(r"(`[^`]+`)", text)
+    return "".join(
+        piece if piece.startswith("`") else re.sub(r"([\\<>_|#\[\]])", r"\\\1", piece)
+        for piece in pieces
+    )
+
+
+def cell(text: Text) -> str:
+    """The same in a table, where a pipe ends the cell even inside code."""
+    return re.sub(r"(?<!\\)\|", r"\\|", inline(text))
+
+
+def render(report: Report, population: Population = "seeds") -> str:
+    """The whole report for one population."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"inline": inline, "cell": cell, "kind": kind}
+    chosen = population if population in report.populations else report.populations[0]
+    text = environment.get_template("report.md.jinja").render(
+        report=report,
+        chosen=chosen,
+        population_words=words.POPULATIONS,
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -1,0 +1,61 @@
+"""What the reader must know before believing anything: it stands above the answer."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bench.analysis import DISAGREEING, Analysis
+from bench.report.content import Note, code
+from bench.report.words import count, listed, percent, place
+
+
+def build(analysis: Analysis) -> Iterator[Note]:
+    """The notes at the top, the gravest kind of incompleteness first."""
+    checks = analysis.checks
+    if not checks.complete:
+        missing = checks.planned - checks.with_result
+        yield Note(
+            "warning",
+            f"**This study is incomplete**: {missing:,} of {count(checks.planned, 'planned cell')} "
+            "have no result. Everything below is about the others; the same `run` command goes on "
+            "where it stopped.",
+        )
+    yield from _disagreements(analysis)
+    for wrong in checks.wrong_formats:
+        yield Note(
+            "error",
+            f"**{code(wrong.arm)} is not what it claims to be**: "
+            f"{count(wrong.cells, 'file')} of it were audited as {wrong.found}, not "
+            f"{wrong.claimed}. Its contrasts compare number formats that nobody asked for.",
+        )
+    if checks.mixed_seeds:
+        shown = [str(seed) for seed in checks.mixed_seeds[:10]]
+        more = len(checks.mixed_seeds) - len(shown)
+        seeds = listed([*shown, *([f"{more} more"] if more else [])])
+        yield Note(
+            "warning",
+            f"**The arms of {count(len(checks.mixed_seeds), 'seed')} ran on more than one CPU type "
+            f"or set of versions** (seeds {seeds}): the same code gives other results on another "
+            "CPU, so that their differences are not only those of the arms.",
+        )
+    if checks.ignored_files:
+        yield Note(
+            "warning",
+            f"{count(len(checks.ignored_files), 'file')} in `cells/` could not be read and were "
+            f"left out: {listed(code(name) for name in checks.ignored_files[:5])}.",
+        )
+
+
+def _disagreements(analysis: Analysis) -> Iterator[Note]:
+    found = analysis.checks.disagreements
+    if not found:
+        return
+    worst = max(found, key=lambda one: one.disagreements / one.n)
+    arms = Counter(place(one.setting, analysis.varying) for one in found)
+    yield Note(
+        "error",
+        f"**The pipeline has an error**: the Keras float model and its TFLite file classify more "
+        f"than {percent(DISAGREEING)} of the test examples differently in "
+        f"{count(len(found), 'cell')} ({listed(arms)}); worst is seed {worst.seed} with "
+        f"{worst.disagreements} of {worst.n}. No contrast below should be believed before this is "
+        "mended.",
+    )

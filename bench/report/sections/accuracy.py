@@ -1,0 +1,178 @@
+"""Accuracy of every arm by budget, every seed drawn."""
+
+from itertools import groupby
+
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from bench.analysis import Analysis, Population, Sample, Setting
+from bench.report import figures, words
+from bench.report.content import Block, Cell, Column, Details, Figure, Section, Table, code
+
+BY_POPULATION = False  # an interval of new seeds in both: it speaks about one arm
+
+MOST_PANELS = 12
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    samples = [s for s in analysis.samples if s.seeds]
+    if not samples:
+        return None
+    blocks: list[Block] = []
+    panels = _panels(samples)
+    for at, ((panel, metric), members) in enumerate(panels.items()):
+        if at == MOST_PANELS:
+            break
+        blocks.append(_figure(analysis, at, panel, metric, members))
+    blocks.append(Details("Accuracy of every arm, as numbers", (_table(analysis, samples),)))
+    return Section("Accuracy of every arm", tuple(blocks))
+
+
+def _panels(samples: list[Sample]) -> dict[tuple[Setting, str], list[Sample]]:
+    """Samples by what a figure shares: all of a setting but the budget.
+
+    An arm without epochs more stands in the figure of every k.
+    """
+    panels: dict[tuple[Setting, str], list[Sample]] = {}
+    for sample in samples:
+        panels.setdefault((sample.setting.panel, sample.metric), []).append(sample)
+    result: dict[tuple[Setting, str], list[Sample]] = {}
+    for (panel, metric), members in panels.items():
+        base = (Setting(panel.dataset, panel.model, panel.factors, None, None), metric)
+        extended = [
+            key
+            for key in panels
+            if key != base
+            and key[1] == metric
+            and Setting(key[0].dataset, key[0].model, key[0].factors, None, None) == base[0]
+        ]
+        if panel.extra is None and extended:
+            continue
+        result[panel, metric] = [
+            *(panels.get(base, []) if panel.extra is not None else []), *members
+        ]  # fmt: skip
+    return result
+
+
+def _figure(
+    analysis: Analysis, at: int, panel: Setting, metric: str, samples: list[Sample]
+) -> Figure:
+    name = "accuracy" if at == 0 else f"accuracy-{at + 1}"
+    where = words.panel(panel, analysis.varying)
+    unit = "%" if samples[0].unit == "pp" else samples[0].unit
+    values = np.concatenate([s.values for s in samples])
+    n = samples[0].correct.shape[1] if samples[0].correct is not None else None
+    scale = figures.accuracy_scale(float(values.min()), float(values.max()), n)
+    caption = (
+        f"**{metric.capitalize()}{', ' + where if where else ''}.** Each dot is one seed: one "
+        "model trained from its own start. The bar is the mean of the seeds, its whiskers the "
+        f"{words.level(analysis)} t interval for new seeds. Arms of one seed share data order and "
+        "start, so that overlapping clouds can hide a clear paired difference: the contrasts "
+        "decide, not this figure."
+    )
+    if scale.note:
+        caption += f" {scale.note[0].upper()}{scale.note[1:]}."
+    alt = f"{metric} by budget. " + "; ".join(
+        f"{s.arm}{', E = ' + str(s.setting.budget) if s.setting.budget else ''}: mean "
+        f"{words.number(s.mean())}{unit}, {len(s.seeds)} seeds"
+        for s in samples
+    )
+    return Figure(name, _svg(name, analysis, samples, scale, f"{metric}, {unit}"), caption, alt)
+
+
+def _svg(
+    name: str, analysis: Analysis, samples: list[Sample], scale: figures.Scale, label: str
+) -> str:
+    arms = [arm for arm in analysis.arms if any(s.arm == arm for s in samples)]
+    styles = figures.arm_styles(analysis.arms)
+    entries = [(arm, styles[arm]) for arm in arms]
+    top = figures.key_height(entries) + 8
+    budgets = sorted({s.setting.budget for s in samples}, key=lambda b: (b is not None, b))
+    rng = np.random.default_rng(0)  # of the jitter
+
+    def paint(canvas: figures.Canvas) -> None:
+        figures.key(canvas, entries)
+        ax = figures.axes(canvas, 58, top, 12, 46)
+        f = scale.forward
+        step = 0.86 / len(arms)
+        bars, whiskers, colors = [], [], []
+        for sample in samples:
+            style = styles[sample.arm]
+            x = budgets.index(sample.setting.budget) + step * (
+                arms.index(sample.arm) - (len(arms) - 1) / 2
+            )
+            jitter = rng.uniform(-0.3, 0.3, len(sample.values)) * step
+            ax.plot(
+                x + jitter,
+                f(sample.values),
+                style.marker,
+                color=style.color,
+                markerfacecolor=style.face,
+                markersize=2.6,
+                markeredgewidth=0.6,
+                alpha=0.6,
+                linestyle="none",
+            )
+            mean, interval = f(sample.values.mean()), sample.interval(analysis.alpha)
+            colors.append(style.color)
+            bars.append([(x - 0.42 * step, mean), (x + 0.42 * step, mean)])
+            low, high = f(np.array(interval or (sample.values.mean(),) * 2))
+            whiskers.append([(x, low), (x, high)])
+        ax.add_collection(LineCollection(bars, colors=colors, linewidths=2.4, zorder=4))
+        ax.add_collection(LineCollection(whiskers, colors=colors, linewidths=1.2, zorder=4))
+        ax.set_xlim(-0.5, len(budgets) - 0.5)
+        values = f(np.concatenate([s.values for s in samples]))
+        pad = 0.05 * max(values.max() - values.min(), 1e-9)
+        ax.set_ylim(values.min() - pad, values.max() + pad)
+        ax.set_yticks(f(np.array(scale.ticks)), scale.labels)
+        ax.grid(axis="y", color=figures.GREY, alpha=0.25, linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.set_xticks(
+            range(len(budgets)),
+            ["" if b is None else words.epochs(b) for b in budgets],
+        )
+        ax.tick_params(axis="x", length=0)
+        for edge in range(1, len(budgets)):
+            ax.axvline(edge - 0.5, color=figures.GREY, alpha=0.3, linewidth=0.6)
+        if budgets != [None]:
+            ax.set_xlabel("float training before quantization, E")
+        ax.set_ylabel(label)
+
+    return figures.draw(name, 360, paint)
+
+
+def _table(analysis: Analysis, samples: list[Sample]) -> Table:
+    level = words.level(analysis)
+    columns = (
+        Column("arm"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("seeds", "models evaluated, each from a start of its own", True),
+        Column("mean", "over seeds: percent of test examples classified correctly", True),
+        Column("SD", "standard deviation over seeds, in percentage points", True),
+        Column(f"{level} interval", "t interval of the mean for new seeds", True),
+        Column("lowest", "seed", True),
+        Column("highest", "seed", True),
+    )
+    rows = []
+    for _, group in groupby(samples, key=lambda s: (s.setting, s.metric)):
+        for s in group:
+            unit, interval = s.unit, s.interval(analysis.alpha)
+            ends = interval and (
+                words.number(interval.low, unit),
+                words.number(interval.high, unit),
+            )
+            rows.append(
+                (
+                    Cell(code(s.arm)),
+                    Cell(words.place(s.setting, analysis.varying), s.setting.budget),
+                    Cell(str(len(s.seeds)), len(s.seeds)),
+                    words.number_cell(s.mean(), unit),
+                    words.number_cell(
+                        float(s.values.std(ddof=1)) if len(s.seeds) > 1 else None, unit
+                    ),
+                    Cell(f"{ends[0]} to {ends[1]}" if ends else "–", interval and interval.low),
+                    words.number_cell(float(s.values.min()), unit),
+                    words.number_cell(float(s.values.max()), unit),
+                )
+            )
+    return Table("accuracy-table", "Every arm at every setting", columns, tuple(rows))

@@ -1,0 +1,156 @@
+"""The answer, in a few sentences of plain words, to what was asked in the thread."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from bench.analysis import Analysis, Comparison, Population
+from bench.report import words
+from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
+from bench.statistics.families import Verdict
+
+BY_POPULATION = True
+
+QUESTIONS = (
+    ("ptq - float", "Is PTQ better than the float model?"),
+    ("qat - ptq", "Is PTQ better than QAT, QAT having trained longer?"),
+    ("qat - ptq+k", "And at equal compute, PTQ after as many epochs as QAT?"),
+)
+"""The thread's questions, and the contrast that answers each."""
+
+NAMES = {
+    "float": "the float model",
+    "ptq": "PTQ",
+    "qat": "QAT",
+    "ptq+k": "PTQ after as many epochs",
+}
+MOST_SENTENCES = 3
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    comparisons = analysis.select(population)
+    blocks: list[Block] = []
+    asked = [
+        (question, members)
+        for name, question in QUESTIONS
+        if (members := [c for c in comparisons if c.name == name])
+    ]
+    for question, members in asked:
+        blocks.append(Paragraph(f"**{question}** {_answer(analysis, members)}", lead=True))
+    if not asked:
+        blocks += _overview(analysis, comparisons)
+    blocks.append(Paragraph(_basis(analysis, population)))
+    return Section("", tuple(blocks))
+
+
+def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """One contrast over all settings: sentences where they are few, counts where they are not."""
+    panels = {c.setting.panel for c in members}
+    if len(panels) == 1:
+        clauses = [
+            _clause(analysis, list(group))
+            for _, group in groupby(members, key=lambda c: (c.verdict, _direction(c)))
+        ]
+        return f"{_sentence('; '.join(clauses))}."
+    counts = []
+    for verdict in Verdict:
+        for direction, word in ((1, "above"), (-1, "below"), (0, "")):
+            group = [c for c in members if c.verdict == verdict and _direction(c) == direction]
+            if group:
+                a, b = _names(group[0])
+                side = f" ({a} {word} {b})" if word else ""
+                counts.append(f"{verdict} in {len(group)}{side}")
+    return f"Of {words.count(len(members), 'setting')}: {'; '.join(counts)}."
+
+
+def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
+    """`after 1 and 2 epochs QAT is below PTQ by more than 0.5 pp (−5.40 pp [...] and ...)`."""
+    budgets = [c.setting.budget for c in group if c.setting.budget is not None]
+    when = f"after {_epochs(budgets)} " if budgets else ""
+    estimates = words.listed(words.estimate(c) for c in group)
+    first = group[0]
+    a, b = _names(first)
+    unit, delta = first.pairs.unit, analysis.delta
+    within = f"{words.trimmed(delta)} {unit}"
+    above = _direction(first) > 0
+    match first.verdict:
+        case Verdict.MATTERS:
+            text = f"{a} is {'better' if above else 'worse'} than {b} by more than {within}"
+        case Verdict.TOO_SMALL:
+            text = f"{a} is {'better' if above else 'worse'} than {b}, but by less than {within}"
+        case Verdict.SIZE_UNDECIDED:
+            text = f"{a} is {'better' if above else 'worse'} than {b}"
+            text += "" if delta is None else f", whether by more than {within} is undecided"
+        case Verdict.EQUIVALENT:
+            text = f"{a} and {b} are equivalent within {within}"
+        case Verdict.UNDECIDED:
+            text = f"it is undecided whether {a} differs from {b}"
+        case _:
+            seeds = words.listed(sorted({str(c.n_seeds) for c in group}), "or")
+            return f"{when}{seeds} seeds are too few for a verdict on {a} and {b}"
+    return f"{when}{text} ({estimates})"
+
+
+def _direction(c: Comparison) -> int:
+    """1 or -1 where the verdict has a direction, else 0."""
+    directed = (Verdict.MATTERS, Verdict.TOO_SMALL, Verdict.SIZE_UNDECIDED)
+    return (1 if (c.mean or 0) > 0 else -1) if c.verdict in directed else 0
+
+
+def _names(c: Comparison) -> tuple[Text, Text]:
+    a, b = c.pairs.contrast.a, c.pairs.contrast.b
+    return NAMES.get(a, code(a)), NAMES.get(b, code(b))
+
+
+def _epochs(budgets: Sequence[int]) -> Text:
+    return f"{words.listed(str(b) for b in budgets)} epoch{'s' if budgets != [1] else ''}"
+
+
+def _sentence(text: Text) -> Text:
+    return text[0].upper() + text[1:]
+
+
+def _overview(analysis: Analysis, comparisons: Sequence[Comparison]) -> Iterator[Block]:
+    """For other arms than the thread's: the declared contrasts, one by one while they are few."""
+    primary = [c for c in comparisons if c.family == "primary"] or list(comparisons)
+    if not primary:
+        yield Paragraph("There is no contrast to answer anything with.", lead=True)
+        return
+    if len(primary) <= 2 * MOST_SENTENCES:
+        clauses = []
+        for c in primary:
+            label = words.place(c.setting, analysis.varying)
+            where = f" ({label})" if label else ""
+            metric = f", {code(c.pairs.metric)}" if c.pairs.metric != "accuracy" else ""
+            clauses.append(
+                f"{_sentence(words.verdict(c, analysis.delta))}{where}{metric}: "
+                f"{words.estimate(c)}."
+            )
+        yield Bullets(tuple(clauses))
+        return
+    counts = [
+        f"{verdict}: {n}"
+        for verdict in Verdict
+        if (n := sum(c.verdict == verdict for c in primary))
+    ]
+    yield Paragraph(f"Of {len(primary):,} contrasts: {'; '.join(counts)}.", lead=True)
+
+
+def _basis(analysis: Analysis, population: Population) -> Text:
+    seeds = sorted({c.n_seeds for c in analysis.select(population)})
+    numbers = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
+    primary = [c for c in analysis.select(population) if c.family == "primary"]
+    at_once = f" that hold for all {len(primary)} primary contrasts at once"
+    text = (
+        f"In brackets: {words.level(analysis)} intervals{at_once if len(primary) > 1 else ''}. "
+        f"The numbers rest on {numbers} {'seed' if seeds == [1] else 'seeds'} (independent "
+        "repetitions of the whole training) and speak about "
+        f"{words.POPULATIONS[population]}."
+    )
+    if any(c.pairs.unit.startswith("pp") for c in analysis.comparisons):
+        text += " pp: percentage points of accuracy (from 95% to 96% is 1 pp)."
+    if analysis.study is not None:
+        text += (
+            " Float training took E epochs; QAT, and the controls at equal compute, took "
+            f"{words.listed((str(k) for k in analysis.study.extra), 'or')} more."
+        )
+    return text

@@ -1,0 +1,151 @@
+"""The table of differences: every contrast with its tests and its verdict."""
+
+from bench.analysis import Analysis, Comparison, Population
+from bench.report import words
+from bench.report.content import (
+    Block,
+    Cell,
+    Column,
+    Details,
+    Paragraph,
+    Section,
+    Table,
+    Terms,
+    code,
+)
+from bench.statistics.families import Verdict
+
+BY_POPULATION = True
+
+VERDICT_MEANINGS = {
+    Verdict.MATTERS: "significant, and the family's interval lies wholly beyond ±Δ",
+    Verdict.TOO_SMALL: "significant, and shown to lie within ±Δ",
+    Verdict.SIZE_UNDECIDED: "significant, but whether it exceeds Δ is open",
+    Verdict.EQUIVALENT: "shown to lie within ±Δ; not significant",
+    Verdict.UNDECIDED: "neither: the data allow a difference that matters, and none at all",
+    Verdict.TOO_FEW_SEEDS: "with so few seeds no outcome could have been significant",
+}
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    comparisons = analysis.select(population)
+    if not comparisons:
+        return None
+    blocks: list[Block] = [
+        Paragraph(
+            "A difference is *significant* where its p-value, corrected for the number of "
+            f"contrasts in its family, is at most {analysis.alpha:g}. “Not significant” never "
+            "means “no difference”: that two arms are *equivalent*, that is, closer than the "
+            "smallest difference that matters (Δ), is tested by itself.".replace("*", "**")
+        )
+    ]
+    blocks.append(_table(analysis, population, comparisons))
+    used = {c.verdict for c in comparisons}
+    blocks.append(
+        Details(
+            "What the verdicts mean",
+            (Terms(tuple((str(v), VERDICT_MEANINGS[v]) for v in Verdict if v in used)),),
+        )
+    )
+    return Section("Table of differences", tuple(blocks))
+
+
+def _table(
+    analysis: Analysis, population: Population, comparisons: tuple[Comparison, ...]
+) -> Table:
+    metrics = tuple(dict.fromkeys(c.pairs.metric for c in comparisons))
+    mixed = any(c.pairs.mixed for c in comparisons)
+    over_seeds = population == "seeds"
+    level, delta = words.level(analysis), analysis.delta
+    needed = any(c.seeds_needed is not None for c in comparisons)
+    churned = any(c.pairs.churn is not None for c in comparisons)
+    columns = [
+        Column("contrast", "first arm minus second, paired by seed"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        *([Column("metric")] if len(metrics) > 1 else []),
+        Column("family", "contrasts that are corrected together; primary: declared in advance"),
+        Column("seeds", "pairs of models that the difference rests on", True),
+        Column("mean", "difference of the means, in percentage points for accuracies", True),
+        Column(f"{level} interval", "of this contrast alone", True),
+        Column("family's interval", "holds for all contrasts of the family at once", True),
+        Column("p", "t-test: how rare so large a mean is if there is no difference", True),
+        *(
+            [Column("p, sign flip", "exact check that assumes only symmetry about 0", True)]
+            if over_seeds
+            else []
+        ),
+        Column("p, corrected", "by Holm (primary) or Benjamini-Hochberg (exploratory)", True),
+        *(
+            [Column("p, equivalence", "two one-sided t-tests against ±Δ, corrected", True)]
+            if delta is not None
+            else []
+        ),
+        Column("verdict"),
+        Column("dz", "mean divided by the SD over seeds", True),
+        *(
+            [
+                Column("fixed", "share of test examples that only the first arm has right", True),
+                Column("broken", "share of test examples that only the second has right", True),
+            ]
+            if churned
+            else []
+        ),
+        *(
+            [
+                Column("seeds to detect Δ", "if the true difference is Δ, with 80% power", True),
+                Column("seeds to show equivalence", "if it is 0, with 80% power", True),
+            ]
+            if needed
+            else []
+        ),
+        *(
+            [Column("mixed", "pairs whose arms ran on different CPUs or versions", True)]
+            if mixed
+            else []
+        ),
+    ]
+    rows = []
+    for c in comparisons:
+        row, unit, churn = c.row(), c.pairs.unit, c.pairs.churn
+        rows.append(
+            (
+                Cell(code(c.name)),
+                Cell(words.place(c.setting, analysis.varying), c.setting.budget),
+                *([Cell(code(c.pairs.metric))] if len(metrics) > 1 else []),
+                Cell(c.family),
+                Cell(_seeds(c), c.n_seeds),
+                words.number_cell(c.mean, unit, sign=True),
+                Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
+                Cell(words.interval(c.simultaneous, unit), c.simultaneous and c.simultaneous.low),
+                words.p_cell(c.p),
+                *([words.p_cell(row["p_signflip"])] if over_seeds else []),
+                words.p_cell(c.p_adjusted),
+                *([words.p_cell(c.p_equivalence_adjusted)] if delta is not None else []),
+                Cell(str(c.verdict)),
+                words.number_cell(row["dz"], "", sign=True),
+                *(
+                    [
+                        Cell(words.percent(churn and churn.fixed, 2), churn and churn.fixed),
+                        Cell(words.percent(churn and churn.broken, 2), churn and churn.broken),
+                    ]
+                    if churned
+                    else []
+                ),
+                *([_needed(c.seeds_needed), _needed(c.seeds_needed_equivalence)] if needed else []),
+                *([Cell(str(c.pairs.mixed), c.pairs.mixed)] if mixed else []),
+            )
+        )
+    return Table(
+        f"differences-table{words.SLUGS[population]}",
+        f"Every contrast at every setting, for {words.POPULATIONS[population]}",
+        tuple(columns),
+        tuple(rows),
+    )
+
+
+def _seeds(c: Comparison) -> str:
+    return f"{c.n_seeds}" if c.n_seeds == c.pairs.planned else f"{c.n_seeds} of {c.pairs.planned}"
+
+
+def _needed(seeds: int | None) -> Cell:
+    return Cell("–" if seeds is None else f"{seeds:,}", seeds)

@@ -1,0 +1,157 @@
+"""How it was computed: arms, contrasts, populations, families, counts, environment."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.analysis import Analysis, Population
+from bench.arms import ARMS
+from bench.report import words
+from bench.report.content import (
+    Block,
+    Bullets,
+    Cell,
+    Column,
+    Details,
+    Section,
+    Table,
+    Terms,
+    code,
+)
+
+BY_POPULATION = False
+
+STATUSES = ("ok", "diverged", "unsupported", "failed", "timeout", "missing")
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    blocks: list[Block] = []
+    if set(analysis.arms) <= set(ARMS):
+        arms = tuple((code(arm), ARMS[arm].sentence) for arm in analysis.arms)
+        blocks.append(Details("The arms", (Terms(arms),)))
+    asked = tuple((code(c.name), _question(analysis, c)) for c in analysis.contrasts if c.question)
+    if asked:
+        blocks.append(Details("The contrasts and what they ask", (Terms(asked),)))
+    blocks.append(Details("The statistics", (Bullets(tuple(_statistics(analysis))),)))
+    blocks.append(Details("How many cells, and how they ended", (_counts(analysis),)))
+    if analysis.study is not None:
+        blocks.append(Details("The study", (_study(analysis),)))
+    if analysis.environment:
+        blocks.append(Details("The environment", (_environment(analysis.environment),)))
+    return Section("How it was computed", tuple(blocks))
+
+
+def _question(analysis: Analysis, contrast: Any) -> str:
+    a, b = ARMS.get(contrast.a), ARMS.get(contrast.b)
+    formats = ""
+    if a and b and a.number_format != b.number_format:
+        formats = f" ({a.number_format} against {b.number_format})"
+    primary = any(c.name == contrast.name and c.family == "primary" for c in analysis.comparisons)
+    return f"{contrast.question}{formats}{'; primary' if primary else ''}"
+
+
+def _statistics(analysis: Analysis) -> Iterator[str]:
+    alpha = analysis.alpha
+    families = list(
+        dict.fromkeys((c.family, c.m, c.pairs.metric, c.population) for c in analysis.comparisons)
+    )
+    yield (
+        "Differences are paired by seed: both arms of a pair start from the same weights and see "
+        "the same data in the same order. One test, named in advance: the paired t-test over "
+        "seeds; beside it the exact sign-flip test, which assumes only symmetry."
+    )
+    yield (
+        f"**{words.POPULATIONS['seeds'].capitalize()}**: mean ± t(S−1) · SD / √S over S seeds. "
+        "A conclusion about other test examples does not follow from it."
+    )
+    if any(c.population == "seeds+examples" for c in analysis.comparisons):
+        yield (
+            f"**{words.POPULATIONS['seeds+examples'].capitalize()}**: seeds and test examples are "
+            "both random (two-way crossed effects), with Satterthwaite's degrees of freedom."
+        )
+    for family, m, metric, population in families:
+        method = (
+            "Benjamini-Hochberg (false discovery rate), intervals at the false-coverage rate"
+            if family == "exploratory"
+            else "Holm (family-wise error), intervals by Bonferroni"
+        )
+        yield (
+            f"The {family} family, {code(metric)}, {words.POPULATIONS[population]}: "
+            f"{words.count(m, 'contrast')}, corrected by {method}, at α = {alpha:g}."
+        )
+    if analysis.delta is None:
+        yield "No smallest difference that matters was declared, so equivalence is not tested."
+    else:
+        yield (
+            f"Equivalence: two one-sided t-tests against ±Δ, Δ = {words.trimmed(analysis.delta)}, "
+            "corrected in the same family by the same method, separately from the differences."
+        )
+
+
+def _counts(analysis: Analysis) -> Table:
+    used = [s for s in STATUSES if any(sample.statuses.get(s) for sample in analysis.samples)]
+    totals: dict[str, dict[str, int]] = {}
+    for sample in analysis.samples:
+        of_arm = totals.setdefault(sample.arm, {})
+        for status, n in sample.statuses.items():
+            of_arm[status] = of_arm.get(status, 0) + n
+    meanings = {
+        "ok": "evaluated",
+        "diverged": "loss not finite or accuracy at chance; a result, and counted as one",
+        "unsupported": "the converter refuses it: a result without predictions",
+        "failed": "runs again with the same command; its seed is left out of its contrasts",
+        "timeout": "as failed",
+        "missing": "planned, not there",
+    }
+    columns = (
+        Column("arm"),
+        *(Column(status, meanings[status], True) for status in used),
+        Column("planned", "", True),
+    )
+    rows = tuple(
+        (
+            Cell(code(arm)),
+            *(Cell(f"{of_arm.get(status, 0):,}", of_arm.get(status, 0)) for status in used),
+            Cell(f"{sum(of_arm.values()):,}", sum(of_arm.values())),
+        )
+        for arm, of_arm in totals.items()
+    )
+    return Table("counts-table", "Cells (evaluated models) per arm and status", columns, rows)
+
+
+def _study(analysis: Analysis) -> Table:
+    assert analysis.study is not None
+    fields = analysis.study.model_dump(mode="json")
+    fields["seeds"] = f"{len(analysis.study.seeds)}: {_run(analysis.study.seeds)}"
+    fields["datasets"] = sorted({str(s.setting.dataset) for s in analysis.samples})
+    fields["train_examples"] = ["all" if n is None else n for n in fields["train_examples"]]
+    fields["primary"] = list(analysis.study.primary_contrasts)
+    rows = tuple(
+        (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
+    )
+    return Table("study-table", "The study as run", (Column("field"), Column("value")), rows)
+
+
+def _run(seeds: tuple[int, ...]) -> str:
+    if seeds == tuple(range(seeds[0], seeds[0] + len(seeds))) and len(seeds) > 2:
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds[:50])) + (", ..." if len(seeds) > 50 else "")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else str(value)
+
+
+def _environment(environment: Mapping[str, Any]) -> Table:
+    rows = tuple((Cell(code(name)), Cell(code(value))) for name, value in _flat(environment))
+    return Table("environment-table", "environment.json", (Column("entry"), Column("value")), rows)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in sorted(tree.items()):
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name} / ")
+        else:
+            yield prefix + name, _plain(value)

@@ -1,0 +1,44 @@
+"use strict";
+// Tables sort by a click on a heading and filter as one types; without this they are plain tables.
+for (const table of document.querySelectorAll("table")) {
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows);
+  if (rows.length < 3) continue;
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
+  };
+  const headings = Array.from(table.tHead.rows[0].cells);
+  headings.forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const up = heading.getAttribute("aria-sort") !== "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const sorted = rows.slice().sort((a, b) => {
+        const x = key(a, column), y = key(b, column);
+        if (typeof x !== typeof y) return typeof x === "number" ? -1 : 1; // empty ones last
+        const order = typeof x === "number" ? x - y : x.localeCompare(y, "en", { numeric: true });
+        return up ? order : -order;
+      });
+      body.append(...sorted);
+    });
+  });
+  if (rows.length < 9) continue;
+  const filter = document.createElement("input");
+  filter.type = "search";
+  filter.className = "filter";
+  filter.placeholder = "Filter rows: qat E = 1";
+  filter.setAttribute("aria-label", "Filter the rows of this table");
+  filter.addEventListener("input", () => {
+    const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !wanted.every((word) => text.includes(word));
+    }
+  });
+  table.closest(".scroll").before(filter);
+}

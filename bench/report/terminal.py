@@ -1,0 +1,64 @@
+"""The verdicts on a terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from bench.analysis import Analysis, Population
+from bench.report import notes, words
+from bench.report.content import Bullets, Paragraph
+from bench.report.sections import answer
+from bench.statistics.families import Verdict
+
+_STYLES = {
+    Verdict.MATTERS: "bold",
+    Verdict.SIZE_UNDECIDED: "bold",
+    Verdict.UNDECIDED: "dim",
+    Verdict.TOO_FEW_SEEDS: "dim",
+}
+_LEVELS = {"error": "bold red", "warning": "yellow", "info": ""}
+
+
+def print_verdicts(
+    analysis: Analysis, console: Console | None = None, population: Population = "seeds"
+) -> None:
+    """Print what stands at the report's top, and the primary family's verdicts.
+
+    Same words as the report's; plain lines where there is no terminal.
+    """
+    console = console or Console()
+    for note in notes.build(analysis):
+        console.print(Text(_plain(note.text), style=_LEVELS[note.level]))
+    section = answer.build(analysis, population)
+    for block in section.blocks if section else ():
+        if isinstance(block, Paragraph):
+            console.print(Text(_plain(block.text)))
+        elif isinstance(block, Bullets):
+            for item in block.items:
+                console.print(Text(f"- {_plain(item)}"))
+    primary = [c for c in analysis.select(population) if c.family == "primary"]
+    if not primary:
+        return
+    level = words.level(analysis)
+    table = Table(title="Primary contrasts", title_justify="left", box=None, pad_edge=False)
+    for name in ("contrast", "setting"):
+        table.add_column(name, no_wrap=True)
+    for name in ("mean", f"{level} interval", "p, corrected"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for c in primary:
+        table.add_row(
+            escape(c.name),
+            escape(words.place(c.setting, analysis.varying)),
+            words.signed(c.mean, c.pairs.unit),
+            escape(words.interval(c.interval, c.pairs.unit)),
+            words.p_value(c.p_adjusted),
+            Text(str(c.verdict), style=_STYLES.get(c.verdict, "")),
+        )
+    console.print()
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    return text.replace("**", "").replace("`", "")

@@ -1,0 +1,148 @@
+"""Numbers and verdicts in words: the one place that says what a verdict means."""
+
+from collections.abc import Iterable, Sequence
+from math import floor, isfinite, log10
+
+from bench.analysis import Analysis, Comparison, Population, Setting, Value
+from bench.report.content import Cell, Text, code
+from bench.statistics.checks import Interval
+from bench.statistics.families import Verdict
+
+MINUS = "\N{MINUS SIGN}"
+
+POPULATIONS: dict[Population, Text] = {
+    "seeds": "new seeds on this test set",
+    "seeds+examples": "new seeds and new test examples",
+}
+"""Whom a conclusion speaks about."""
+
+SLUGS: dict[Population, str] = {"seeds": "", "seeds+examples": "-examples"}
+"""What a population adds to an id or file name."""
+
+
+def number(value: float | None, unit: str = "pp", sign: bool = False) -> Text:
+    """A value for the reader: two decimals (pp), or three significant digits; `–` for None."""
+    if value is None:
+        return "–"
+    if not isfinite(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    decimals = 2 if abs(value) < 9.995 else 1
+    if not unit.startswith("pp") and value:
+        decimals = min(max(2 - floor(log10(abs(value))), 0), 12)
+    text = f"{abs(value):.{decimals}f}"
+    zero = not text.strip("0.")
+    prefix = "" if zero else MINUS if value < 0 else "+" if sign else ""
+    return prefix + text
+
+
+def signed(value: float | None, unit: str = "pp") -> Text:
+    return number(value, unit, sign=True)
+
+
+def interval(ends: Interval | None, unit: str = "pp") -> Text:
+    return "–" if ends is None else f"[{signed(ends.low, unit)}, {signed(ends.high, unit)}]"
+
+
+def p_value(p: float | None) -> Text:
+    if p is None:
+        return "–"
+    if p < 0.0001:
+        return "<0.0001"
+    return f"{p:.4f}" if p < 0.01 else f"{min(p, 0.99999):.3f}" if p < 0.9995 else "1.000"
+
+
+def percent(share: float | None, decimals: int = 1) -> Text:
+    return "–" if share is None else f"{100 * share:.{decimals}f}%"
+
+
+def trimmed(value: float | None) -> Text:
+    """A declared number as its author wrote it: `0.5`."""
+    return "–" if value is None else f"{value:g}"
+
+
+def count(n: int, noun: str, plural: str = "") -> Text:
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(items: Iterable[str], joint: str = "and") -> Text:
+    """`a`, `a and b`, `a, b and c`."""
+    *head, last = items
+    return f"{', '.join(head)} {joint} {last}" if head else last
+
+
+def number_cell(value: float | None, unit: str = "pp", sign: bool = False) -> Cell:
+    return Cell(number(value, unit, sign), value)
+
+
+def p_cell(p: float | None) -> Cell:
+    return Cell(p_value(p), p)
+
+
+def epochs(n: int) -> Text:
+    return count(n, "epoch")
+
+
+def value(of: Value) -> Text:
+    return "all" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
+
+
+def place(setting: Setting, varying: Sequence[str]) -> Text:
+    """The setting as a short label, of what differs between settings: `digits, E = 4`."""
+    parts = []
+    for name, of in setting.fields().items():
+        if name == "budget" and of is not None:
+            parts.append(f"E = {of}")
+        elif name == "extra" and of is not None and name in varying:
+            parts.append(f"k = {of}")
+        elif name in ("dataset", "model") and name in varying:
+            parts.append(value(of))
+        elif name in varying and name not in ("budget", "extra"):
+            parts.append(f"{name} = {value(of)}")
+    return ", ".join(parts)
+
+
+def panel(setting: Setting, varying: Sequence[str]) -> Text:
+    """The same without the budget; empty where there is but one panel."""
+    return place(setting.panel, varying)
+
+
+def arm(name: str) -> Text:
+    """An arm in a sentence."""
+    return "the float model" if name == "float" else code(name)
+
+
+def verdict(comparison: Comparison, delta: float | None) -> Text:
+    """The verdict as a clause about its two arms, never more than the data say."""
+    a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    mean, unit = comparison.mean or 0.0, comparison.pairs.unit
+    side = "above" if mean > 0 else "below"
+    within = trimmed(delta)
+    match comparison.verdict:
+        case Verdict.MATTERS:
+            return f"{arm(a)} is {side} {arm(b)}, by more than {within} {unit}"
+        case Verdict.TOO_SMALL:
+            return f"{arm(a)} is {side} {arm(b)}, but by less than {within} {unit}"
+        case Verdict.SIZE_UNDECIDED:
+            beyond = "" if delta is None else f"; whether by more than {within} {unit} is undecided"
+            return f"{arm(a)} is {side} {arm(b)}{beyond}"
+        case Verdict.EQUIVALENT:
+            return f"{arm(a)} and {arm(b)} are equivalent within {within} {unit}"
+        case Verdict.UNDECIDED:
+            return f"whether {arm(a)} and {arm(b)} differ is undecided"
+    return f"too few seeds to say anything about {arm(a)} and {arm(b)}"
+
+
+def estimate(comparison: Comparison) -> Text:
+    """Mean and the family's interval, the one that belongs to the verdict:
+    `−5.40 pp [−17.3, +6.60]`."""
+    if comparison.mean is None:
+        return "no pair of results"
+    unit = comparison.pairs.unit
+    mean = f"{signed(comparison.mean, unit)} {unit}"
+    if comparison.simultaneous is None:
+        return mean
+    return f"{mean} {interval(comparison.simultaneous, unit)}"
+
+
+def level(analysis: Analysis) -> Text:
+    return f"{100 * (1 - analysis.alpha):g}%"

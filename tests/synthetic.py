@@ -1,0 +1,157 @@
+"""Seeded result folders: what a run would write, with known arm means and seed SDs.
+
+Every example has a difficulty that all models share; every seed an effect that all of its arms
+share, each training within it one more, each arm a last one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import datasets, plan
+from bench.arms import ARMS
+from bench.store import Store
+from bench.study import Study
+
+Edit = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+DIGITS = {
+    # percent correct after 1, 2, 4 and 8 epochs: roughly what digits gives
+    "float": (48.0, 88.0, 95.5, 97.6),
+    "ptq": (48.1, 88.0, 95.4, 97.6),
+    "float+k": (84.0, 92.5, 96.3, 97.7),
+    "ptq+k": (83.9, 92.4, 96.2, 97.7),
+    "qat": (43.5, 89.5, 96.0, 97.5),
+    "qat-cal": (80.0, 92.2, 96.2, 97.6),
+}
+
+
+def study(**fields: Any) -> Study:
+    defaults: dict[str, Any] = {"title": "Synthetic digits", "seeds": 20}
+    return Study.model_validate(defaults | fields)
+
+
+def write(
+    folder: Path,
+    study: Study,
+    *,
+    means: Mapping[str, Sequence[float]] = DIGITS,
+    seed_sd: float = 0.5,
+    training_sd: float = 0.15,
+    arm_sd: float = 0.01,
+    n: int = 797,
+    classes: int = 10,
+    random_state: int = 0,
+    counts: Callable[[plan.Cell], int] | None = None,
+    edit: Edit = lambda row: row,
+) -> Path:
+    """Write a result folder of the study and return it.
+
+    means: arm -> percent correct per budget (the last repeated where there are more budgets);
+    seed_sd, training_sd, arm_sd: SD over seeds, in logits, of the effect that all arms of a seed
+    share, those of one training, and of each arm's own; n: test examples; counts: how many of
+    them, from the first on, a cell has right, in place of all the above; edit: changes a row, or
+    drops it by returning None.
+    """
+    rng = np.random.default_rng(random_state)
+    dtype = np.uint8 if classes <= 256 else np.dtype("<u2")
+    store = Store(folder)
+    labels, difficulty = {}, {}
+    for name in sorted({datasets.label(d) for d in study.datasets}):
+        labels[name] = rng.integers(0, classes, n).astype(np.int32)
+        difficulty[name] = rng.normal(0, 2, n)
+        names = [str(c) for c in range(classes)]
+        store.write_labels(name, labels[name], names, ())
+    shared: dict[tuple[Any, ...], tuple[float, np.ndarray]] = {}
+    rows = []
+    for cell in plan.cells(study):
+        name = datasets.label(cell.dataset)
+        place = (name, cell.model, cell.seed, cell.budget)
+        training = (*place, ARMS[cell.arm].training, cell.extra)
+        if place not in shared:
+            shared[place] = rng.normal(0, seed_sd), rng.logistic(size=n)
+        if training not in shared:
+            shared[training] = rng.normal(0, training_sd), rng.logistic(size=n)
+        # Models of one seed err alike, those of one training even more so.
+        effect = shared[place][0] + shared[training][0] + rng.normal(0, arm_sd)
+        noise = shared[place][1] + 0.3 * shared[training][1] + 0.05 * rng.logistic(size=n)
+        level = means[cell.arm][min(study.budgets.index(cell.budget), len(means[cell.arm]) - 1)]
+        right = noise < _logit(level / 100, difficulty[name]) + effect - difficulty[name]
+        if counts is not None:
+            right = np.arange(n) < counts(cell)
+        wrong = (labels[name] + rng.integers(1, classes, n)) % classes
+        predictions = np.where(right, labels[name], wrong).astype(dtype)
+        row = edit(_row(cell, name, predictions, labels[name]))
+        if row is not None:
+            rows.append(row)
+    store.append(rows)
+    store.write_text("study.toml", study.to_toml())
+    store.write_environment({"versions": {"0123abcd": {"python": "3.11", "tensorflow": "2.21.0"}}})
+    return folder
+
+
+def _logit(level: float, difficulty: np.ndarray) -> float:
+    """The shift at which the mean of logistic(shift - difficulty) is `level`."""
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if (1 / (1 + np.exp(difficulty - middle))).mean() < level:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def _row(
+    cell: plan.Cell, dataset: str, predictions: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    arm, n = ARMS[cell.arm], len(labels)
+    correct = int((predictions == labels).sum())
+    epochs = cell.budget + (cell.extra or 0)
+    recipe = cell.recipe
+    steps = 32 * epochs
+    return {
+        "cell": cell.id,
+        "dataset": dataset,
+        "model": cell.model,
+        "seed": cell.seed,
+        "budget": cell.budget,
+        "arm": cell.arm,
+        "extra": cell.extra,
+        "train_examples": recipe.train_examples,
+        "batch_size": recipe.batch_size,
+        "optimizer": recipe.optimizer,
+        "learning_rate": recipe.learning_rate,
+        "calibration_examples": recipe.calibration_examples,
+        "status": "ok",
+        "error": None,
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "loss": 1.0,
+        "train_accuracy": correct / n,
+        "predictions": predictions.tobytes(),
+        "epochs": epochs,
+        "steps": steps,
+        "examples_seen": 32 * steps,
+        "bytes": 20_000,
+        "sha256": "0" * 64,
+        "number_format": arm.number_format,
+        "int8_ops": 9 if arm.number_format == "int8" else 0,
+        "float_ops": 0 if arm.number_format == "int8" else 9,
+        "int8_tensors": 20 if arm.number_format == "int8" else 0,
+        "float_tensors": 0 if arm.number_format == "int8" else 20,
+        "ties": 0,
+        "disagreements": 0 if arm.number_format == "float32" else None,
+        "range_start_left": 0.97 if cell.arm == "qat" else None,
+        "train_s": 0.1,
+        "convert_s": 0.1,
+        "eval_s": 0.1,
+        "node": "abcdef",
+        "cpu": "Test CPU",
+        "versions": "0123abcd",
+        "finished_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }

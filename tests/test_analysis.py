@@ -1,0 +1,293 @@
+"""Tables -> contrasts: what is paired with what, and what each row of contrasts.parquet says."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from bench import plan, store
+from bench.analysis import Analysis, Comparison, analyze
+from bench.errors import InputError
+from bench.schema import CONTRASTS
+from bench.statistics.families import Verdict
+from tests import oracles, synthetic
+
+SLEEP = (-12, -24, -13, -13, 0, -10, -18, -8, -46, -14)
+"""Student (1908), R's `sleep`: extra hours of sleep, drug 1 minus drug 2, in tenths of an hour."""
+
+
+def one(analysis: Analysis, name: str, population: str = "seeds", **setting: object) -> Comparison:
+    found = [
+        c
+        for c in analysis.comparisons
+        if c.name == name
+        and c.population == population
+        and c.pairs.kind == "contrast"
+        and setting.items() <= c.setting.fields().items()
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def analyzed(folder: Path, **fields: object) -> Analysis:
+    synthetic.write(folder, synthetic.study(**fields))
+    return analyze(store.read(folder))
+
+
+def sleep_study(folder: Path, **fields: object) -> Path:
+    """With 1,000 test examples a tenth of an hour is one example, an hour one pp."""
+    study = synthetic.study(seeds=10, budgets=[1], arms=["float", "ptq"], **fields)
+    counts = lambda cell: 500 + (SLEEP[cell.seed] if cell.arm == "ptq" else 0)  # noqa: E731
+    return synthetic.write(folder, study, n=1000, counts=counts)
+
+
+def test_students_sleep_data(tmp_path: Path) -> None:
+    row = one(analyze(store.read(sleep_study(tmp_path))), "ptq - float").row()
+    assert row["mean"] == pytest.approx(-1.58)
+    assert row["t"] == pytest.approx(-4.0621, abs=5e-5)
+    assert row["df"] == 9
+    assert row["p"] == pytest.approx(0.002833, abs=5e-7)
+    assert row["ci_low"] == pytest.approx(-2.4598858)
+    assert row["ci_high"] == pytest.approx(-0.7001142)
+    assert row["p_signflip"] == 4 / 1024
+    assert row["churn_fixed"] == 0
+    assert row["churn_broken"] == pytest.approx(sum(map(abs, SLEEP)) / 10_000)
+    assert row["family"] == "primary"
+    assert row["verdict"] == Verdict.MATTERS  # below -0.5, and the only primary contrast
+
+
+def test_every_row_has_the_columns_of_the_schema_and_their_types(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=5, budgets=[1, 2])
+    for row in analysis.rows:
+        assert set(row) == {column.name for column in CONTRASTS}
+    store.Store(tmp_path).write_contrasts(analysis.rows)
+    table = store._read_table(tmp_path / "contrasts.parquet")
+    assert table.schema.equals(store.CONTRAST_SCHEMA)
+    assert table.to_pylist() == analysis.rows
+
+
+def test_rows_equal_scipy_and_plain_loops(tmp_path: Path) -> None:
+    study = synthetic.study(seeds=8, budgets=[1, 4])
+    synthetic.write(tmp_path, study)
+    results = store.read(tmp_path)
+    labels = results.labels["digits"]
+    right = {
+        (r["arm"], r["budget"], r["seed"]): np.frombuffer(r["predictions"], np.uint8) == labels
+        for r in results.cells.to_pylist()
+    }
+    for c in analyze(results).select("seeds"):
+        row, budget = c.row(), c.setting.budget
+        a = np.array([right[c.pairs.contrast.a, budget, s] for s in range(8)])
+        b = np.array([right[c.pairs.contrast.b, budget, s] for s in range(8)])
+        x, y = 100 * a.mean(axis=1), 100 * b.mean(axis=1)
+        assert row["mean"] == pytest.approx(np.mean(x - y))
+        assert row["sd"] == pytest.approx(np.std(x - y, ddof=1))
+        reference = stats.ttest_rel(x, y)
+        assert row["t"] == pytest.approx(reference.statistic)
+        assert row["p"] == pytest.approx(reference.pvalue)
+        low, high = reference.confidence_interval(0.95)
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high))
+        counts = a.sum(axis=1).astype(int) - b.sum(axis=1).astype(int)
+        assert row["p_signflip"] == pytest.approx(oracles.sign_flip_p(counts))
+        assert row["churn_fixed"] == pytest.approx((a & ~b).mean())
+        assert row["churn_broken"] == pytest.approx((b & ~a).mean())
+        upper = stats.ttest_1samp(x - y, study.delta, alternative="less").pvalue
+        lower = stats.ttest_1samp(x - y, -study.delta, alternative="greater").pvalue
+        assert row["p_equivalence"] == pytest.approx(max(upper, lower))
+
+
+def test_families_are_corrected_each_by_itself(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=12, budgets=[1, 2, 8])
+    for population in ("seeds", "seeds+examples"):
+        primary = [c for c in analysis.select(population) if c.family == "primary"]
+        others = [c for c in analysis.select(population) if c.family == "exploratory"]
+        assert [len(primary), len(others)] == [4 * 3, 5 * 3]
+        holm = oracles.holm([c.p for c in primary])
+        assert [c.p_adjusted for c in primary] == pytest.approx(holm)
+        holm = oracles.holm([c.p_equivalence for c in primary])
+        assert [c.p_equivalence_adjusted for c in primary] == pytest.approx(holm)
+        bh = oracles.benjamini_hochberg([c.p for c in others])
+        assert [c.p_adjusted for c in others] == pytest.approx(bh)
+        for c in primary:
+            assert c.simultaneous == c.estimate.interval(0.05 / 12)
+        rejected = max(sum(p <= 0.05 for p in bh), 1)
+        for c in others:
+            assert c.simultaneous == c.estimate.interval(rejected * 0.05 / 15)
+
+
+def test_the_order_of_rows_changes_no_number(tmp_path: Path) -> None:
+    synthetic.write(tmp_path, synthetic.study(seeds=6, budgets=[1, 2]))
+    results = store.read(tmp_path)
+    order = np.random.default_rng(1).permutation(results.cells.num_rows)
+    shuffled = store.Results(
+        results.study,
+        results.cells.take(pa.array(order)),
+        results.labels,
+        results.environment,
+        results.ignored,
+    )
+    assert analyze(shuffled).rows == analyze(results).rows
+
+
+def test_pairs_are_formed_by_seed_not_by_position(tmp_path: Path) -> None:
+    study = synthetic.study(seeds=6, budgets=[1], arms=["float", "ptq"])
+
+    def drop(row: dict) -> dict | None:
+        gone = ("float", 0), ("ptq", 5)
+        return None if (row["arm"], row["seed"]) in gone else row
+
+    counts = lambda cell: 100 + 50 * cell.seed + 3 * (cell.arm == "ptq")  # noqa: E731
+    synthetic.write(tmp_path, study, n=1000, counts=counts, edit=drop)
+    pairs = one(analyze(store.read(tmp_path)), "ptq - float").pairs
+    assert pairs.seeds == (1, 2, 3, 4)
+    assert pairs.d == pytest.approx([0.3] * 4)
+    assert pairs.planned == 6
+
+
+def test_a_missing_cell_leaves_its_seed_out_of_just_the_contrasts_that_need_it(
+    tmp_path: Path,
+) -> None:
+    def fail(row: dict) -> dict:
+        if (row["arm"], row["seed"]) == ("qat", 3):
+            row |= {"status": "failed", "error": "out of memory", "predictions": None}
+        return row
+
+    study = synthetic.study(seeds=6, budgets=[1])
+    synthetic.write(tmp_path / "whole", study)
+    synthetic.write(tmp_path / "failed", study, edit=fail)
+    whole = analyze(store.read(tmp_path / "whole"))
+    failed = analyze(store.read(tmp_path / "failed"))
+    assert not failed.checks.complete
+    assert failed.checks.planned - failed.checks.with_result == 1
+    for a, b in zip(whole.comparisons, failed.comparisons, strict=True):
+        if "qat" in (a.pairs.contrast.a, a.pairs.contrast.b):
+            assert b.pairs.seeds == (0, 1, 2, 4, 5)
+        else:
+            assert (a.mean, a.p, a.m) == (b.mean, b.p, b.m)
+    sample = next(s for s in failed.samples if s.arm == "qat")
+    assert sample.statuses == {"ok": 5, "failed": 1}
+
+
+def test_a_diverged_model_is_a_result_and_stays_in(tmp_path: Path) -> None:
+    def diverge(row: dict) -> dict:
+        if (row["arm"], row["seed"]) == ("qat", 3):
+            row["status"] = "diverged"
+        return row
+
+    synthetic.write(tmp_path, synthetic.study(seeds=6, budgets=[1]), edit=diverge)
+    analysis = analyze(store.read(tmp_path))
+    assert analysis.checks.complete
+    assert one(analysis, "qat - ptq").n_seeds == 6
+
+
+def test_what_the_study_does_not_name_changes_nothing(tmp_path: Path) -> None:
+    narrow = synthetic.study(seeds=5, budgets=[2], arms=["float", "ptq", "qat"])
+    wide = synthetic.study(seeds=9, budgets=[1, 2], learning_rate=[0.001, 0.01], extra=[1, 3])
+    synthetic.write(tmp_path / "wide", wide)
+    (tmp_path / "wide" / "study.toml").write_text(narrow.to_toml())
+    named = {cell.id for cell in plan.cells(narrow)}
+    synthetic.write(
+        tmp_path / "narrow", wide, edit=lambda row: row if row["cell"] in named else None
+    )
+    (tmp_path / "narrow" / "study.toml").write_text(narrow.to_toml())
+    of_wide, of_narrow = (analyze(store.read(tmp_path / name)) for name in ("wide", "narrow"))
+    assert of_wide.rows == of_narrow.rows
+    assert {c.n_seeds for c in of_wide.comparisons} == {5}
+
+
+def test_a_contrast_without_epochs_more_stands_once_for_all_extras(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=4, budgets=[1, 2], extra=[1, 3])
+    settings = [(c.name, c.setting.budget, c.setting.extra) for c in analysis.select("seeds")]
+    assert len(set(settings)) == len(settings)
+    assert {s for s in settings if s[0] == "ptq - float"} == {
+        ("ptq - float", 1, None),
+        ("ptq - float", 2, None),
+    }
+    assert {s[1:] for s in settings if s[0] == "qat - ptq"} == {(1, 1), (1, 3), (2, 1), (2, 3)}
+
+
+def test_predictions_of_many_classes_are_two_bytes_each(tmp_path: Path) -> None:
+    study = synthetic.study(seeds=4, budgets=[1], arms=["float", "ptq"])
+    counts = lambda cell: 20 + cell.seed + 2 * (cell.arm == "ptq")  # noqa: E731
+    synthetic.write(tmp_path, study, n=50, classes=300, counts=counts)
+    analysis = analyze(store.read(tmp_path))
+    assert one(analysis, "ptq - float").pairs.d == pytest.approx([4.0] * 4)
+
+
+def test_predictions_of_another_length_are_an_error_that_names_the_cell(tmp_path: Path) -> None:
+    def cut(row: dict) -> dict:
+        if row["seed"] == 1:
+            row["predictions"] = row["predictions"][:-1]
+        return row
+
+    study = synthetic.study(seeds=2, budgets=[1], arms=["float", "ptq"])
+    synthetic.write(tmp_path, study, n=50, edit=cut)
+    with pytest.raises(InputError, match="predictions: 49 bytes for 50 labels of 'digits'"):
+        analyze(store.read(tmp_path))
+
+
+def test_of_cells_that_differ_in_a_pinned_stream_only_the_studys_count(tmp_path: Path) -> None:
+    plain = synthetic.study(seeds=4, budgets=[1], arms=["float", "ptq"])
+    pinned = synthetic.study(seeds=4, budgets=[1], arms=["float", "ptq"], pin={"order": 7})
+    synthetic.write(tmp_path, plain)
+    before = analyze(store.read(tmp_path)).rows
+    synthetic.write(tmp_path, pinned, random_state=1)
+    assert analyze(store.read(tmp_path)).rows != before
+    (tmp_path / "study.toml").write_text(plain.to_toml())
+    assert analyze(store.read(tmp_path)).rows == before
+
+
+def test_checks_find_what_must_not_be_believed(tmp_path: Path) -> None:
+    def spoil(row: dict) -> dict:
+        if row["arm"] == "float" and row["seed"] == 2:
+            row["disagreements"] = 2  # of 797: more than 0.1%
+        if row["arm"] == "float" and row["seed"] == 1:
+            row["disagreements"] = 0
+        if row["arm"] == "ptq" and row["seed"] < 3:
+            row["number_format"] = "mixed"
+        if row["arm"] == "qat" and row["seed"] == 4:
+            row["cpu"] = "another CPU"
+        return row
+
+    synthetic.write(tmp_path, synthetic.study(seeds=5, budgets=[1]), edit=spoil)
+    analysis = analyze(store.read(tmp_path))
+    checks = analysis.checks
+    assert [(d.seed, d.disagreements, d.n) for d in checks.disagreements] == [(2, 2, 797)]
+    assert [(w.arm, w.claimed, w.found, w.cells) for w in checks.wrong_formats] == [
+        ("ptq", "int8", "mixed", 3)
+    ]
+    assert checks.mixed_seeds == (4,)
+    assert one(analysis, "qat - ptq").pairs.mixed == 1
+    assert one(analysis, "ptq - float").pairs.mixed == 0
+
+
+def test_equal_arms_are_equivalent_and_nothing_is_nan(tmp_path: Path) -> None:
+    study = synthetic.study(seeds=12, budgets=[1], arms=["float", "ptq"])
+    synthetic.write(tmp_path, study, counts=lambda cell: 700)
+    row = one(analyze(store.read(tmp_path)), "ptq - float").row()
+    assert row["verdict"] == Verdict.EQUIVALENT
+    assert (row["mean"], row["sd"], row["p"], row["t"]) == (0, 0, 1, None)
+    assert (row["ci_low"], row["ci_high"]) == (0, 0)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_few_seeds_give_no_verdict_and_no_nan(tmp_path: Path, seeds: int) -> None:
+    analysis = analyzed(tmp_path, seeds=seeds, budgets=[1])
+    assert {c.verdict for c in analysis.comparisons} == {Verdict.TOO_FEW_SEEDS}
+    for row in analysis.rows:
+        for value in row.values():
+            assert value is None or value == value  # nan is not
+    if seeds == 1:
+        assert {row["p"] for row in analysis.rows} == {None}
+
+
+def test_seeds_needed_are_never_fewer_than_a_verdict_needs(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=6, budgets=[1, 2, 4, 8])
+    undecided = [c for c in analysis.select("seeds") if c.seeds_needed is not None]
+    assert undecided
+    for c in undecided:
+        fewest = 1 + int(np.ceil(np.log2(c.m / 0.05)))
+        assert c.seeds_needed >= fewest
+        assert c.seeds_needed_equivalence >= fewest
