@@ -30,7 +30,8 @@ def slope_per_doubling(d: NDArray[Any], budgets: Numbers) -> FloatArray:
     d, epochs = _checked(d, budgets)
     x = np.log2(epochs)
     x -= x.mean()
-    slope: FloatArray = d @ x / (x @ x)
+    # from the first budget's value, so that no change is a slope of exactly 0
+    slope: FloatArray = ((d - d[:, :1]) * x).sum(axis=1) / (x @ x)
     return slope
 
 

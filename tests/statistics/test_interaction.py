@@ -41,6 +41,15 @@ def test_with_two_budgets_the_slope_is_the_difference_per_doubling():
     assert interaction.slope_per_doubling(d, budgets) == pytest.approx(-difference / 3)
 
 
+def test_no_change_is_a_slope_of_exactly_zero():
+    # and equal changes are equal bits: both are defined cases of the tests that follow
+    budgets = np.array([1, 3, 7, 50])
+    d = np.array([[0.1], [0.3], [0.7]]) + np.zeros(4)
+    assert (interaction.slope_per_doubling(d, budgets) == 0).all()
+    same = np.tile([0.1, 0.7, 0.2, 0.3], (9, 1))
+    assert np.unique(interaction.slope_per_doubling(same, budgets)).size == 1
+
+
 @pytest.mark.parametrize(
     ("d", "budgets", "name"),
     [

@@ -110,6 +110,27 @@ def test_interval_refuses_a_level_outside_0_to_1(alpha):
         paired.paired_t(np.array([1.0, 2.0])).interval(alpha)
 
 
+def test_subtracting_decimals_keeps_ties_and_zeros():
+    a, b = np.array([0.2, 0.3, 0.8, 0.5]), np.array([0.1, 0.2, 0.7, 0.5])
+    assert np.unique(a - b).size == 4  # what subtract is for
+    assert paired.subtract(a, b).tolist() == [0.1, 0.1, 0.1, 0.0]
+    assert paired.paired_t(paired.subtract(a[:3], b[:3])).constant
+    assert paired.subtract(np.array([0.1 + 0.2]), np.array([0.3])) == 0
+
+
+@given(
+    st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=9),
+    st.integers(-9, 9),
+    st.integers(0, 2**32 - 1),
+)
+def test_subtracting_changes_nothing_else(d, exponent, seed):
+    b = np.random.default_rng(seed).integers(0, 10**6, len(d))
+    found = paired.subtract((b + np.array(d)) * 10.0**exponent, b * 10.0**exponent)
+    assert found == pytest.approx(np.array(d) * 10.0**exponent, rel=1e-9)
+    zeros = paired.subtract(np.zeros(3), np.zeros(3))
+    assert zeros.tolist() == [0, 0, 0]
+
+
 def test_effect_sizes_of_the_sleep_data():
     # dz = t / sqrt(n) = -4.0621 / sqrt(10); J(9) = 0.913875
     d = SLEEP_1 - SLEEP_2
