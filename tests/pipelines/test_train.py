@@ -1,0 +1,180 @@
+"""The graph loop is the plain loop; states go on anywhere with the same bits; streams are apart."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from bench import datasets, models
+from bench.pipelines import cell, train
+
+SHAPE, CLASSES, SCALE = (8, 8, 1), 10, 16.0
+# 100 examples at batch 32: three whole steps and one of four examples.
+EXAMPLES, BATCH, RATE = 100, 32, 1e-3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    cell.hold_to_one_thread()
+
+
+@pytest.fixture(scope="module")
+def data():
+    digits = datasets.load("digits")
+    return digits.x_train[:EXAMPLES], digits.y_train[:EXAMPLES]
+
+
+@pytest.fixture(scope="module")
+def base():
+    return train.Trainer(models.get("bncnn").build, SHAPE, CLASSES, "adam", SCALE)
+
+
+@pytest.fixture(scope="module")
+def quantized(base):
+    return train.Trainer(models.get("bncnn").build, SHAPE, CLASSES, "adam", SCALE, base.model)
+
+
+def orders(epochs, seed=3):
+    return [train.data_order(EXAMPLES, epoch, seed, {}) for epoch in epochs]
+
+
+def run(trainer, data, epochs):
+    trainer.run(tf.constant(data[0]), tf.constant(data[1]), orders(epochs), BATCH, RATE)
+
+
+def equal(a: train.State, b: train.State) -> bool:
+    pairs = zip((*a.weights, *a.optimizer), (*b.weights, *b.optimizer), strict=True)
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def plain_loop(model, data, epochs):
+    """The oracle: a Python loop over batches cut by NumPy, an eager tape, a stock optimizer."""
+    x, y = data[0].astype(np.float32) / np.float32(SCALE), data[1]
+    optimizer = tf_keras.optimizers.Adam(RATE)
+    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for order in orders(epochs):
+        for first in range(0, EXAMPLES, BATCH):
+            chosen = order[first : first + BATCH]
+            with tf.GradientTape() as tape:
+                value = loss(y[chosen], model(x[chosen], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    return [v.numpy() for v in model.weights]
+
+
+def test_float_training_is_the_plain_loop_bit_for_bit(base, data):
+    start = base.initial(3, {})
+    base.load(start)
+    run(base, data, [0, 1])
+    model = models.get("bncnn").build(SHAPE, CLASSES)
+    model.set_weights(start.weights)
+    expected = plain_loop(model, data, [0, 1])
+    assert all(np.array_equal(a, b) for a, b in zip(base.state.weights, expected, strict=True))
+
+
+def test_qat_is_the_plain_loop_on_a_fresh_quantize_model_bit_for_bit(base, quantized, data):
+    start = base.initial(4, {})
+    quantized.load(quantized.forked(base.named_weights(start)))
+    run(quantized, data, [0])
+    model = models.get("bncnn").build(SHAPE, CLASSES)
+    model.set_weights(start.weights)
+    fresh = tfmot.quantization.keras.quantize_model(model)
+    # `optimizer_step` is TFMOT's and unused; Keras gives both models one order of variables.
+    expected = plain_loop(fresh, data, [0])
+    assert all(np.array_equal(a, b) for a, b in zip(quantized.state.weights, expected, strict=True))
+
+
+def test_a_training_cut_in_two_is_the_same_training(base, data):
+    base.load(base.initial(5, {}))
+    run(base, data, [0, 1, 2])
+    whole = base.state
+    base.load(base.initial(5, {}))
+    run(base, data, [0])
+    middle = base.state
+    base.load(base.initial(6, {}))  # another training in between
+    run(base, data, [0, 1])
+    base.load(middle)
+    run(base, data, [1, 2])
+    assert equal(base.state, whole)
+
+
+def test_initial_weights_are_the_seeds_alone(base):
+    first = base.initial(7, {})
+    models.get("resnet8").build(SHAPE, CLASSES)
+    tf.random.uniform(())
+    assert equal(base.initial(7, {}), first)
+    assert not equal(base.initial(8, {}), first)
+    assert equal(base.initial(8, {"initialization": 7}), first)
+    assert equal(base.initial(7, {"order": 1}), first)
+
+
+def test_a_fork_has_the_floats_weights_and_a_fresh_optimizer(base, quantized, data):
+    base.load(base.initial(9, {}))
+    run(base, data, [0])
+    weights = base.named_weights(base.state)
+    for trainer in (base, quantized):
+        forked = trainer.forked(weights)
+        assert all(not np.any(slot) for slot in forked.optimizer)
+        named = trainer.named_weights(forked)
+        assert all(np.array_equal(named[name], value) for name, value in weights.items())
+    ranges = quantized.named_weights(quantized.forked(weights))
+    # TFMOT 0.8.1 starts observers at [-6, 6] (quantizers.py, _QuantizeHelper).
+    outputs = {name: float(v) for name, v in ranges.items() if "/output_m" in name}
+    assert len(outputs) == 8  # three ReLU and the pooling
+    assert all(v == (-6 if "_min" in name else 6) for name, v in outputs.items())
+
+
+def test_calibrated_ranges_are_what_the_float_models_layers_take(base, quantized, data):
+    base.load(base.initial(10, {}))
+    run(base, data, [0])
+    quantized.load(quantized.forked(base.named_weights(base.state)))
+    quantized.calibrate(tf.constant(data[0]))
+    ranges = quantized.named_weights(quantized.state)
+    outputs = tf_keras.Model(base.model.input, [layer.output for layer in base.model.layers])
+    seen = outputs(data[0].astype(np.float32) / np.float32(SCALE), training=False)
+    for layer, tensor in zip(base.model.layers, seen, strict=True):
+        for kind in ("output", "post_activation"):
+            high = ranges.get(f"quant_{layer.name}/{kind}_max:0")
+            if high is not None:
+                low = ranges[f"quant_{layer.name}/{kind}_min:0"]
+                assert np.isclose(high, max(0, np.max(tensor)), rtol=1e-5)
+                assert np.isclose(low, min(0, np.min(tensor)), rtol=1e-5, atol=1e-7)
+    dense = base.model.layers[-1].name
+    kernel = base.named_weights(base.state)[f"{dense}/kernel:0"]
+    assert np.isclose(ranges[f"quant_{dense}/kernel_max:0"], np.abs(kernel).max())
+
+
+def test_every_epoch_sees_every_example_once_in_an_order_of_its_own():
+    first, second = (train.data_order(50, epoch, 1, {}) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, train.data_order(50, 0, 2, {}))
+    assert np.array_equal(first, train.data_order(50, 0, 2, {"order": 1}))
+
+
+def test_streams_are_those_of_seedsequence_spawn():
+    children = np.random.SeedSequence(11).spawn(len(train.STREAMS))
+    for name, child in zip(train.STREAMS, children, strict=True):
+        assert np.array_equal(train.stream(name, 11, {}).generate_state(4), child.generate_state(4))
+
+
+def test_the_calibration_draw_has_no_repeats_and_a_pin():
+    draw = train.calibration_draw(1000, 200, 5, {})
+    assert len(set(draw.tolist())) == 200
+    assert np.array_equal(draw, train.calibration_draw(1000, 200, 6, {"calibration": 5}))
+    assert np.array_equal(draw[:50], train.calibration_draw(1000, 50, 5, {}))
+    assert len(train.calibration_draw(100, 200, 5, {})) == 100
+
+
+def test_a_model_that_tfmot_refuses_is_unsupported():
+    def build(shape, classes):
+        layers = tf_keras.layers
+        return tf_keras.Sequential(
+            [layers.Input(shape), layers.Flatten(), layers.Dense(4), layers.GaussianNoise(0.1)]
+            + [layers.Lambda(lambda x: x), layers.Dense(classes)]
+        )
+
+    refused = train.Trainer(build, SHAPE, CLASSES, "adam", SCALE)
+    with pytest.raises(train.Unsupported):
+        train.Trainer(build, SHAPE, CLASSES, "adam", SCALE, refused.model)

@@ -1,0 +1,221 @@
+"""The command for real: a small study on a real local Ray, killed, resumed, widened.
+
+Everything is compared with one run by one worker, cell by cell and bit by bit.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from bench.schema import CELLS, CONTRASTS
+from bench.store import Store
+
+STUDY = """
+title = "small"
+seeds = 2
+budgets = [1, 2]
+extra = [1, 2]
+train_examples = 200
+calibration_examples = 20
+"""
+CELLS_PLANNED = 2 * 2 * (2 + 4 * 2)  # seeds x budgets x (float, ptq and four arms at two extras)
+RESULT = ("cell", "seed", "budget", "arm", "extra", "status", "predictions", "sha256", "loss")
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "bench", *map(str, arguments)]
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=400, **options
+    )
+
+
+def results(folder):
+    table, ignored = Store(folder).cells()
+    assert ignored == ()
+    return table.select(list(RESULT)).sort_by("cell")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "small.toml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def one_worker(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("one") / "out"
+    done = run("run", study, "--out", folder, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    folder.with_name("stdout").write_text(done.stdout)
+    folder.with_name("stderr").write_text(done.stderr)
+    return folder
+
+
+def test_every_planned_cell_has_a_whole_row(one_worker):
+    table, _ = Store(one_worker).cells()
+    assert table.num_rows == CELLS_PLANNED
+    assert table.column_names == [column.name for column in CELLS]
+    for row in table.to_pylist():
+        assert row["status"] in ("ok", "diverged"), row["error"]
+        assert len(row["predictions"]) == row["n"] == 797
+        assert row["epochs"] == row["budget"] + (row["extra"] or 0)
+        assert row["steps"] == row["epochs"] * 7  # 200 examples at batch 32
+        assert row["number_format"] == ("float32" if "float" in row["arm"] else "int8")
+        assert row["accuracy"] == row["correct"] / row["n"]
+        assert (row["disagreements"] is None) == ("float" not in row["arm"])
+        assert row["finished_at"].tzinfo is not None
+
+
+def test_predictions_agree_with_the_labels_that_lie_beside_them(one_worker):
+    labels = pq.read_table(one_worker / "labels.parquet")["label"].to_numpy()
+    for row in Store(one_worker).cells()[0].to_pylist():
+        assert sum(p == y for p, y in zip(row["predictions"], labels, strict=True)) == row["correct"]
+
+
+def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_worker):
+    names = {p.name for p in one_worker.iterdir()} - {".lock"}
+    assert names == {
+        "cells", "figures", "labels.parquet", "study.toml", "environment.json",
+        "contrasts.parquet", "report.html", "report.md",
+    }  # fmt: skip
+    said = json.loads((one_worker / "environment.json").read_text())
+    (versions,) = said["environments"]
+    assert set(Store(one_worker).cells()[0]["versions"].to_pylist()) == {versions}
+    text = "".join(p.read_text() for p in one_worker.iterdir() if p.suffix in (".json", ".md"))
+    assert os.uname().nodename not in text
+    assert str(Path.home()) not in text
+
+
+def test_the_report_is_one_file_without_a_network(one_worker):
+    html = (one_worker / "report.html").read_text()
+    for outside in ('src="http', "src='http", 'href="http', "url(http", "@import", "fetch("):
+        assert outside not in html
+    assert "<svg" in html
+
+
+def test_contrasts_have_the_columns_of_the_schema(one_worker):
+    names = pq.read_schema(one_worker / "contrasts.parquet").names
+    assert names[: len(CONTRASTS)] == [column.name for column in CONTRASTS]
+
+
+def test_where_there_is_no_terminal_progress_is_plain_lines(one_worker):
+    said = one_worker.with_name("stderr").read_text()
+    assert f"{CELLS_PLANNED}/{CELLS_PLANNED} cells, done in" in said
+    assert "\x1b" not in said
+
+
+def test_analyze_writes_the_same_report_again_without_tensorflow_and_ray(one_worker):
+    outputs = [one_worker / name for name in ("report.html", "report.md", "contrasts.parquet")]
+    before = [path.read_bytes() for path in outputs]
+    probe = (
+        "import sys; sys.argv[1:] = ['analyze', sys.argv[1]]\n"
+        "from bench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "loaded = {'tensorflow', 'ray', 'tf_keras', 'pandas'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", probe, one_worker], check=True, timeout=60)
+    assert [path.read_bytes() for path in outputs] == before
+
+
+def test_four_workers_give_the_bits_of_one(study, one_worker, tmp_path):
+    done = run("run", study, "--out", tmp_path / "out", "--workers", 4)
+    assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "out").equals(results(one_worker))
+
+
+def test_killed_and_started_again_nothing_is_lost_doubled_or_different(
+    study, one_worker, tmp_path
+):
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        command("run", study, "--out", out, "--workers", 2),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as driver:
+        deadline = time.monotonic() + 200
+        while len(Store(out).done()) < 5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        driver.send_signal(signal.SIGKILL)
+    survived = Store(out).cells()[0]
+    assert 5 <= survived.num_rows < CELLS_PLANNED
+    done = run("run", study, "--out", out, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert f"{survived.num_rows} of {CELLS_PLANNED} cells are there already" in done.stderr
+    assert results(out).equals(results(one_worker))
+    # What survived was not run again.
+    times = dict(zip(*(Store(out).cells()[0][c].to_pylist() for c in ("cell", "finished_at"))))
+    for row in survived.to_pylist():
+        assert times[row["cell"]] == row["finished_at"]
+    files = sum(pq.read_metadata(path).num_rows for path in (out / "cells").glob("*.parquet"))
+    assert files == CELLS_PLANNED
+
+
+def test_a_polite_end_says_how_to_go_on(study, tmp_path):
+    with subprocess.Popen(
+        command("run", study, "--out", tmp_path / "out", "--workers", 1),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as driver:
+        assert driver.stderr is not None
+        assert "starting workers" in driver.stderr.readline()
+        driver.send_signal(signal.SIGHUP)  # what a lost ssh connection sends
+        said = driver.stderr.read()
+        assert driver.wait(60) == 130
+    assert "the same command goes on from here" in said
+    assert "Traceback" not in said
+
+
+def test_a_wider_study_runs_only_what_is_new(study, one_worker, tmp_path):
+    out = tmp_path / "out"
+    Store(out).append(Store(one_worker).cells()[0].to_pylist())
+    done = run("run", study, "--out", out, "--set", "seeds=[0,1,5]", "--set", "extra=1")
+    assert done.returncode == 0, done.stderr
+    assert "24 of 36 cells are there already" in done.stderr
+    assert set(Store(out).cells()[0]["seed"].to_pylist()) == {0, 1, 5}
+
+
+def test_a_folder_with_other_data_of_the_same_name_is_left_alone(study, one_worker, tmp_path):
+    out = tmp_path / "out"
+    about = json.loads((one_worker / "environment.json").read_text())
+    Store(out).write_environment(about | {"data": {"digits": "other"}})
+    done = run("run", study, "--out", out)
+    assert done.returncode == 2
+    assert "results of other data that are also called 'digits'" in done.stderr
+    assert {p.name for p in out.iterdir()} == {"environment.json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "digitz"], "did you mean 'digits'?"),
+        (["run", "digits", "--set", "seeds=0"], "seeds: found 0; allowed: at least 1 seed"),
+        (["run", "digits", "--set", "datasets=./nowhere"], "datasets: no folder './nowhere'"),
+        (["plan", "digits", "--set", "datasets=./nowhere"], "datasets: no folder './nowhere'"),
+        (["plan", "digits", "--set", "train_examples=5000"], "digits has 1000 training examples"),
+        (["run", "digits", "--set", "train_examples=5000"], "digits has 1000 training examples"),
+        (["run", "digits", "--address", "127.0.0.1:1"], "--address: no Ray answers"),
+        (["analyze", "nowhere"], "no study.toml"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2_and_nothing_written(
+    arguments, said, tmp_path
+):
+    done = run(*arguments, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
