@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,8 +74,13 @@ def run(
     loaded = load(study, overrides or ())
     folder = out or Path("results") / Path(study).stem
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
-    with RunProgress(Console(stderr=True)) as progress:
-        runner.run(loaded, folder, progress, address or None, workers)
+    try:
+        with RunProgress(Console(stderr=True)) as progress:
+            runner.run(loaded, folder, progress, address or None, workers)
+    except KeyboardInterrupt:
+        with suppress(OSError):  # a lost connection takes the terminal with it
+            typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
     _report(folder)
 
 
@@ -198,6 +204,3 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)

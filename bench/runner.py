@@ -7,6 +7,8 @@ Ray's object store; rows come back to the driver and are on disk before the next
 import fcntl
 import heapq
 import os
+import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -64,11 +66,13 @@ def run(
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
-    that one, by default all. Raises InputError if a dataset is not there or not as expected, or
-    if `out` holds results of other data; nothing is written then.
+    that one, by default all. Raises InputError if a dataset is not there or not as expected, if
+    nothing answers at `address`, or if `out` holds results of other data; nothing is written then.
     """
     for source in study.datasets:
         datasets.check_source(source, "datasets")
+    if address is not None:
+        _check_answers(address)
     store = Store(out)
     about = _about(study, store)
     wanted = cells(study)
@@ -121,6 +125,19 @@ def _locked(out: Path) -> Iterator[None]:
         yield
 
 
+def _check_answers(address: str) -> None:
+    """Raises InputError if nothing listens at a host:port; Ray itself tries for 14 minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # `auto`, or something that Ray explains
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            "--address", f"no Ray answers at {address!r} ({error})", "allowed: a running cluster"
+        ) from None
+
+
 @contextmanager
 def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]]:
     """A connected Ray. Yields a function that tells how many CPUs it has now."""
@@ -132,8 +149,12 @@ def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]
     os.environ.setdefault("RAY_enable_metrics_collection", "0")
     if own:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # all on 127.0.0.1
+    else:
+        # One try of 40 s, not 20, for what was there and is gone.
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
     import ray
 
+    on_term = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address="local" if own else address,
@@ -143,10 +164,15 @@ def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]
             logging_level="error",
             runtime_env={"env_vars": WORKER_ENVIRONMENT},
         )
-    except ConnectionError as error:
+    except (ConnectionError, RuntimeError, ray.exceptions.AuthenticationError) as error:
+        if own:
+            raise
+        reason = str(error).strip().splitlines()[-1]
         raise InputError(
-            "--address", f"no Ray answers at {address!r} ({error})", "allowed: a running cluster"
+            "--address", f"no Ray answers at {address!r} ({reason})", "allowed: a running cluster"
         ) from None
+    # Ray's own handler aborts the process (`ray job stop` sends SIGTERM): no clean-up, exit 134.
+    signal.signal(signal.SIGTERM, on_term)
     try:
         yield lambda: int(ray.cluster_resources().get("CPU", 1))
     finally:
