@@ -90,12 +90,12 @@ def test_transitions_keep_students_distribution(kernel):
 
 
 def test_dense_looks_stay_stable():
-    # a hundred steps of integration
-    looks = tuple(range(5, 105))
+    # forty steps of integration
+    looks = tuple(range(5, 46))
     bounds = np.array(sequential.group_sequential_bounds(looks, 0.05))
     steps = np.diff(bounds)
     assert (steps < 0).all()
-    assert (np.diff(steps)[20:] > -1e-5).all()  # convex, without the zigzag of an unstable scheme
+    assert (np.diff(steps) > -1e-5).all()  # convex, without the zigzag of an unstable scheme
 
 
 @pytest.mark.parametrize(("c", "u"), [(0.3, 0.4), (0.6, -0.1), (0.2, 0.0), (0.9, 0.95)])

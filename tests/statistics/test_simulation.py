@@ -1,0 +1,99 @@
+"""The error rates of docs/error-rates.md, with fewer samples."""
+
+import pytest
+from scipy import stats
+
+from tests.statistics import simulation
+
+QUICK = {
+    simulation.contrast_tests: 400,
+    simulation.intervals: 60,
+    simulation.crossed_intervals: 400,
+    simulation.two_files: 2000,
+    simulation.equivalence_tests: 1000,
+    simulation.verdicts: 300,
+    simulation.selected_intervals: 300,
+    simulation.sequential_tests: 150,
+    simulation.every_seed: 150,
+    simulation.predictions: 1000,
+}
+SLOW = {
+    simulation.contrast_tests: 4000,
+    simulation.intervals: 1000,
+    simulation.crossed_intervals: 2000,
+    simulation.verdicts: 2000,
+    simulation.selected_intervals: 2000,
+    simulation.sequential_tests: 2000,
+    simulation.every_seed: 2000,
+}
+
+
+def assert_guaranteed(rates):
+    broken = [rate for rate in rates if not rate.agrees()]
+    assert not broken
+    return rates
+
+
+def assert_rate(rate, low, high):
+    """The true rate may lie between low and high."""
+    n = rate.repetitions
+    assert stats.binom.ppf(0.0001, n, low) <= rate.wrong <= stats.binom.ppf(0.9999, n, high), rate
+
+
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.__name__)
+def test_rates_are_what_is_guaranteed(scenario):
+    assert_guaranteed(list(scenario(QUICK[scenario])))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SLOW, ids=lambda scenario: scenario.__name__)
+def test_rates_are_what_is_guaranteed_with_many_samples(scenario):
+    assert_guaranteed(list(scenario(SLOW[scenario])))
+
+
+def test_every_section_of_the_document_is_tested():
+    assert {section.run for section in simulation.SECTIONS} == set(QUICK)
+
+
+@pytest.mark.slow
+def test_coverage_where_no_theorem_gives_it():
+    for rate in simulation.intervals(1000):
+        if rate.data.startswith("normal"):
+            if rate.method == "percentile bootstrap":
+                # protocol: its 95% covers 84 / 90 / 92% at 5 / 10 / 20 seeds
+                missed = {"5": 0.16, "10": 0.10, "30": 0.07}[rate.data.split()[1]]
+                assert_rate(rate, missed - 0.015, missed + 0.015)
+            if rate.method == "studentized bootstrap":
+                assert_rate(rate, 0.03, 0.075)
+        if rate.method == "t" and not rate.data.startswith("skewed"):
+            assert_rate(rate, 0.02, 0.055)
+
+
+@pytest.mark.slow
+def test_crossed_interval_is_near_its_level_and_the_seeds_alone_are_not():
+    rates = list(simulation.crossed_intervals(2000))
+    for rate in rates:
+        if rate.method == "crossed":
+            assert_rate(rate, 0.01, 0.065)
+    alone = {rate.data: rate.rate for rate in rates if rate.method == "t over seeds alone"}
+    assert alone["examples vary, 30 seeds, 400 examples"] > 0.15
+    assert alone["seeds vary, 30 seeds, 400 examples"] < 0.07
+
+
+def test_what_the_product_refuses_is_wrong_as_often_as_the_protocol_says():
+    pooled = list(simulation.two_files(2000))[-1]
+    assert_rate(pooled, 0.32, 0.36)  # protocol: 34%
+    naive = next(r for r in simulation.sequential_tests(200) if r.method.startswith("fixed-sample"))
+    assert_rate(naive, 0.27, 0.31)  # protocol: 29%
+
+
+def test_a_broken_guarantee_is_seen():
+    def rate(wrong, guarantee):
+        return simulation.Rate("t", "normal", wrong, 1000, 0.05, guarantee)
+
+    assert rate(50, "exact").agrees()
+    assert not rate(80, "exact").agrees()
+    assert not rate(80, "at most").agrees()
+    assert not rate(20, "exact").agrees()
+    assert rate(20, "at most").agrees()
+    assert rate(300, "none").agrees()
