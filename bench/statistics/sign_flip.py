@@ -22,6 +22,7 @@ from bench.statistics.checks import (
 from bench.statistics.paired import paired_t
 
 _PAIRED_UP_TO = 40  # seeds; two sorted lists of 2**20 half sums
+_COUNTED_UP_TO = 2e7  # sum of the differences: 1,000 seeds of 20,000 test examples
 _LISTED_UP_TO = 16  # seeds; 65,536 subset means
 _GRID = 4_000  # steps from 0 to the largest real difference, for more seeds than those
 _FINEST = 64  # steps per unit (one test example) of the interval's ends
@@ -37,18 +38,22 @@ def sign_flip_p(d: Numbers) -> float:
     """Exact two-sided sign-flip p: are paired differences symmetric about 0?
 
     d: (n_seeds,), best as integers (correct test examples of arm A minus arm B). Dynamic
-    programming over whole numbers; real differences are summed exactly for up to 40 seeds, and
-    for more on a grid of 1/4,000 of the largest. All zeros give 1, the smallest p is
-    2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite. Source: Fisher (1935),
-    The Design of Experiments, section 21.
+    programming over whole numbers; real ones (and whole ones of more than 2e7 in all) are summed
+    exactly for up to 40 seeds, and for more on a grid of 1/4,000 of the largest. All zeros give
+    1, the smallest p is 2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite.
+    Source: Fisher (1935), The Design of Experiments, section 21.
     """
     values = differences(d)
-    whole = np.rint(values)
-    if not np.array_equal(whole, values):
-        if values.size <= _PAIRED_UP_TO:
-            return _real_sign_flip_p(values)
-        whole = np.rint(values * (_GRID / abs(values).max()))
-    return _whole_sign_flip_p(whole.astype(np.int64))
+    if _countable(values):
+        return _whole_sign_flip_p(values.astype(np.int64))
+    if values.size <= _PAIRED_UP_TO:
+        return _real_sign_flip_p(values)
+    return _whole_sign_flip_p(np.rint(values * (_GRID / abs(values).max())).astype(np.int64))
+
+
+def _countable(d: FloatArray) -> bool:
+    """Whole numbers whose sum an array can be indexed by."""
+    return np.array_equal(np.rint(d), d) and float(abs(d).sum()) <= _COUNTED_UP_TO
 
 
 def _whole_sign_flip_p(d: IntArray) -> float:
@@ -121,7 +126,7 @@ def sign_flip_interval(d: Numbers, alpha: float) -> Interval | None:
         return Interval(float(values[0]), float(values[0]))
     if values.size <= _LISTED_UP_TO:
         return Interval(_listed_end(values, alpha), -_listed_end(-values, alpha))
-    unit = 1.0 if np.array_equal(np.rint(values), values) else float(np.ptp(values)) / 4000
+    unit = 1.0 if _countable(values) else float(np.ptp(values)) / _GRID
     shift = float(np.rint(values.mean() / unit))
     whole = (np.rint(values / unit) - shift).astype(np.int64)
     low, high = _bracketed_end(whole, alpha), -_bracketed_end(-whole, alpha)

@@ -92,6 +92,17 @@ def test_agrees_with_t_for_many_seeds(n_seeds):
     assert sign_flip.sign_flip_p(real) == pytest.approx(paired_t(real).p, abs=0.005)
 
 
+@pytest.mark.parametrize("n_seeds", [12, 60])
+def test_large_whole_numbers_are_no_counts(n_seeds):
+    # nanoseconds: an array of all sums would not fit into memory
+    d = np.random.default_rng(3).integers(-400, 601, n_seeds)
+    nanoseconds = d * 10**9 + 1
+    assert sign_flip.sign_flip_p(nanoseconds) == pytest.approx(sign_flip.sign_flip_p(d), abs=1e-3)
+    low, high = sign_flip.sign_flip_interval(d, 0.05)
+    found = sign_flip.sign_flip_interval(nanoseconds, 0.05)
+    assert found == pytest.approx((low * 1e9, high * 1e9), abs=1e9)
+
+
 @pytest.mark.parametrize("d", [[], [[1, 1]], [0.5, np.nan], [np.inf]])
 @pytest.mark.parametrize("function", [sign_flip.sign_flip_p, sign_flip.wilcoxon_p])
 def test_refuses_what_is_no_sample(d, function):
