@@ -1,0 +1,65 @@
+"""The real command in a process of its own, and the same study on one worker to compare with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+STUDY = Path(__file__).with_name("small.toml")
+CELLS = 18  # three seeds, two budgets, three arms
+
+
+def ptq_vs_qat(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def cells(folder: Path) -> dict[str, dict[str, Any]]:
+    """All rows of a result folder by cell; each stands there once."""
+    rows = pq.read_table(folder / "cells").to_pylist()
+    by_cell = {row["cell"]: row for row in rows}
+    assert len(by_cell) == len(rows)
+    return by_cell
+
+
+def predictions(rows: dict[str, dict[str, Any]]) -> dict[str, bytes]:
+    """Cell -> the bytes of its predictions; every cell must have some."""
+    errors = {cell: row["error"] for cell, row in rows.items() if row["status"] != "ok"}
+    assert errors == {}
+    assert all(row["predictions"] for row in rows.values())
+    return {cell: row["predictions"] for cell, row in rows.items()}
+
+
+@pytest.fixture(scope="session")
+def ray_folder() -> Iterator[Path]:
+    """Where Ray keeps its sessions, apart from any other Ray's of this machine.
+
+    Not below tmp_path: a socket's path may have 107 characters.
+    """
+    with TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def on_one_worker(
+    tmp_path_factory: pytest.TempPathFactory, ray_folder: Path
+) -> dict[str, dict[str, Any]]:
+    """The rows of the small study from one worker on this machine, without a cluster."""
+    out = tmp_path_factory.mktemp("local") / "results"
+    ended = ptq_vs_qat("run", STUDY, "--workers", "1", "--out", out, RAY_TMPDIR=str(ray_folder))
+    assert ended.returncode == 0, ended.stderr
+    rows = cells(out)
+    assert len(rows) == CELLS
+    return rows
