@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil
 
-from bench import datasets, models
+from bench import models
 from bench.arms import ARMS
-from bench.plan import Trajectory, cells, trajectories
+from bench.plan import Trajectory, cells, check_data, trajectories
 from bench.schema import FACTOR_NAMES
 from bench.statistics import families, power
 from bench.study import Study
@@ -49,13 +49,11 @@ class Forecast:
 def forecast(study: Study, done: set[str], sds: tuple[float, ...], workers: int) -> Forecast:
     """Plan a study without running it. done: identities of cells that have a result.
 
-    Raises InputError if a dataset that is a folder is not there or not as expected.
+    Raises InputError as check_data does.
     """
-    for source in study.datasets:
-        datasets.check_source(source, "datasets")
+    sizes = check_data(study)
     wanted = cells(study)
     missing = [cell for cell in wanted if cell.id not in done]
-    sizes = {datasets.label(source): datasets.size(source) for source in study.datasets}
     trainings: Counter[str] = Counter()
     steps: Counter[str] = Counter()
     core_seconds = CONVERT_S * len(missing)

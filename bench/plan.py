@@ -15,6 +15,7 @@ from typing import Any
 
 from bench import datasets
 from bench.arms import ARMS, Training
+from bench.errors import InputError
 from bench.schema import FACTOR_NAMES, Status
 from bench.study import Study
 
@@ -128,6 +129,32 @@ class Trajectory:
     @property
     def cells(self) -> Iterator[Cell]:
         return (cell for segment in self.segments for fork in segment.forks for cell in fork.cells)
+
+
+def check_data(study: Study) -> dict[str, datasets.Size]:
+    """The size of each dataset, by label.
+
+    Raises InputError if a folder is not there or not as expected, or if the study asks for more
+    training or calibration examples than there are.
+    """
+    sizes = {}
+    for source in study.datasets:
+        datasets.check_source(source, "datasets")
+        size = sizes[datasets.label(source)] = datasets.size(source)
+        for examples in study.train_examples:
+            _check_count("train_examples", examples, size.train, source)
+            for drawn in study.calibration_examples:
+                _check_count("calibration_examples", drawn, examples or size.train, source)
+    return sizes
+
+
+def _check_count(field: str, wanted: int | None, there: int, source: str) -> None:
+    if wanted is not None and wanted > there:
+        raise InputError(
+            field,
+            f"found {wanted}, but {datasets.label(source)} gives {there} training examples",
+            f"allowed: 1 to {there}",
+        )
 
 
 def cells(study: Study) -> list[Cell]:

@@ -9,8 +9,8 @@ import heapq
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from bench import datasets, environment
 from bench.datasets import Dataset
 from bench.errors import InputError
-from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, trajectories
+from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, check_data, trajectories
 from bench.store import Store
 from bench.study import Study
 
@@ -36,6 +36,10 @@ WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
 }
+
+
+_DataKey = tuple[str, int | None]
+"""A dataset's label and the training examples that are used of it; None: all."""
 
 
 class Watcher(Protocol):
@@ -69,8 +73,7 @@ def run(
     that one, by default all. Raises InputError if a dataset is not there or not as expected, if
     nothing answers at `address`, or if `out` holds results of other data; nothing is written then.
     """
-    for source in study.datasets:
-        datasets.check_source(source, "datasets")
+    check_data(study)
     if address is not None:
         _check_answers(address)
     store = Store(out)
@@ -78,16 +81,30 @@ def run(
     wanted = cells(study)
     done = store.done()
     missing = [cell for cell in wanted if cell.id not in done]
-    with _locked(out):
+    ids = {cell.id for cell in wanted}
+    there = [row for row in store.cells()[0].to_pylist() if row["cell"] in ids & done]
+    watcher.planned(wanted, there)
+    with ExitStack() as stack:
+        data: dict[_DataKey, Dataset] = {}
+        if missing:
+            driver = _Driver(store, about, watcher, stack.enter_context(_ray(address, workers)))
+            data = _load(study, missing)  # while the workers import TensorFlow
+        stack.enter_context(_locked(out))
         store.write_text("study.toml", study.to_toml())
         store.write_environment(about)
-        rows = store.cells()[0].to_pylist() if done else []
-        ids = {cell.id for cell in wanted}
-        watcher.planned(wanted, [row for row in rows if row["cell"] in ids])
+        for each in data.values():
+            store.write_labels(each.name, each.y_test, each.classes, each.paths)
         if missing:
-            with _ray(address, workers) as capacity:
-                _Driver(study, store, about, watcher, capacity).collect(missing)
+            driver.collect(trajectories(missing), data)
         store.compact()
+
+
+def _load(study: Study, missing: Sequence[Cell]) -> dict[_DataKey, Dataset]:
+    """The data that the cells need, by dataset and choice of training examples."""
+    sources = {datasets.label(source): source for source in study.datasets}
+    loaded = {name: datasets.load(sources[name]) for name in {c.dataset for c in missing}}
+    keys = dict.fromkeys((c.dataset, c.recipe.train_examples) for c in missing)
+    return {(name, examples): loaded[name].first(examples) for name, examples in keys}
 
 
 def _about(study: Study, store: Store) -> dict[str, Any]:
@@ -201,55 +218,38 @@ class _Driver:
     """Sends work whose checkpoint is there, a bounded number at a time, and writes what comes."""
 
     def __init__(
-        self,
-        study: Study,
-        store: Store,
-        about: dict[str, Any],
-        watcher: Watcher,
-        capacity: Callable[[], int],
+        self, store: Store, about: dict[str, Any], watcher: Watcher, capacity: Callable[[], int]
     ) -> None:
-        self._study, self._store, self._about = study, store, about
+        self._store, self._about = store, about
         self._watcher, self._capacity = watcher, capacity
+        self._tasks = _tasks()
+        # Importing TensorFlow takes a worker longer than anything before the first step.
+        self._warm = [self._tasks.warm_up.remote() for _ in range(capacity())]
         self._ready: list[tuple[tuple[int, int, int], int, _Work, Any]] = []
         self._ticket = count()
         self._flying: dict[Any, tuple[_Work, Any]] = {}
 
-    def collect(self, missing: list[Cell]) -> None:
-        """Run all cells that are missing. Returns when each has a row."""
+    def collect(self, planned: Sequence[Trajectory], data: Mapping[_DataKey, Dataset]) -> None:
+        """Run all cells of these trajectories. Returns when each has a row."""
         import ray
 
-        tasks = _tasks()
-        # Importing TensorFlow takes a worker longer than anything before the first step.
-        warm = [tasks.warm_up.remote() for _ in range(self._capacity())]
-        data = self._put_data(missing)
-        for place, trajectory in enumerate(trajectories(missing)):
+        refs = {key: ray.put(each) for key, each in data.items()}
+        for place, trajectory in enumerate(planned):
             self._offer(_Work(place, trajectory, 0, None), None)
-        del warm
         while self._ready or self._flying:
-            self._send(tasks, data)
-            landed, _ = ray.wait(list(self._flying), num_returns=1)
-            if len(self._flying) > 1:  # whatever else has landed goes into the same file
-                landed, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
+            self._send(refs)
+            flying = list(self._flying)
+            landed, _ = ray.wait(flying)
+            # Whatever else has landed goes into the same file.
+            landed, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
             self._write([row for ref in landed for row in self._land(ref)])
-
-    def _put_data(self, missing: list[Cell]) -> dict[tuple[str, int | None], Any]:
-        """The data in the object store, once for each choice of training examples."""
-        import ray
-
-        wanted = dict.fromkeys((c.dataset, c.recipe.train_examples) for c in missing)
-        sources = {datasets.label(source): source for source in self._study.datasets}
-        loaded: dict[str, Dataset] = {}
-        for name in dict.fromkeys(dataset for dataset, _ in wanted):
-            loaded[name] = data = datasets.load(sources[name])
-            self._store.write_labels(name, data.y_test, data.classes, data.paths)
-        return {key: ray.put(loaded[key[0]].first(key[1])) for key in wanted}
 
     def _offer(self, work: _Work, checkpoint: Any) -> None:
         # Depth first: the first seeds' results are complete early, few checkpoints are held.
         place = (work.place, work.segment, 0 if work.fork is None else 1)
         heapq.heappush(self._ready, (place, next(self._ticket), work, checkpoint))
 
-    def _send(self, tasks: "_Tasks", data: dict[tuple[str, int | None], Any]) -> None:
+    def _send(self, data: Mapping[_DataKey, Any]) -> None:
         limit = AHEAD * max(1, self._capacity())
         while self._ready and len(self._flying) < limit:
             _, _, work, checkpoint = heapq.heappop(self._ready)
@@ -258,9 +258,9 @@ class _Driver:
             # The forks travel with their own task: a checkpoint's task needs none of them.
             bare = replace(segment, forks=())
             if work.fork is None:
-                after, outcome = tasks.segment.remote(ref, bare, checkpoint)
+                after, outcome = self._tasks.segment.remote(ref, bare, checkpoint)
             else:
-                after, outcome = None, tasks.fork.remote(ref, bare, work.fork, checkpoint)
+                after, outcome = None, self._tasks.fork.remote(ref, bare, work.fork, checkpoint)
             self._flying[outcome] = (work, after)
 
     def _land(self, ref: Any) -> list[dict[str, Any]]:

@@ -85,7 +85,10 @@ class Store:
         tables, ignored = [], []
         for path in sorted((self.folder / "cells").glob("*.parquet")):
             try:
-                tables.append(_read_table(path).cast(CELL_SCHEMA))
+                table = _read_table(path)
+                # Casting imports pyarrow.compute: a third of a second.
+                whole = table.schema.equals(CELL_SCHEMA)
+                tables.append(table if whole else table.cast(CELL_SCHEMA))
             except (pa.ArrowInvalid, OSError, ValueError):
                 ignored.append(path.name)
         table = pa.concat_tables(tables) if tables else CELL_SCHEMA.empty_table()

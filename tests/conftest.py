@@ -1,4 +1,4 @@
-"""What every test process needs: Keras 2, one thread, no GPU talk. Paths of data that is not ours."""
+"""What every test process needs: Keras 2, one thread, no GPU talk; where real data lies."""
 
 import os
 from pathlib import Path

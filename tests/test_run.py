@@ -80,7 +80,9 @@ def test_every_planned_cell_has_a_whole_row(one_worker):
 def test_predictions_agree_with_the_labels_that_lie_beside_them(one_worker):
     labels = pq.read_table(one_worker / "labels.parquet")["label"].to_numpy()
     for row in Store(one_worker).cells()[0].to_pylist():
-        assert sum(p == y for p, y in zip(row["predictions"], labels, strict=True)) == row["correct"]
+        assert (
+            sum(p == y for p, y in zip(row["predictions"], labels, strict=True)) == row["correct"]
+        )
 
 
 def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_worker):
@@ -136,9 +138,7 @@ def test_four_workers_give_the_bits_of_one(study, one_worker, tmp_path):
     assert results(tmp_path / "out").equals(results(one_worker))
 
 
-def test_killed_and_started_again_nothing_is_lost_doubled_or_different(
-    study, one_worker, tmp_path
-):
+def test_killed_and_started_again_nothing_is_lost_doubled_or_different(study, one_worker, tmp_path):
     out = tmp_path / "out"
     with subprocess.Popen(
         command("run", study, "--out", out, "--workers", 2),
@@ -156,9 +156,8 @@ def test_killed_and_started_again_nothing_is_lost_doubled_or_different(
     assert f"{survived.num_rows} of {CELLS_PLANNED} cells are there already" in done.stderr
     assert results(out).equals(results(one_worker))
     # What survived was not run again.
-    times = dict(zip(*(Store(out).cells()[0][c].to_pylist() for c in ("cell", "finished_at"))))
-    for row in survived.to_pylist():
-        assert times[row["cell"]] == row["finished_at"]
+    now = {row["cell"]: row["finished_at"] for row in Store(out).cells()[0].to_pylist()}
+    assert all(now[row["cell"]] == row["finished_at"] for row in survived.to_pylist())
     files = sum(pq.read_metadata(path).num_rows for path in (out / "cells").glob("*.parquet"))
     assert files == CELLS_PLANNED
 
@@ -205,15 +204,19 @@ def test_a_folder_with_other_data_of_the_same_name_is_left_alone(study, one_work
         (["run", "digits", "--set", "seeds=0"], "seeds: found 0; allowed: at least 1 seed"),
         (["run", "digits", "--set", "datasets=./nowhere"], "datasets: no folder './nowhere'"),
         (["plan", "digits", "--set", "datasets=./nowhere"], "datasets: no folder './nowhere'"),
-        (["plan", "digits", "--set", "train_examples=5000"], "digits has 1000 training examples"),
-        (["run", "digits", "--set", "train_examples=5000"], "digits has 1000 training examples"),
+        (
+            ["plan", "digits", "--set", "train_examples=5000"],
+            "found 5000, but digits gives 1000 training examples",
+        ),
+        (
+            ["run", "digits", "--set", "train_examples=5000"],
+            "found 5000, but digits gives 1000 training examples",
+        ),
         (["run", "digits", "--address", "127.0.0.1:1"], "--address: no Ray answers"),
         (["analyze", "nowhere"], "no study.toml"),
     ],
 )
-def test_bad_input_is_one_message_and_exit_code_2_and_nothing_written(
-    arguments, said, tmp_path
-):
+def test_bad_input_is_one_message_and_exit_code_2_and_nothing_written(arguments, said, tmp_path):
     done = run(*arguments, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     assert done.returncode == 2
     assert said in done.stderr

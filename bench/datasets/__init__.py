@@ -44,18 +44,9 @@ class Dataset:
         return hash(self.key)
 
     def first(self, train_examples: int | None) -> "Dataset":
-        """The same with the first `train_examples` of a fixed permutation for training.
-
-        Raises InputError if there are fewer.
-        """
+        """The same with the first `train_examples` of a fixed permutation for training."""
         if train_examples is None:
             return self
-        if train_examples > len(self.x_train):
-            raise InputError(
-                "train_examples",
-                f"{train_examples}, but {self.name} has {len(self.x_train)} training examples",
-                f"allowed: 1 to {len(self.x_train)}, or 'all'",
-            )
         chosen = fixed_permutation(len(self.x_train))[:train_examples]
         return replace(
             self,
@@ -95,7 +86,7 @@ def check_source(name: str, where: str) -> None:
     if is_path(name):
         from bench.datasets import parquet_folder
 
-        parquet_folder.check(Path(name), where)
+        parquet_folder.check(name, where)
 
 
 def label(name: str) -> str:

@@ -1,0 +1,202 @@
+"""Whatever is registered keeps the contract: every dataset, and every Parquet folder."""
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from bench import datasets
+from bench.errors import InputError
+
+
+def keeps_the_contract(data):
+    for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test)):
+        assert x.ndim == 4
+        assert x.dtype in (np.uint8, np.float32)
+        assert y.dtype == np.int32
+        assert len(x) == len(y)
+        assert set(y.tolist()) <= set(range(len(data.classes)))
+        assert 0 <= x.min() / data.scale <= x.max() / data.scale <= 1
+    assert data.x_train.shape[1:] == data.x_test.shape[1:]
+    assert len(data.paths) in (0, len(data.x_test))
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_every_embedded_dataset_keeps_the_contract(name):
+    data = datasets.load(name)
+    keeps_the_contract(data)
+    assert datasets.load(name) == data
+    size = datasets.size(name)
+    assert (size.train, size.test) == (len(data.x_train), len(data.x_test))
+
+
+def test_digits_are_scikit_learns():
+    x, y = load_digits(return_X_y=True)
+    data = datasets.load("digits")
+    ours = np.concatenate([data.x_train, data.x_test]).reshape(-1, 64)
+    labels = np.concatenate([data.y_train, data.y_test])
+    place = datasets.fixed_permutation(len(x))
+    assert np.array_equal(ours, x[place])
+    assert np.array_equal(labels, y[place])
+
+
+def test_the_fixed_permutation_stays_what_it_was():
+    # numpy.random.RandomState(0).permutation(10), NumPy 1.0 to 2.4.
+    assert datasets.fixed_permutation(10).tolist() == [2, 8, 4, 9, 1, 6, 7, 3, 0, 5]
+
+
+def test_the_first_n_are_a_part_with_a_key_of_its_own():
+    data = datasets.load("digits")
+    part = data.first(100)
+    chosen = datasets.fixed_permutation(1000)[:100]
+    assert np.array_equal(part.x_train, data.x_train[chosen])
+    assert np.array_equal(part.y_train, data.y_train[chosen])
+    assert np.array_equal(part.x_test, data.x_test)
+    assert part != data
+    assert data.first(None) is data
+
+
+def encoded(image, form="PNG"):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, form)
+    return buffer.getvalue()
+
+
+def write(folder, images, labels, name="train", metadata=None):
+    folder.mkdir(exist_ok=True)
+    column = [{"bytes": b, "path": f"{name}/{i}.png"} for i, b in enumerate(images)]
+    table = pa.table({"image": column, "label": pa.array(labels, pa.int64())})
+    pq.write_table(table.replace_schema_metadata(metadata), folder / f"{name}.parquet")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("train", "test"):
+        images = [encoded(rng.integers(0, 256, (5, 4, 3), dtype=np.uint8)) for _ in range(6)]
+        write(tmp_path / "mine", images, [0, 1, 2] * 2, name)
+    return tmp_path / "mine"
+
+
+def test_a_parquet_folder_is_decoded_in_order(folder):
+    data = datasets.load(f"{folder}/")
+    keeps_the_contract(data)
+    assert data.name == "mine"
+    assert data.classes == ("0", "1", "2")
+    assert data.paths[5] == "test/5.png"
+    rng = np.random.default_rng(0)
+    assert np.array_equal(data.x_train[0], rng.integers(0, 256, (5, 4, 3), dtype=np.uint8))
+    assert datasets.size(str(folder)) == datasets.Size(6, 6, 20)
+
+
+def test_grey_images_get_a_channel_and_class_names_come_from_the_schema(tmp_path):
+    folder = tmp_path / "grey"
+    for name in ("train", "test"):
+        image = encoded(np.zeros((3, 3), np.uint8))
+        write(folder, [image] * 2, [0, 1], name, {"class_names": json.dumps(["cat", "dog"])})
+    data = datasets.load(str(folder))
+    assert data.x_train.shape == (2, 3, 3, 1)
+    assert data.classes == ("cat", "dog")
+
+
+def test_class_names_come_from_hugging_faces_own_metadata_too(tmp_path):
+    told = {"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}
+    for name in ("train", "test"):
+        image = encoded(np.zeros((3, 3), np.uint8))
+        write(tmp_path / "hf", [image] * 2, [0, 1], name, {"huggingface": json.dumps(told)})
+    assert datasets.load(str(tmp_path / "hf")).classes == ("a", "b")
+
+
+def test_a_copy_has_the_same_identity_and_a_change_another(folder, tmp_path):
+    copy = tmp_path / "elsewhere" / "mine"
+    copy.mkdir(parents=True)
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    assert datasets.identity(str(copy)) == datasets.identity(str(folder))
+    other = tmp_path / "other"
+    write(other, [encoded(np.ones((5, 4, 3), np.uint8))], [0], "train")
+    (other / "test.parquet").write_bytes((folder / "test.parquet").read_bytes())
+    assert datasets.identity(str(other)) != datasets.identity(str(folder))
+
+
+def a_torn_file(folder):
+    path = folder / "test.parquet"
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def no_label_column(folder):
+    pq.write_table(pa.table({"image": [{"bytes": b"", "path": ""}]}), folder / "test.parquet")
+
+
+def no_rows(folder):
+    write(folder, [], [], "test")
+
+
+def bytes_that_are_no_image(folder):
+    write(folder, [encoded(np.zeros((5, 4, 3), np.uint8)), b"GIF?"], [0, 1], "test")
+
+
+def images_of_two_shapes(folder):
+    sizes = [(5, 4, 3), (6, 4, 3)]
+    write(folder, [encoded(np.zeros(size, np.uint8)) for size in sizes], [0, 1], "test")
+
+
+def another_shape_than_in_training(folder):
+    write(folder, [encoded(np.zeros((9, 9, 3), np.uint8))], [0], "test")
+
+
+def a_negative_label(folder):
+    write(folder, [encoded(np.zeros((5, 4, 3), np.uint8))], [-1], "test")
+
+
+def a_label_without_a_name(folder):
+    image = encoded(np.zeros((5, 4, 3), np.uint8))
+    write(folder, [image], [7], "test")
+    write(folder, [image], [0], "train", {"class_names": json.dumps(["cat", "dog"])})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (a_torn_file, "not readable as Parquet"),
+        (no_label_column, "image (struct of bytes and path) and label (integer)"),
+        (no_rows, "no rows"),
+        (bytes_that_are_no_image, "row 1: bytes that are no image"),
+        (images_of_two_shapes, "one shape for all images"),
+        (another_shape_than_in_training, "the training images' shape"),
+        (a_negative_label, "label -1"),
+        (a_label_without_a_name, "label 7"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_one_message(folder, damage, said):
+    damage(folder)
+    with pytest.raises(InputError) as caught:
+        datasets.load(f"{folder}/")
+    assert said in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_real_mnist_loads(shared_data):
+    data = datasets.load(str(shared_data / "mnist"))
+    keeps_the_contract(data)
+    assert data.x_train.shape == (60000, 28, 28, 1)
+    assert data.x_test.shape == (10000, 28, 28, 1)
+    assert np.bincount(data.y_test)[1] == 1135  # LeCun's test set has 1,135 ones
+
+
+def test_real_cifar10_loads(shared_data):
+    data = datasets.load(str(shared_data / "cifar10-jpeg"))
+    keeps_the_contract(data)
+    assert data.x_test.shape == (10000, 32, 32, 3)
+    assert data.classes[0] == "airplane"
+    assert np.bincount(data.y_test).tolist() == [1000] * 10
+
+
+def test_sound_in_the_same_layout_is_refused_by_name(shared_data):
+    with pytest.raises(InputError, match="columns audio, label"):
+        datasets.load(str(shared_data / "spoken-digits"))
