@@ -3,8 +3,8 @@
     python docs/benchmarks/peer_accuracy.py results/digits peer.csv
 
 peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm. Prints a Markdown table: per
-arm or contrast and budget both means, their difference with a Welch 95% interval (the seeds of the two are
-unrelated), and whether it holds zero.
+arm or contrast and budget both means, and their difference with a Welch 95% interval (the seeds of
+the two are unrelated).
 """
 
 import sys
