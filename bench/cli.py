@@ -72,7 +72,7 @@ def run(
     from bench.study import load
 
     loaded = load(study, overrides or ())
-    folder = out or Path("results") / Path(study).stem
+    folder = (out or Path("results") / Path(study).stem).expanduser()  # `ray job submit` quotes ~
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
     try:
         with RunProgress(Console(stderr=True)) as progress:
