@@ -8,7 +8,7 @@ Comparison, its line in `_compare` and its column in Comparison.row.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any, Literal
 
@@ -19,7 +19,17 @@ from bench import datasets, plan
 from bench.arms import ARMS, Contrast
 from bench.errors import InputError
 from bench.schema import EVALUATED, FACTOR_NAMES, RESULTS
-from bench.statistics import equivalence, families, paired, power, sign_flip
+from bench.statistics import (
+    bootstrap,
+    equivalence,
+    families,
+    interaction,
+    missing,
+    paired,
+    power,
+    proportions,
+    sign_flip,
+)
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
 from bench.statistics.families import Verdict
@@ -105,6 +115,15 @@ class Sample:
     def mean(self) -> float | None:
         return float(self.values.mean()) if self.seeds else None
 
+    def at(self, seeds: Sequence[int]) -> FloatArray:
+        """Values of these seeds, all evaluated: (seeds,)."""
+        return self.values[_positions(self, seeds)]
+
+    def over(self, seeds: Sequence[int]) -> FloatArray:
+        """Values of these seeds, nan where there is none: (seeds,)."""
+        known = dict(zip(self.seeds, self.values, strict=True))
+        return np.array([known.get(seed, np.nan) for seed in seeds])
+
     def interval(self, alpha: float) -> Interval | None:
         """t interval of the arm's mean over new seeds; None for fewer than two seeds."""
         return paired.paired_t(self.values).interval(alpha) if self.seeds else None
@@ -115,10 +134,10 @@ class Pairs:
     """The paired differences of one contrast at one setting (or how they change with the budget).
 
     planned: seeds that should be there; seeds: shared by both arms, ascending; d: float (seeds,),
-    arm a minus arm b in `unit`; whole: int (seeds,), proportional to d, None where only real
-    values are known; cells: their sums over seeds and over test examples; churn: None for
-    interactions; mixed: shared seeds whose cells ran on different CPUs or versions; doublings:
-    from the smallest to the largest budget, 1 unless this is a slope.
+    arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
+    values are known; cells: sums over seeds and over test examples; churn: None for interactions;
+    mixed: shared seeds whose cells ran on different CPUs or versions; doublings: from the
+    smallest to the largest budget, 1 unless this is a slope.
     """
 
     kind: Kind
@@ -131,10 +150,15 @@ class Pairs:
     seeds: tuple[int, ...]
     d: FloatArray
     whole: IntArray | None = None
+    step: float = 1.0
     cells: CrossedSums | None = None
     churn: paired.Churn | None = None
     mixed: int = 0
     doublings: float = 1.0
+
+    @property
+    def n_examples(self) -> int | None:
+        return None if self.cells is None else self.cells.examples.size
 
     def margin(self, delta: float | None) -> float | None:
         """The smallest difference that matters, in `unit`: a slope matters where it moves the
@@ -157,6 +181,40 @@ class Pairs:
             return None
         return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
 
+    @cached_property
+    def p_wilcoxon(self) -> float | None:
+        if not self.seeds:
+            return None
+        return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
+
+    @cached_property
+    def win_rate(self) -> proportions.WinRate | None:
+        return proportions.win_rate(self.d) if self.seeds else None
+
+    @property
+    def correlation(self) -> float | None:
+        """Of the two arms over seeds: what pairing gains."""
+        if self.kind != "contrast" or not self.seeds:
+            return None
+        a, b = (sample.at(self.seeds) for sample in self.samples)
+        return paired.arms_correlation(a, b)
+
+    @property
+    def worst_case(self) -> Interval | None:
+        """Bounds of the mean over all planned seeds, whatever the missing cells would have given;
+        None where nothing is missing or the metric has no known range."""
+        if self.kind != "contrast" or self.unit != "pp" or len(self.seeds) == self.planned:
+            return None
+        planned = tuple(sorted({seed for sample in self.samples for seed in sample.planned}))
+        a, b = (sample.over(planned) for sample in self.samples)
+        return missing.worst_case_mean(a, b, 0.0, 100.0)
+
+    def bootstrap(self, alpha: float) -> Interval | None:
+        """Studentized bootstrap interval of the mean over seeds, from a fixed stream."""
+        if not self.seeds:
+            return None
+        return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -164,6 +222,8 @@ class Comparison:
 
     estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
     1 - alpha; simultaneous: the family's; both in pairs.unit. m: contrasts in the family.
+    half_width_examples: what infinitely many seeds would leave of the pointwise interval's
+    half-width, for want of test examples; None for new seeds on this test set.
     """
 
     pairs: Pairs
@@ -176,6 +236,7 @@ class Comparison:
     p_adjusted: float | None = None
     p_equivalence_adjusted: float | None = None
     simultaneous: Interval | None = None
+    half_width_examples: float | None = None
     verdict: Verdict = Verdict.TOO_FEW_SEEDS
     seeds_needed: int | None = None
     seeds_needed_equivalence: int | None = None
@@ -210,6 +271,7 @@ class Comparison:
         pairs, estimate = self.pairs, self.estimate
         low, high = self.interval or (None, None)
         low_simultaneous, high_simultaneous = self.simultaneous or (None, None)
+        worst_low, worst_high = pairs.worst_case or (None, None)
         over_seeds = self.population == "seeds"
         return {
             "kind": pairs.kind,
@@ -229,6 +291,7 @@ class Comparison:
             "df": estimate.df if estimate and estimate.se is not None else None,
             "p": self.p,
             "p_signflip": pairs.p_signflip if over_seeds else None,
+            "p_wilcoxon": pairs.p_wilcoxon if over_seeds else None,
             "family": self.family,
             "p_adjusted": self.p_adjusted,
             "p_equivalence": self.p_equivalence,
@@ -236,10 +299,14 @@ class Comparison:
             "verdict": str(self.verdict),
             "dz": paired.dz(pairs.d) if pairs.seeds else None,
             "gz": paired.gz(pairs.d) if pairs.seeds else None,
+            "win_rate": pairs.win_rate and pairs.win_rate.rate,
             "churn_fixed": pairs.churn and pairs.churn.fixed,
             "churn_broken": pairs.churn and pairs.churn.broken,
             "seeds_needed": self.seeds_needed,
             "seeds_needed_equivalence": self.seeds_needed_equivalence,
+            "half_width_examples": self.half_width_examples,
+            "worst_low": worst_low,
+            "worst_high": worst_high,
         }
 
 
@@ -339,11 +406,7 @@ def analyze(results: Results) -> Analysis:
     study = results.study
     rows = _StudyRows(results)
     samples = tuple(rows.samples())
-    pairs = [
-        _pair(contrast, setting, by_arm)
-        for contrast in study.contrasts
-        for setting, by_arm in _paired_settings(contrast, samples)
-    ]
+    pairs = _all_pairs(study.contrasts, study.primary_contrasts, samples)
     return Analysis(
         title=study.title or "PTQ against QAT",
         alpha=study.alpha,
@@ -541,12 +604,32 @@ def _paired_settings(
                 yield replace(setting, extra=extra), (first, second)
 
 
+def _all_pairs(
+    contrasts: Iterable[Contrast], primary: Collection[str], samples: Sequence[Sample]
+) -> list[Pairs]:
+    """Every contrast at every setting, then how the primary ones change with the budget."""
+    pairs = [
+        _pair(contrast, setting, arms)
+        for contrast in contrasts
+        for setting, arms in _paired_settings(contrast, samples)
+    ]
+    by_panel: dict[tuple[str, Setting, str], list[Pairs]] = {}
+    for one in pairs:
+        if one.contrast.name in primary and one.setting.budget is not None:
+            key = (one.contrast.name, one.setting.panel, one.metric)
+            by_panel.setdefault(key, []).append(one)
+    for together in by_panel.values():
+        if len(together) > 1:
+            pairs += _over_budgets(together)
+    return pairs
+
+
 def _pair(contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample]) -> Pairs:
     """Pair two samples by seed identity."""
     a, b = arms
     seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
     at_a, at_b = _positions(a, seeds), _positions(b, seeds)
-    whole, cells, churn = None, None, None
+    whole, cells, churn, step = None, None, None, 1.0
     d = a.values[at_a] - b.values[at_b]
     if a.correct is not None and b.correct is not None and seeds:
         if a.correct.shape[1] != b.correct.shape[1]:
@@ -557,6 +640,7 @@ def _pair(contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample]) -> 
             )
         n_examples = a.correct.shape[1]
         whole = a.counts[at_a] - b.counts[at_b]
+        step = 100 / n_examples
         d = 100 * whole / n_examples
         churn = paired.churn(_rows(a.correct, at_a), _rows(b.correct, at_b))
         cells = CrossedSums(
@@ -578,10 +662,77 @@ def _pair(contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample]) -> 
         seeds=seeds,
         d=d,
         whole=whole,
+        step=step,
         cells=cells,
         churn=churn,
         mixed=mixed,
     )
+
+
+def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
+    """Per seed, the contrast at the smallest budget minus that at the largest, and its slope.
+
+    pairs: one contrast at two or more budgets of one panel.
+    """
+    budgets = np.array([one.setting.budget for one in pairs], dtype=np.float64)
+    seeds = tuple(sorted(set.intersection(*(set(one.seeds) for one in pairs))))
+    first, last = pairs[int(budgets.argmin())], pairs[int(budgets.argmax())]
+    doublings = float(np.log2(budgets.max() / budgets.min()))
+    base = Pairs(
+        kind="interaction",
+        setting=first.setting.panel,
+        contrast=first.contrast,
+        samples=(*first.samples, *last.samples),
+        metric=first.metric,
+        unit=first.unit,
+        planned=first.planned,
+        seeds=seeds,
+        d=np.empty(0),
+        mixed=max(one.mixed for one in pairs),
+        step=first.step,
+    )
+    slope = replace(base, kind="slope", unit=f"{first.unit} per doubling", doublings=doublings)
+    if not seeds:
+        yield from (base, slope)
+        return
+    at = [np.searchsorted(np.array(one.seeds), seeds) for one in pairs]
+    d = np.column_stack([one.d[rows] for one, rows in zip(pairs, at, strict=True)])
+    change = interaction.smallest_minus_largest(d, budgets)
+    trend = interaction.slope_per_doubling(d, budgets)
+    if first.whole is None:
+        yield from (replace(base, d=change), replace(slope, d=trend))
+        return
+    counts = np.column_stack(
+        [one.whole[rows] for one, rows in zip(pairs, at, strict=True) if one.whole is not None]
+    )
+    whole = interaction.smallest_minus_largest(counts, budgets)
+    cells = _cells_of_change(base.samples, seeds, whole)
+    yield replace(base, d=change, whole=whole, cells=cells)
+    # Budgets that are powers of two have whole weights, and so an exact test.
+    logs = np.log2(budgets)
+    weights = len(logs) * logs - logs.sum()
+    if not np.array_equal(logs, np.rint(logs)):
+        yield replace(slope, d=trend)
+        return
+    step = first.step * len(logs) / float(weights @ weights)
+    yield replace(slope, d=trend, whole=counts @ weights.astype(np.int64), step=step)
+
+
+def _cells_of_change(
+    samples: Sequence[Sample], seeds: Sequence[int], whole: IntArray
+) -> CrossedSums | None:
+    """Sums of (a - b) at the smallest budget minus (a - b) at the largest, cells -2 to 2."""
+    signs = (1, -1, -1, 1)
+    first = samples[0].correct
+    assert first is not None
+    cells = np.zeros((len(seeds), first.shape[1]), dtype=np.int8)
+    for sample, sign in zip(samples, signs, strict=True):
+        assert sample.correct is not None
+        cells += sign * _rows(sample.correct, _positions(sample, seeds)).view(np.int8)
+    squares = int(np.square(cells).sum(dtype=np.int64))
+    if squares > cells.size:  # more than any contrast of correctness has; see CrossedSums
+        return None
+    return CrossedSums(whole, cells.sum(axis=0, dtype=np.int64), squares)
 
 
 def _positions(sample: Sample, seeds: Iterable[int]) -> IntArray:
@@ -600,7 +751,52 @@ def _by_example(sample: Sample, at: IntArray) -> IntArray:
 
 
 # ---------------------------------------------------------------------------------------------
+# qat - ptq, split
+
+SPLIT = ("ptq+k - ptq", "qat-cal - ptq+k", "qat - qat-cal")
+"""Extra training, quantization awareness, cold ranges: they add up to `qat - ptq`, per seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """`qat - ptq` at one setting and what it is made of, on the seeds that all four arms share.
+
+    total: float (seeds,); parts: the contrasts of SPLIT, float (3, seeds); their sum is total.
+    """
+
+    setting: Setting
+    unit: str
+    seeds: tuple[int, ...]
+    total: FloatArray
+    parts: FloatArray
+
+
+def splits(analysis: Analysis) -> tuple[Split, ...]:
+    """The split at every setting where the four arms stand; empty without any."""
+    by_setting: dict[Setting, dict[str, Pairs]] = {}
+    for c in analysis.select("seeds"):
+        if c.name in SPLIT and c.pairs.metric == "accuracy":
+            by_setting.setdefault(c.setting, {})[c.name] = c.pairs
+    found = []
+    for setting, parts in by_setting.items():
+        if len(parts) < len(SPLIT):
+            continue
+        seeds = tuple(sorted(set.intersection(*(set(p.seeds) for p in parts.values()))))
+        if seeds:
+            ptq, ptq_k = (parts[SPLIT[0]].samples[i].at(seeds) for i in (1, 0))
+            qat, qat_cal = (parts[SPLIT[2]].samples[i].at(seeds) for i in (0, 1))
+            rows = np.array([ptq_k - ptq, qat_cal - ptq_k, qat - qat_cal])
+            found.append(Split(setting, parts[SPLIT[0]].unit, seeds, qat - ptq, rows))
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------------------------
 # pairs -> comparisons
+
+
+@lru_cache(maxsize=4)
+def _resamples(n_seeds: int) -> FloatArray:
+    return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 
 def _family(pairs: Pairs, primary: Collection[str]) -> Family:
@@ -650,6 +846,9 @@ def _test(
         estimate=estimate,
         interval=None if estimate is None else estimate.interval(alpha),
         p_equivalence=None if two_one_sided is None else two_one_sided.p,
+        half_width_examples=(
+            estimate.example_half_width(alpha) if isinstance(estimate, Crossed) else None
+        ),
     )
 
 

@@ -90,6 +90,7 @@ CONTRASTS = (
     Column("df", "float64", "degrees of freedom"),
     Column("p", "float64", "paired t-test, two-sided"),
     Column("p_signflip", "float64", "exact sign-flip test of the mean, two-sided"),
+    Column("p_wilcoxon", "float64", "Wilcoxon's signed ranks, exact, zeros dropped, two-sided"),
     Column("family", "string", "primary, interaction or exploratory"),
     Column(
         "p_adjusted", "float64", "Holm (primary, interaction), Benjamini-Hochberg (exploratory)"
@@ -99,8 +100,12 @@ CONTRASTS = (
     Column("verdict", "string", "of statistics"),
     Column("dz", "float64", "mean / sd"),
     Column("gz", "float64", "Hedges' correction of dz; null at 2 seeds"),
+    Column("win_rate", "float64", "share of seeds in which a is above b, ties half, 0 to 1"),
     Column("churn_fixed", "float64", "share of test examples wrong in b and right in a, 0 to 1"),
     Column("churn_broken", "float64", "share of test examples right in b and wrong in a, 0 to 1"),
     Column("seeds_needed", "int64", "to detect a true difference of delta with 80% power"),
     Column("seeds_needed_equivalence", "int64", "to show equivalence if the true difference is 0"),
+    Column("half_width_examples", "float64", "half-width that infinitely many seeds would leave"),
+    Column("worst_low", "float64", "least mean over all planned seeds, whatever the missing give"),
+    Column("worst_high", "float64", "greatest such mean; both null where no cell is missing"),
 )

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from bench import plan, store
-from bench.analysis import Analysis, Comparison, analyze
+from bench.analysis import Analysis, Comparison, analyze, splits
 from bench.errors import InputError
 from bench.schema import CONTRASTS
 from bench.statistics.families import Verdict
@@ -291,3 +291,135 @@ def test_seeds_needed_are_never_fewer_than_a_verdict_needs(tmp_path: Path) -> No
         fewest = 1 + int(np.ceil(np.log2(c.m / 0.05)))
         assert c.seeds_needed >= fewest
         assert c.seeds_needed_equivalence >= fewest
+
+
+def test_interaction_is_the_contrast_at_the_smallest_budget_minus_that_at_the_largest(
+    tmp_path: Path,
+) -> None:
+    """Student's sleep data once more, as the change of a contrast between 1 and 8 epochs."""
+    study = synthetic.study(seeds=10, budgets=[1, 2, 8], arms=["float", "ptq"])
+
+    def counts(cell: plan.Cell) -> int:
+        level = {1: 300, 2: 500, 8: 700}[cell.budget]
+        if cell.arm == "float":
+            return level + cell.seed
+        swing = SLEEP[cell.seed] if cell.budget == 1 else 0
+        return level + cell.seed + 4 + swing
+
+    synthetic.write(tmp_path, study, n=1000, counts=counts)
+    analysis = analyze(store.read(tmp_path))
+    (change,) = analysis.select("seeds", "interaction")
+    row = change.row()
+    assert (row["family"], row["kind"], row["budget"]) == ("interaction", "interaction", None)
+    assert row["t"] == pytest.approx(-4.0621, abs=5e-5)
+    assert row["p"] == pytest.approx(0.002833, abs=5e-7)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-2.4598858, -0.7001142))
+    assert row["p_signflip"] == 4 / 1024
+    (slope,) = analysis.select("seeds", "slope")
+    contrast = {c.setting.budget: c.pairs.d for c in analysis.select("seeds")}
+    log2 = np.log2([1, 2, 8])
+    slopes = [np.polyfit(log2, [contrast[b][s] for b in (1, 2, 8)], 1)[0] for s in range(10)]
+    assert slope.pairs.d == pytest.approx(np.array(slopes))
+    assert slope.pairs.unit == "pp per doubling"
+    assert slope.pairs.margin(0.5) == pytest.approx(0.5 / 3)  # 3 doublings from 1 to 8
+    assert {change.m, slope.m} == {2}
+
+
+def test_slope_of_budgets_that_are_no_powers_of_two(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=6, budgets=[1, 3, 10], arms=["float", "ptq", "qat"])
+    for slope in analysis.select("seeds", "slope"):
+        assert slope.pairs.whole is None
+        assert slope.pairs.p_signflip == pytest.approx(oracles.sign_flip_p(slope.pairs.d))
+
+
+def test_whole_numbers_are_the_differences_in_steps(tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, seeds=6, budgets=[1, 2, 8])
+    kinds = set()
+    for c in analysis.select("seeds", "contrast") + tuple(
+        c for kind in ("interaction", "slope") for c in analysis.select("seeds", kind)
+    ):
+        assert c.pairs.whole is not None
+        assert c.pairs.whole * c.pairs.step == pytest.approx(c.pairs.d, abs=1e-9)
+        kinds.add(c.pairs.kind)
+    assert kinds == {"contrast", "interaction", "slope"}
+
+
+def two_way(cells: np.ndarray) -> tuple[float, float, float]:
+    """The protocol's crossed variance, df and example part, written out."""
+    s, n = cells.shape
+    by_seed, by_example, mean = cells.mean(axis=1), cells.mean(axis=0), cells.mean()
+    ms_s = n * ((by_seed - mean) ** 2).sum() / (s - 1)
+    ms_i = s * ((by_example - mean) ** 2).sum() / (n - 1)
+    residual = cells - by_seed[:, None] - by_example[None, :] + mean
+    ms_e = (residual**2).sum() / ((s - 1) * (n - 1))
+    surplus = max(ms_i - ms_e, 0)
+    df = s - 1
+    if surplus > 0:
+        df = (ms_s + ms_i - ms_e) ** 2 / (
+            ms_s**2 / (s - 1) + ms_i**2 / (n - 1) + ms_e**2 / ((s - 1) * (n - 1))
+        )
+    return (ms_s + surplus) / (s * n), df, surplus / (s * n)
+
+
+def test_rows_of_new_seeds_and_examples_equal_the_protocol_written_out(tmp_path: Path) -> None:
+    synthetic.write(tmp_path, synthetic.study(seeds=6, budgets=[1, 4]))
+    results = store.read(tmp_path)
+    labels = results.labels["digits"]
+    right = {
+        (r["arm"], r["budget"], r["seed"]): np.frombuffer(r["predictions"], np.uint8) == labels
+        for r in results.cells.to_pylist()
+    }
+
+    def cells(c: Comparison, budget: int | None) -> np.ndarray:
+        a, b = c.pairs.contrast.a, c.pairs.contrast.b
+        return 100.0 * np.array(
+            [right[a, budget, s].astype(int) - right[b, budget, s] for s in range(6)]
+        )
+
+    analysis = analyze(results)
+    checked = set()
+    for kind in ("contrast", "interaction"):
+        for c in analysis.select("seeds+examples", kind):
+            both = (
+                cells(c, 1) - cells(c, 4) if kind == "interaction" else cells(c, c.setting.budget)
+            )
+            variance, df, example_part = two_way(both)
+            row = c.row()
+            assert row["mean"] == pytest.approx(both.mean())
+            assert row["df"] == pytest.approx(df)
+            assert row["t"] == pytest.approx(both.mean() / np.sqrt(variance))
+            half = stats.t.ppf(0.975, df) * np.sqrt(variance)
+            assert row["ci_high"] - row["mean"] == pytest.approx(half)
+            left = stats.t.ppf(0.975, both.shape[1] - 1) * np.sqrt(example_part)
+            assert row["half_width_examples"] == pytest.approx(left)
+            assert row["p_signflip"] is None
+            checked.add(kind)
+    assert checked == {"contrast", "interaction"}
+
+
+def test_the_split_adds_up_exactly_in_every_seed(tmp_path: Path) -> None:
+    def drop(row: dict) -> dict | None:
+        return None if (row["arm"], row["seed"]) == ("qat-cal", 2) else row
+
+    synthetic.write(tmp_path, synthetic.study(seeds=5, budgets=[1, 8], extra=[1, 2]), edit=drop)
+    analysis = analyze(store.read(tmp_path))
+    found = splits(analysis)
+    assert [(s.setting.budget, s.setting.extra) for s in found] == [(1, 1), (1, 2), (8, 1), (8, 2)]
+    for split in found:
+        assert split.seeds == (0, 1, 3, 4)
+        assert split.parts.sum(axis=0) == pytest.approx(split.total, abs=1e-12)
+        whole = one(analysis, "qat - ptq", budget=split.setting.budget, extra=split.setting.extra)
+        assert split.total == pytest.approx(whole.pairs.d[[0, 1, 3, 4]])
+
+
+def test_worst_case_holds_what_the_missing_cell_would_have_given(tmp_path: Path) -> None:
+    def drop(row: dict) -> dict | None:
+        return None if (row["arm"], row["seed"]) == ("ptq", 4) else row
+
+    study = synthetic.study(seeds=5, budgets=[1], arms=["float", "ptq"])
+    counts = lambda cell: 900 + cell.seed + 5 * (cell.arm == "ptq")  # noqa: E731
+    synthetic.write(tmp_path, study, n=1000, counts=counts, edit=drop)
+    row = one(analyze(store.read(tmp_path)), "ptq - float").row()
+    assert row["mean"] == pytest.approx(0.5)
+    assert row["worst_low"] == pytest.approx((4 * 0.5 + 0 - 90.4) / 5)
+    assert row["worst_high"] == pytest.approx((4 * 0.5 + 100 - 90.4) / 5)

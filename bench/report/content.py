@@ -12,7 +12,21 @@ from typing import Literal
 
 from bench.analysis import Analysis, Population
 
-SECTIONS = ("answer", "forest", "accuracy", "differences", "method")
+SECTIONS = (
+    "answer",
+    "forest",
+    "accuracy",
+    "one_epoch",
+    "split",
+    "one_run",
+    "seeds",
+    "churn",
+    "differences",
+    "checks",
+    "variance",
+    "failures",
+    "method",
+)
 """Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
 
 Text = str

@@ -10,29 +10,28 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Transform
 
 from bench.statistics.families import Verdict
 
 INK = "#010203"  # becomes currentColor
-FAINT = "#010204"  # the same at a third of its strength
+GROUND = "#fdfcfb"  # becomes the page's ground, for markers that hide the line behind them
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, GREY = "#cc79a7", "#56b4e9", "#858585"
 
-PX = 1 / 96
-"""Inches in a CSS pixel."""
-
-WIDTH = 640
+WIDTH = 540
 """Of every figure, in CSS pixels: readable on a phone, not too large on a desk."""
 
-FONT = 9.0  # pt, 12 px
+FONT = 9.3  # pt, 12.4 px
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,6 @@ class Style:
     color: str
     marker: str
     hollow: bool = False
-
-    @property
-    def face(self) -> str:
-        return "none" if self.hollow else self.color
 
 
 _ARMS = {
@@ -93,11 +88,15 @@ class Scale:
         return [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in self.ticks]
 
 
+def round_step(span: float, most: int) -> float:
+    """A step of 1, 2 or 5 times a power of ten that divides the span into about `most`."""
+    raw = max(span, 1e-12) / most
+    power = float(10 ** np.floor(np.log10(raw)))
+    return power * next(factor for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+
+
 def _round_ticks(low: float, high: float, most: int = 7) -> tuple[float, ...]:
-    span = max(high - low, 1e-12)
-    raw = span / most
-    step = 10 ** np.floor(np.log10(raw))
-    step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= raw)
+    step = round_step(high - low, most)
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
     return tuple(float(f"{k * step:.10g}") for k in np.arange(first, last + 1))
 
@@ -151,87 +150,268 @@ def accuracy_scale(low: float, high: float, n: int | None) -> Scale:
 def _settings() -> dict[str, Any]:
     return {
         "svg.fonttype": "none",
-        "font.family": ["DejaVu Sans"],
-        "font.size": FONT,
-        "text.color": INK,
-        "axes.edgecolor": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "axes.linewidth": 0.8,
         "axes.facecolor": "none",
         "figure.facecolor": "none",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
         "path.simplify": False,
     }
 
 
-def draw(
-    name: str,
-    height: float,
-    paint: Callable[[Canvas], None],
-    width: float = WIDTH,
-) -> str:
-    """The SVG of a figure. name: prefix of all ids in it; height, width: CSS pixels; paint: draws.
+def draw(name: str, height: float, paint: Callable[[Canvas], None]) -> str:
+    """The SVG of a figure. name: prefix of all ids in it; height: CSS pixels; paint: draws on it.
 
     Deterministic: no date, ids from the name alone.
     """
     with mpl.rc_context({**_settings(), "svg.hashsalt": name}):
-        canvas = Canvas(figsize=(width * PX, height * PX), dpi=96)
-        FigureCanvasSVG(canvas)
+        canvas = Canvas(figsize=(WIDTH / 96, height / 96), dpi=96)
         paint(canvas)
         out = io.StringIO()
-        canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})
     return _clean(out.getvalue(), name)
 
 
-def axes(canvas: Canvas, left: float, top: float, right: float, bottom: float) -> Axes:
-    """Axes with margins in CSS pixels (laying out by measuring text costs a tenth of a second)."""
-    width, height = canvas.get_size_inches() / PX
-    box = (
-        left / width,
-        bottom / height,
-        (width - left - right) / width,
-        (height - top - bottom) / height,
-    )
-    return canvas.add_axes(box)
+class Texts(Artist):
+    """Many texts as one artist, straight into the SVG: matplotlib measures each for a millisecond.
+
+    Sizes are in points; the anchor is the text's left end, middle or right end, and its middle,
+    top or baseline.
+    """
+
+    _SHIFT: ClassVar = {"center": 0.36, "top": 0.85, "bottom": -0.15, "baseline": 0.0}
+    _ANCHOR: ClassVar = {"left": "start", "center": "middle", "right": "end"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: list[tuple[Any, ...]] = []
+
+    def add(
+        self,
+        transform: Transform,
+        x: float,
+        y: float,
+        text: str,
+        ha: str = "left",
+        va: str = "center",
+        *,
+        bold: bool = False,
+        faint: bool = False,
+        size: float = FONT,
+        rotation: float = 0,
+    ) -> None:
+        if text:
+            self.items.append((transform, x, y, text, ha, va, bold, faint, size, rotation))
+
+    def draw(self, renderer: Any) -> None:
+        for transform, x, y, text, ha, va, bold, faint, size, rotation in self.items:
+            px, py = transform.transform((x, y))
+            py = renderer.height - py
+            shift = self._SHIFT[va] * size
+            px, py = (px + shift, py) if rotation else (px, py + shift)
+            attributes = {"x": f"{px:.1f}", "y": f"{py:.1f}", "fill": "currentColor"}
+            if ha != "left":
+                attributes["text-anchor"] = self._ANCHOR[ha]
+            if bold:
+                attributes["font-weight"] = "700"
+            if faint:
+                attributes["opacity"] = "0.7"
+            if size != FONT:
+                attributes["font-size"] = f"{size:g}"
+            if rotation:
+                attributes["transform"] = f"rotate({-rotation:g} {px:.1f} {py:.1f})"
+            renderer.writer.element("text", text, attrib=attributes)
 
 
-def key(canvas: Canvas, entries: Sequence[tuple[str, Style]], top: float = 14) -> None:
-    """A legend in rows at the top, `top` pixels from the edge to its first row's middle."""
-    width, height = canvas.get_size_inches() / PX
-    x, y = 12.0, top
-    for text, style in entries:
-        advance = 30 + 6.9 * len(text)
-        if x + advance > width and x > 12:
-            x, y = 12.0, y + 18
-        canvas.lines.append(
-            mpl.lines.Line2D(
-                [x / width],
-                [1 - y / height],
-                marker=style.marker,
-                color=style.color,
-                markerfacecolor=style.face,
-                markersize=5,
-                linestyle="none",
-                transform=canvas.transFigure,
-                figure=canvas,
-            )
+class Strokes(Artist):
+    """Lines of one colour as a single path; with `dots`, round points of that width instead.
+
+    A collection of matplotlib's writes an element, with style and clipping, for every one.
+    """
+
+    def __init__(
+        self,
+        points: Any,
+        transform: Transform,
+        color: str,
+        width: float,
+        alpha: float | None,
+        dots: bool,
+    ) -> None:
+        super().__init__()
+        self.points = np.asarray(points, dtype=float)  # (lines, 2, 2), dots (points, 2)
+        self.data, self.color, self.width, self.dots = transform, color, width, dots
+        self.set_alpha(alpha)
+
+    def draw(self, renderer: Any) -> None:
+        xy = self.data.transform(self.points.reshape(-1, 2))
+        xy[:, 1] = renderer.height - xy[:, 1]
+        if self.dots:
+            d = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in xy.tolist())
+        else:
+            ends = xy.reshape(-1, 4).tolist()
+            d = "".join(f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" for x0, y0, x1, y1 in ends)
+        attributes = {
+            "d": d,
+            "fill": "none",
+            "stroke": self.color,
+            "stroke-width": f"{self.width:g}",
+        }
+        if self.dots:
+            attributes["stroke-linecap"] = "round"
+        if self.get_alpha() is not None:
+            attributes["opacity"] = f"{self.get_alpha():g}"
+        renderer.writer.element("path", attrib=attributes)
+
+
+class Plot:
+    """Axes with margins in CSS pixels, whose frame and texts are a handful of artists.
+
+    Laying out by measuring, and matplotlib's own ticks, cost most of a figure's time.
+    """
+
+    def __init__(
+        self, canvas: Canvas, left: float, top: float, right: float, bottom: float
+    ) -> None:
+        width, height = canvas.get_size_inches() * 96
+        self.left, self.top, self.right, self.bottom = left, top, right, bottom
+        self.width, self.height = width - left - right, height - top - bottom
+        box = (left / width, bottom / height, self.width / width, self.height / height)
+        self.ax = canvas.add_axes(box)
+        self.ax.set_axis_off()
+        self.texts = Texts()
+        self.ax.add_artist(self.texts)
+        self.texts.set_clip_on(False)
+        self.x_data = self.ax.get_xaxis_transform()  # x in data, y in fractions of the axes
+        self.y_data = self.ax.get_yaxis_transform()  # the other way round
+
+    def key(self, entries: Sequence[tuple[str, Style]]) -> None:
+        """The legend: rows of a marker and its meaning at the figure's top; see key_height."""
+        whole = self.ax.figure.transFigure
+        width, height = self.ax.figure.get_size_inches() * 96
+        for (text, style), (x, row) in zip(entries, _key_places(entries), strict=True):
+            y = 1 - (12 + 18 * row) / height
+            self.markers([(x / width, y)], style, transform=whole)
+            self.texts.add(whole, (x + 10) / width, y, text)
+
+    def limits(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        self.ax.set_xlim(x0, x1)
+        self.ax.set_ylim(y0, y1)
+
+    def at_left(self, pixels: float, y: float, text: str, ha: str = "right", **style: Any) -> None:
+        """Text whose anchor lies `pixels` to the left of the axes, at y in data."""
+        self.texts.add(self.y_data, -pixels / self.width, y, text, ha, **style)
+
+    def at_right(self, pixels: float, y: float, text: str, ha: str = "right", **style: Any) -> None:
+        """Text whose anchor lies `pixels` to the right of the axes, at y in data."""
+        self.texts.add(self.y_data, 1 + pixels / self.width, y, text, ha, **style)
+
+    def text(self, x: float, y: float, text: str, ha: str = "center", **style: Any) -> None:
+        """Text at x and y in data."""
+        self.texts.add(self.ax.transData, x, y, text, ha, **style)
+
+    def above(self, x: float, text: str, **style: Any) -> None:
+        """Text above the axes, at x in data."""
+        self.texts.add(self.x_data, x, 1 + 14 / self.height, text, "center", **style)
+
+    def lines(
+        self,
+        segments: Sequence[Any],
+        colors: Any = INK,
+        width: float = 0.8,
+        z: float = 3,
+        alpha: float | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        """Line segments ((x, y), (x, y)), in data unless transform says otherwise.
+
+        colors: one for all, or one for each.
+        """
+        each = [colors] * len(segments) if isinstance(colors, str) else colors
+        for color in dict.fromkeys(each):
+            chosen = [s for s, c in zip(segments, each, strict=True) if c == color]
+            self._stroke(chosen, color, width, z, alpha, transform, dots=False)
+
+    def dots(self, points: Any, color: str, width: float, alpha: float | None = None) -> None:
+        """A round dot at each point (n, 2) in data."""
+        self._stroke(points, color, width, 3, alpha, None, dots=True)
+
+    def _stroke(
+        self,
+        points: Any,
+        color: str,
+        width: float,
+        z: float,
+        alpha: float | None,
+        transform: Transform | None,
+        dots: bool,
+    ) -> None:
+        stroke = Strokes(points, transform or self.ax.transData, color, width, alpha, dots)
+        stroke.set_zorder(z)
+        self.ax.add_artist(stroke)
+
+    def markers(
+        self, points: Sequence[tuple[float, float]], style: Style, size: float = 5, **more: Any
+    ) -> None:
+        """A marker at each point, in data; hollow ones hide the line behind them."""
+        if not len(points):
+            return
+        x, y = np.asarray(points, dtype=float).T
+        line = Line2D(
+            x,
+            y,
+            marker=style.marker,
+            color=style.color,
+            markerfacecolor=GROUND if style.hollow else style.color,
+            markersize=size,
+            **{"linestyle": "none", "zorder": 5, "clip_on": False, **more},
         )
-        canvas.text((x + 9) / width, 1 - y / height, text, va="center", ha="left")
-        x += advance
+        self.ax.add_line(line)
+
+    def x_axis(
+        self, at: Sequence[float], labels: Sequence[str], label: str = "", **how: Any
+    ) -> None:
+        """The lower axis with its ticks; how: `ticks=False`, `rotation=90`."""
+        pixel = 1 / self.height
+        frame = [((0, 0), (1, 0))]
+        self.lines(frame, transform=self.ax.transAxes)
+        if how.get("ticks", True):
+            ticks = [((x, 0), (x, -4 * pixel)) for x in at]
+            self.lines(ticks, transform=self.x_data)
+        rotation = how.get("rotation", 0)
+        ha, va = ("right", "center") if rotation else ("center", "top")
+        for x, text in zip(at, labels, strict=True):
+            self.texts.add(self.x_data, x, -7 * pixel, text, ha, va, rotation=rotation)
+        self.texts.add(
+            self.ax.transAxes, 0.5, -(self.bottom - 4) * pixel, label, "center", "bottom"
+        )
+
+    def y_axis(self, at: Sequence[float], labels: Sequence[str], label: str = "") -> None:
+        """The left axis with its ticks and faint lines across."""
+        pixel = 1 / self.width
+        self.lines([((0, 0), (0, 1))], transform=self.ax.transAxes)
+        self.lines([((0, y), (-4 * pixel, y)) for y in at], transform=self.y_data)
+        self.lines(
+            [((0, y), (1, y)) for y in at], GREY, 0.6, z=0.5, alpha=0.3, transform=self.y_data
+        )
+        for y, text in zip(at, labels, strict=True):
+            self.at_left(7, y, text)
+        x = -(self.left - 10) * pixel
+        self.texts.add(self.ax.transAxes, x, 0.5, label, "center", "center", rotation=90)
 
 
-def key_height(entries: Sequence[tuple[str, Style]], width: float = WIDTH) -> float:
-    """Pixels that `key` takes."""
-    x, rows = 12.0, 1
+def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]:
+    """Where each entry of a key stands: pixels from the left, row."""
+    places, x, row = [], 12.0, 0
     for text, _ in entries:
-        advance = 30 + 6.9 * len(text)
-        if x + advance > width and x > 12:
-            x, rows = 12.0, rows + 1
+        advance = 32 + 6.6 * len(text)
+        if x + advance > WIDTH and x > 12:
+            x, row = 12.0, row + 1
+        places.append((x, row))
         x += advance
-    return 10 + 18 * rows
+    return places
+
+
+def key_height(entries: Sequence[tuple[str, Style]]) -> float:
+    """Pixels that a figure's key takes at its top."""
+    return 12 + 18 * (1 + max((row for _, row in _key_places(entries)), default=0))
 
 
 _FONTS = (
@@ -245,6 +425,8 @@ def _clean(svg: str, name: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S)
+    # matplotlib's style for `*` would hold for the whole page that the figure stands in.
+    svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", svg, flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)", svg)) | set(re.findall(r'href="#([^"]+)"', svg))
     svg = re.sub(
         r' id="([^"]+)"',
@@ -253,8 +435,7 @@ def _clean(svg: str, name: str) -> str:
     )
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
-    svg = svg.replace(INK, "currentColor").replace(FAINT, "currentColor; opacity: 0.3")
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
+    svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground, #fff)")
     svg = re.sub(r"<svg[^>]*?viewBox=\"([^\"]+)\"[^>]*>", _opening, svg, count=1)
     return svg.strip() + "\n"
 
@@ -262,15 +443,15 @@ def _clean(svg: str, name: str) -> str:
 def _opening(match: re.Match[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{match.group(1)}" font-family="{_FONTS}">'
+        f'viewBox="{match.group(1)}" font-family="{_FONTS}" font-size="{FONT:g}">'
     )
 
 
 def standalone(svg: str, alt: str) -> str:
     """The figure as a file of its own, on its own ground, light or dark as the reader's system."""
     style = (
-        "<style>svg{color:#1f2328;background:#fff}"
-        "@media (prefers-color-scheme:dark){svg{color:#d9dde2;background:#14171b}}</style>"
+        "<style>svg{--ground:#fff;color:#1f2328;background:var(--ground)}"
+        "@media (prefers-color-scheme:dark){svg{--ground:#14171b;color:#d9dde2}}</style>"
     )
     title = f"<title>{_escape(alt)}</title>"
     at = svg.index(">") + 1

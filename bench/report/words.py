@@ -141,7 +141,59 @@ def estimate(comparison: Comparison) -> Text:
     mean = f"{signed(comparison.mean, unit)} {unit}"
     if comparison.simultaneous is None:
         return mean
-    return f"{mean} {interval(comparison.simultaneous, unit)}"
+    text = f"{mean} {interval(comparison.simultaneous, unit)}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def seeds(comparison: Comparison) -> Text:
+    """The pairs that it rests on, and of how many where some are missing: `19 of 20`."""
+    n, planned = comparison.n_seeds, comparison.pairs.planned
+    return f"{n}" if n == planned else f"{n} of {planned}"
+
+
+def signed_tick(tick: float) -> Text:
+    return f"{tick:+g}".replace("-", MINUS) if tick else "0"
+
+
+def budget_ends(analysis: Analysis) -> tuple[int, int]:
+    """The smallest and the largest budget; at least one sample has one."""
+    budgets = [s.setting.budget for s in analysis.samples if s.setting.budget is not None]
+    return min(budgets), max(budgets)
+
+
+def change(comparison: Comparison, analysis: Analysis) -> Text:
+    """An interaction's verdict as a clause: how the contrast changes with the budget."""
+    low, high = budget_ends(analysis)
+    few, many = f"after {count(low, 'epoch')}", f"after {high}"
+    side = "higher" if (comparison.mean or 0) > 0 else "lower"
+    within = f"{trimmed(analysis.delta)} {comparison.pairs.unit}"
+    numbers = estimate(comparison)
+    match comparison.verdict:
+        case Verdict.MATTERS:
+            return f"{side} {few} than {many}, by more than {within} ({numbers})"
+        case Verdict.TOO_SMALL:
+            return f"{side} {few} than {many}, but by less than {within} ({numbers})"
+        case Verdict.SIZE_UNDECIDED:
+            open_size = "" if analysis.delta is None else f", whether by more than {within} is open"
+            return f"{side} {few} than {many}{open_size} ({numbers})"
+        case Verdict.EQUIVALENT:
+            return f"equivalent within {within} {few} and {many} ({numbers})"
+        case Verdict.UNDECIDED:
+            return f"undecided whether it differs between {low} and {high} epochs ({numbers})"
+    return f"too few seeds to say whether it differs between {low} and {high} epochs"
+
+
+def rows_in_words(analysis: Analysis, rows: Sequence[Comparison], most: int = 40) -> str:
+    """Rows of a figure for who cannot see it."""
+    said = []
+    for c in rows[:most]:
+        label = place(c.setting, analysis.varying)
+        said.append(
+            f"{c.name}{', ' + label if label else ''}: {signed(c.mean, c.pairs.unit)} "
+            f"{c.pairs.unit} {interval(c.interval, c.pairs.unit)}, {c.verdict}"
+        )
+    more = f"; and {len(rows) - most} more" if len(rows) > most else ""
+    return "; ".join(said) + more
 
 
 def level(analysis: Analysis) -> Text:

@@ -19,8 +19,17 @@ FOUND = sorted(module.name for module in pkgutil.iter_modules(sections.__path__)
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """Of an ordinary study, in which one cell failed and one model diverged."""
+
+    def spoil(row: dict) -> dict:
+        if (row["arm"], row["seed"], row["budget"]) == ("qat", 3, 1):
+            row |= {"status": "failed", "error": "out of memory", "predictions": None}
+        if (row["arm"], row["seed"], row["budget"]) == ("qat", 4, 1):
+            row["status"] = "diverged"
+        return row
+
     folder = tmp_path_factory.mktemp("results")
-    return analyze(store.read(synthetic.write(folder, synthetic.study(seeds=12))))
+    return analyze(store.read(synthetic.write(folder, synthetic.study(seeds=12), edit=spoil)))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from itertools import groupby
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
 from bench.analysis import Analysis, Population, Sample, Setting
 from bench.report import figures, words
@@ -65,9 +64,9 @@ def _figure(
     scale = figures.accuracy_scale(float(values.min()), float(values.max()), n)
     caption = (
         f"**{metric.capitalize()}{', ' + where if where else ''}.** Each dot is one seed: one "
-        "model trained from its own start. The bar is the mean of the seeds, its whiskers the "
-        f"{words.level(analysis)} t interval for new seeds. Arms of one seed share data order and "
-        "start, so that overlapping clouds can hide a clear paired difference: the contrasts "
+        "model trained from its own start. The mark is the mean of the seeds, its whisker "
+        f"the {words.level(analysis)} t interval for new seeds. Arms of one seed share data order "
+        "and start, so that overlapping clouds can hide a clear paired difference: the contrasts "
         "decide, not this figure."
     )
     if scale.note:
@@ -91,52 +90,42 @@ def _svg(
     rng = np.random.default_rng(0)  # of the jitter
 
     def paint(canvas: figures.Canvas) -> None:
-        figures.key(canvas, entries)
-        ax = figures.axes(canvas, 58, top, 12, 46)
+        plot = figures.Plot(canvas, 58, top, 12, 46)
+        plot.key(entries)
         f = scale.forward
         step = 0.86 / len(arms)
         bars, whiskers, colors = [], [], []
+        means: dict[figures.Style, list[tuple[float, float]]] = {}
         for sample in samples:
             style = styles[sample.arm]
             x = budgets.index(sample.setting.budget) + step * (
                 arms.index(sample.arm) - (len(arms) - 1) / 2
             )
             jitter = rng.uniform(-0.3, 0.3, len(sample.values)) * step
-            ax.plot(
-                x + jitter,
-                f(sample.values),
-                style.marker,
-                color=style.color,
-                markerfacecolor=style.face,
-                markersize=2.6,
-                markeredgewidth=0.6,
-                alpha=0.6,
-                linestyle="none",
-            )
+            dots = np.column_stack([x + jitter, f(sample.values)])
+            plot.dots(dots, style.color, 2.6, 0.35 if style.hollow else 0.6)
             mean, interval = f(sample.values.mean()), sample.interval(analysis.alpha)
             colors.append(style.color)
             bars.append([(x - 0.42 * step, mean), (x + 0.42 * step, mean)])
+            means.setdefault(style, []).append((x, mean))
             low, high = f(np.array(interval or (sample.values.mean(),) * 2))
             whiskers.append([(x, low), (x, high)])
-        ax.add_collection(LineCollection(bars, colors=colors, linewidths=2.4, zorder=4))
-        ax.add_collection(LineCollection(whiskers, colors=colors, linewidths=1.2, zorder=4))
-        ax.set_xlim(-0.5, len(budgets) - 0.5)
+        plot.lines(bars, colors, 2.4, z=6)
+        plot.lines(whiskers, colors, 1.2, z=6)
+        for style, at in means.items():
+            plot.markers(at, style, zorder=7)
+        edges = [((edge - 0.5, 0), (edge - 0.5, 1)) for edge in range(1, len(budgets))]
+        plot.lines(edges, figures.GREY, 0.6, alpha=0.4, transform=plot.x_data)
         values = f(np.concatenate([s.values for s in samples]))
         pad = 0.05 * max(values.max() - values.min(), 1e-9)
-        ax.set_ylim(values.min() - pad, values.max() + pad)
-        ax.set_yticks(f(np.array(scale.ticks)), scale.labels)
-        ax.grid(axis="y", color=figures.GREY, alpha=0.25, linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.set_xticks(
+        plot.limits(-0.5, len(budgets) - 0.5, values.min() - pad, values.max() + pad)
+        plot.y_axis(f(np.array(scale.ticks)), scale.labels, label)
+        plot.x_axis(
             range(len(budgets)),
             ["" if b is None else words.epochs(b) for b in budgets],
+            "" if budgets == [None] else "float training before quantization, E",
+            ticks=False,
         )
-        ax.tick_params(axis="x", length=0)
-        for edge in range(1, len(budgets)):
-            ax.axvline(edge - 0.5, color=figures.GREY, alpha=0.3, linewidth=0.6)
-        if budgets != [None]:
-            ax.set_xlabel("float training before quantization, E")
-        ax.set_ylabel(label)
 
     return figures.draw(name, 360, paint)
 

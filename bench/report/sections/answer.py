@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, splits
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.statistics.families import Verdict
@@ -36,6 +36,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     ]
     for question, members in asked:
         blocks.append(Paragraph(f"**{question}** {_answer(analysis, members)}", lead=True))
+    blocks += _one_epoch(analysis, population)
     if not asked:
         blocks += _overview(analysis, comparisons)
     blocks.append(Paragraph(_basis(analysis, population)))
@@ -99,6 +100,27 @@ def _direction(c: Comparison) -> int:
 def _names(c: Comparison) -> tuple[Text, Text]:
     a, b = c.pairs.contrast.a, c.pairs.contrast.b
     return NAMES.get(a, code(a)), NAMES.get(b, code(b))
+
+
+def _one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
+    """The thread's guess, where it was tested on one panel: the change with the budget, and what
+    the difference at the smallest budget is made of."""
+    changes = analysis.select(population, "interaction", "qat - ptq")
+    if len(changes) != 1 or changes[0].mean is None:
+        return
+    text = f"QAT minus PTQ is {words.change(changes[0], analysis)}."
+    if changes[0].verdict in (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS):
+        text = f"{_sentence(words.change(changes[0], analysis))}, for QAT minus PTQ."
+    smallest, _ = words.budget_ends(analysis)
+    for split in splits(analysis):
+        if split.setting.budget == smallest:
+            training, awareness, cold = (f"{words.signed(float(d.mean()))} pp" for d in split.parts)
+            text += (
+                f" What it is made of after {words.epochs(smallest)}: {training} from the extra "
+                f"training, {awareness} from quantization awareness, {cold} from ranges that "
+                "start cold."
+            )
+    yield Paragraph(f"**Is one epoch the reason?** {text}", lead=True)
 
 
 def _epochs(budgets: Sequence[int]) -> Text:

@@ -113,7 +113,7 @@ def _table(
                 Cell(words.place(c.setting, analysis.varying), c.setting.budget),
                 *([Cell(code(c.pairs.metric))] if len(metrics) > 1 else []),
                 Cell(c.family),
-                Cell(_seeds(c), c.n_seeds),
+                Cell(words.seeds(c), c.n_seeds),
                 words.number_cell(c.mean, unit, sign=True),
                 Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
                 Cell(words.interval(c.simultaneous, unit), c.simultaneous and c.simultaneous.low),
@@ -141,10 +141,6 @@ def _table(
         tuple(columns),
         tuple(rows),
     )
-
-
-def _seeds(c: Comparison) -> str:
-    return f"{c.n_seeds}" if c.n_seeds == c.pairs.planned else f"{c.n_seeds} of {c.pairs.planned}"
 
 
 def _needed(seeds: int | None) -> Cell:

@@ -36,7 +36,7 @@ for (const table of document.querySelectorAll("table")) {
   filter.addEventListener("input", () => {
     const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const row of rows) {
-      const text = row.textContent.toLowerCase();
+      const text = row.textContent.toLowerCase().replaceAll("\u00a0", " ");
       row.hidden = !wanted.every((word) => text.includes(word));
     }
   });

@@ -1,0 +1,101 @@
+"""Other tests and effect sizes beside the one that decides."""
+
+from bench.analysis import Analysis, Comparison, Population
+from bench.report import words
+from bench.report.content import Cell, Column, Details, Paragraph, Section, Table, code
+from bench.statistics import paired, sign_flip
+from bench.statistics.checks import Interval
+
+BY_POPULATION = False  # all about new seeds on this test set
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    comparisons = [
+        c
+        for kind in ("contrast", "interaction", "slope")
+        for c in analysis.select("seeds", kind)
+        if c.n_seeds
+    ]
+    if not comparisons:
+        return None
+    text = (
+        "The paired t-test was named in advance and decides. Beside it stand tests that assume "
+        "less, so that a reader can see whether they agree, and effect sizes. All speak about new "
+        "seeds on this test set, and none is corrected for the number of contrasts."
+    )
+    return Section(
+        "Beside the t-test",
+        (Paragraph(text), Details("All tests and effect sizes", (_table(analysis, comparisons),))),
+    )
+
+
+def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
+    level = words.level(analysis)
+    columns = (
+        Column("contrast", "first arm minus second, paired by seed"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("seeds", "pairs", True),
+        Column("dz", "mean divided by the SD over seeds", True),
+        Column("gz", "the same corrected for few seeds (Hedges)", True),
+        Column(
+            "correlation", "of the two arms over seeds: the higher, the more pairing helps", True
+        ),
+        Column("wins", "share of seeds in which the first arm is above, ties half", True),
+        Column(f"{level} of wins", "exact binomial interval; none where there are ties", True),
+        Column("p, t", "paired t-test", True),
+        Column("p, sign flip", "exact; assumes only symmetry about 0", True),
+        Column("p, Wilcoxon", "exact signed ranks; seeds without a difference dropped", True),
+        Column(
+            f"{level}, sign flip",
+            "values that the sign-flip test does not reject; not for exploratory contrasts",
+            True,
+        ),
+        Column(f"{level}, bootstrap", "studentized, 1,999 resamples of the seeds", True),
+    )
+    rows = []
+    for c in comparisons:
+        pairs, unit = c.pairs, c.pairs.unit
+        wins = pairs.win_rate
+        assert wins is not None
+        exact = wins.interval(analysis.alpha)
+        rows.append(
+            (
+                Cell(code(c.name)),
+                Cell(
+                    words.place(c.setting, analysis.varying)
+                    if pairs.kind == "contrast"
+                    else pairs.kind,
+                    c.setting.budget,
+                ),
+                Cell(words.seeds(c), c.n_seeds),
+                words.number_cell(paired.dz(pairs.d), "", sign=True),
+                words.number_cell(paired.gz(pairs.d), "", sign=True),
+                words.number_cell(pairs.correlation, "", sign=True),
+                Cell(words.percent(wins.rate, 0), wins.rate),
+                Cell(
+                    f"[{words.percent(exact.low, 0)}, {words.percent(exact.high, 0)}]"
+                    if exact
+                    else "–"
+                ),
+                words.p_cell(c.p),
+                words.p_cell(pairs.p_signflip),
+                words.p_cell(pairs.p_wilcoxon),
+                Cell(words.interval(_sign_flip_interval(c, analysis.alpha), unit)),
+                Cell(words.interval(pairs.bootstrap(analysis.alpha), unit)),
+            )
+        )
+    return Table("checks-table", "Beside the t-test", columns, tuple(rows))
+
+
+def _sign_flip_interval(c: Comparison, alpha: float) -> Interval | None:
+    """In the contrast's unit; on whole counts where there are any, so that it is exact.
+
+    It costs as much as everything else about a contrast: only for declared contrasts.
+    """
+    pairs = c.pairs
+    if c.family == "exploratory":
+        return None
+    if pairs.whole is None:
+        return sign_flip.sign_flip_interval(pairs.d, alpha)
+    ends = sign_flip.sign_flip_interval(pairs.whole, alpha)
+    return None if ends is None else Interval(ends.low * pairs.step, ends.high * pairs.step)

@@ -1,0 +1,92 @@
+"""Runs that failed or diverged, and what they could change."""
+
+from bench.analysis import Analysis, Population
+from bench.report import words
+from bench.report.content import Block, Cell, Column, Paragraph, Section, Table, code
+from bench.statistics.proportions import Share
+
+BY_POPULATION = False
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    diverged = _diverged(analysis)
+    short = [c for c in analysis.select("seeds") if c.n_seeds < c.pairs.planned]
+    if not diverged and not short:
+        return None
+    blocks: list[Block] = []
+    if diverged:
+        blocks += [
+            Paragraph(
+                "A model that **diverged** (its loss is not a number, or its accuracy is chance) "
+                "is a result of its arm and stays in all numbers above."
+            ),
+            Table(
+                "diverged-table",
+                "Diverged models per arm",
+                (
+                    Column("arm"),
+                    Column("diverged", "of the models evaluated", True),
+                    Column(
+                        "rate", f"with its {words.level(analysis)} exact binomial interval", True
+                    ),
+                ),
+                diverged,
+            ),
+        ]
+    if short:
+        blocks += [
+            Paragraph(
+                "Where a cell has no result, its seed is left out of just the contrasts that need "
+                "it. Failures need not strike at random, so the last column shows how far the mean "
+                "could move if every missing accuracy were as bad for it as possible (0% or 100%)."
+            ),
+            _missing_table(analysis, short),
+        ]
+    return Section("Runs that failed", tuple(blocks))
+
+
+def _diverged(analysis: Analysis) -> tuple[tuple[Cell, ...], ...]:
+    totals: dict[str, tuple[int, int]] = {}
+    for s in analysis.samples:
+        diverged, n = totals.get(s.arm, (0, 0))
+        totals[s.arm] = diverged + s.statuses.get("diverged", 0), n + len(s.seeds)
+    if not any(diverged for diverged, _ in totals.values()):
+        return ()
+    rows = []
+    for arm, (diverged, n) in totals.items():
+        if not n:
+            continue
+        share = Share(diverged, n)
+        low, high = share.interval(analysis.alpha)
+        rows.append(
+            (
+                Cell(code(arm)),
+                Cell(f"{diverged} of {n}", diverged),
+                Cell(
+                    f"{words.percent(share.share)} [{words.percent(low)}, {words.percent(high)}]",
+                    share.share,
+                ),
+            )
+        )
+    return tuple(rows)
+
+
+def _missing_table(analysis: Analysis, short) -> Table:
+    columns = (
+        Column("contrast", "first arm minus second, paired by seed"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("seeds", "with both results, of those planned", True),
+        Column("mean", "of the seeds that are there", True),
+        Column("worst case", "bounds of the mean over all planned seeds, in pp", True),
+    )
+    rows = tuple(
+        (
+            Cell(code(c.name)),
+            Cell(words.place(c.setting, analysis.varying), c.setting.budget),
+            Cell(words.seeds(c), c.n_seeds),
+            words.number_cell(c.mean, c.pairs.unit, sign=True),
+            Cell(words.interval(c.pairs.worst_case, c.pairs.unit)),
+        )
+        for c in short
+    )
+    return Table("missing-table", "Contrasts with fewer seeds than planned", columns, rows)

@@ -1,0 +1,122 @@
+"""Is one epoch the reason? How the contrasts change with the budget."""
+
+from itertools import groupby
+
+from bench.analysis import Analysis, Comparison, Population
+from bench.report import forest_plot, words
+from bench.report.content import (
+    Block,
+    Bullets,
+    Cell,
+    Column,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    code,
+)
+
+BY_POPULATION = True
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    changes = analysis.select(population, "interaction")
+    if not changes:
+        return None
+    ends = words.budget_ends(analysis)
+    blocks: list[Block] = [
+        Paragraph(
+            "“Significant after 1 epoch and not after 8” would be no evidence that the number of "
+            "epochs matters. What is tested is the change itself, the **interaction**: per seed, "
+            f"the contrast at the smallest budget (E = {ends[0]}) minus the same contrast at the "
+            f"largest (E = {ends[1]}). Beside it the **slope**: by how much the contrast moves "
+            "with each doubling of E, over all budgets."
+        ),
+        Bullets(tuple(_sentence(analysis, c) for c in changes if c.mean is not None)),
+    ]
+    shown = [c for c in changes if c.interval is not None]
+    if shown:
+        blocks.append(_figure(analysis, population, shown))
+    slopes = analysis.select(population, "slope")
+    blocks.append(_table(analysis, population, (*changes, *slopes)))
+    return Section("Is one epoch the reason?", tuple(blocks))
+
+
+def _sentence(analysis: Analysis, c: Comparison) -> str:
+    where = words.panel(c.setting, analysis.varying)
+    change = words.change(c, analysis)
+    return f"{code(c.name)}{' (' + where + ')' if where else ''}: {change}."
+
+
+def _figure(analysis: Analysis, population: Population, rows: list[Comparison]) -> Figure:
+    name = f"one-epoch{words.SLUGS[population]}"
+    unit = rows[0].pairs.unit
+    low, high = words.budget_ends(analysis)
+    axis = forest_plot.scale(rows, analysis.delta)
+    single = not any(words.panel(c.setting, analysis.varying) for c in rows)
+    groups: list[forest_plot.Group]
+    if single:
+        groups = [("change of the contrast", "", rows)]
+    else:
+        groups = [(n, "", list(members)) for n, members in groupby(rows, key=lambda c: c.name)]
+    svg = forest_plot.draw(
+        name,
+        groups,
+        axis,
+        analysis.delta,
+        f"contrast at E = {low} minus contrast at E = {high}, {unit}",
+        lambda c: c.name if single else words.panel(c.setting, analysis.varying),
+    )
+    caption = (
+        f"**How each primary contrast differs between {low} and {high} epochs.** Left of 0 the "
+        "first arm does worse, against the second, after few epochs than after many. An interval "
+        "that excludes 0 says that the number of epochs changes the contrast, not why: the split "
+        "below says what the change is made of."
+    )
+    if axis.note:
+        caption += f" {axis.note[0].upper()}{axis.note[1:]}."
+    return Figure(name, svg, caption, "Forest plot. " + words.rows_in_words(analysis, rows))
+
+
+def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, ...]) -> Table:
+    columns = (
+        Column("contrast", "first arm minus second, paired by seed"),
+        *(
+            [Column("setting")]
+            if any(words.panel(c.setting, analysis.varying) for c in rows)
+            else []
+        ),
+        Column("change", "interaction: smallest minus largest budget; slope: per doubling of E"),
+        Column("seeds", "with results at all budgets that it needs", True),
+        Column("mean", "in percentage points; of a slope per doubling", True),
+        Column(f"{words.level(analysis)} interval", "of this change alone", True),
+        Column("family's interval", "holds for all changes at once", True),
+        Column("p", "paired t-test", True),
+        Column("p, corrected", "by Holm over the interaction family", True),
+        Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
+    )
+    setting = len(columns) == 10
+    body = tuple(
+        (
+            Cell(code(c.name)),
+            *([Cell(words.panel(c.setting, analysis.varying))] if setting else []),
+            Cell(c.pairs.kind),
+            Cell(words.seeds(c), c.n_seeds),
+            words.number_cell(c.mean, c.pairs.unit, sign=True),
+            Cell(words.interval(c.interval, c.pairs.unit), c.interval and c.interval.low),
+            Cell(
+                words.interval(c.simultaneous, c.pairs.unit),
+                c.simultaneous and c.simultaneous.low,
+            ),
+            words.p_cell(c.p),
+            words.p_cell(c.p_adjusted),
+            Cell(str(c.verdict)),
+        )
+        for c in rows
+    )
+    return Table(
+        f"one-epoch-table{words.SLUGS[population]}",
+        f"How the primary contrasts change with the budget, for {words.POPULATIONS[population]}",
+        columns,
+        body,
+    )

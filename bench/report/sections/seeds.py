@@ -1,0 +1,113 @@
+"""Every seed as a line through the arms: pairing made visible."""
+
+import itertools
+
+import numpy as np
+
+from bench.analysis import Analysis, Population, Sample
+from bench.report import figures, words
+from bench.report.content import Figure, Section
+
+BY_POPULATION = False  # the seeds themselves
+
+ORDER = ("float", "ptq", "qat", "qat-cal", "ptq+k", "float+k")
+MOST_BLOCKS = 6
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    arms = [arm for arm in ORDER if arm in analysis.arms]
+    if len(arms) != len(analysis.arms):
+        arms = list(analysis.arms)
+    if not 1 < len(arms) <= 8:
+        return None
+    blocks = _blocks(analysis, arms)[:MOST_BLOCKS]
+    if not blocks:
+        return None
+    return Section("Seed by seed", (_figure(analysis, arms, blocks),))
+
+
+def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sample]]]:
+    """The first panel's settings, each with its arms' samples."""
+    first = analysis.samples[0]
+    extras = [s.setting.extra for s in analysis.samples if s.setting.extra is not None]
+    shown: dict[int | None, dict[str, Sample]] = {}
+    for s in analysis.samples:
+        same = (s.setting.dataset, s.setting.model, s.setting.factors, s.metric) == (
+            first.setting.dataset, first.setting.model, first.setting.factors, first.metric
+        )  # fmt: skip
+        if same and s.seeds and s.setting.extra in (None, min(extras, default=None)):
+            shown.setdefault(s.setting.budget, {})[s.arm] = s
+    return [
+        (f"E = {budget}" if budget is not None else "", samples)
+        for budget, samples in shown.items()
+        if len(samples) > 1
+    ]
+
+
+def _figure(
+    analysis: Analysis, arms: list[str], blocks: list[tuple[str, dict[str, Sample]]]
+) -> Figure:
+    samples = [s for _, of_block in blocks for s in of_block.values()]
+    values = np.concatenate([s.values for s in samples])
+    n = samples[0].correct.shape[1] if samples[0].correct is not None else None
+    axis = figures.accuracy_scale(float(values.min()), float(values.max()), n)
+    entries = [
+        ("higher than the arm to its left", figures.Style(figures.BLUE, "s")),
+        ("lower", figures.Style(figures.VERMILLION, "D")),
+    ]
+    top = figures.key_height(entries) + 26
+    unit = "%" if samples[0].unit == "pp" else samples[0].unit
+
+    def paint(canvas: figures.Canvas) -> None:
+        plot = figures.Plot(canvas, 58, top, 8, 58)
+        plot.key(entries)
+        f = axis.forward
+        lines: dict[str, list[list[tuple[float, float]]]] = {
+            figures.BLUE: [], figures.VERMILLION: [], figures.GREY: []
+        }  # fmt: skip
+        ticks, labels = [], []
+        for at, (label, of_block) in enumerate(blocks):
+            x0 = at * (len(arms) + 0.6)
+            there = [arm for arm in arms if arm in of_block]
+            xs = {arm: x0 + arms.index(arm) for arm in there}
+            for left, right in itertools.pairwise(there):
+                a, b = of_block[left], of_block[right]
+                shared = sorted(set(a.seeds) & set(b.seeds))
+                for y0, y1 in zip(a.at(shared), b.at(shared), strict=True):
+                    color = (
+                        figures.BLUE if y1 > y0 else figures.VERMILLION if y1 < y0 else figures.GREY
+                    )
+                    lines[color].append([(xs[left], f(y0)), (xs[right], f(y1))])
+            ticks += list(xs.values())
+            labels += there
+            plot.above(x0 + (len(arms) - 1) / 2, label, bold=True)
+        alpha = float(np.clip(12 / max(len(s.seeds) for s in samples), 0.06, 0.7))
+        for color, segments in lines.items():
+            plot.lines(segments, color, 1.0, alpha=alpha)
+        y = f(values)
+        pad = 0.04 * max(float(y.max() - y.min()), 1e-9)
+        right = len(blocks) * (len(arms) + 0.6) - 1.2
+        plot.limits(-0.4, right, y.min() - pad, y.max() + pad)
+        plot.y_axis(f(np.array(axis.ticks)), axis.labels, f"{samples[0].metric}, {unit}")
+        plot.x_axis(ticks, labels, rotation=90, ticks=False)
+
+    caption = (
+        "**One line per seed through its arms.** Lines that all fall or all rise between two arms "
+        "are a difference that every seed shows, however far apart the seeds lie; lines that cross "
+        "are seeds that disagree. The difference of two arms is tested on these slopes, not on the "
+        "clouds."
+    )
+    where = words.panel(samples[0].setting, [v for v in analysis.varying if v != "extra"])
+    if where:
+        caption += f" Shown: {where}."
+    if axis.note:
+        caption += f" {axis.note[0].upper()}{axis.note[1:]}."
+    alt = "Lines. " + "; ".join(
+        f"{label}: of {len(shared)} seeds {words.count(rises, 'seed')} rise from {a} to {b}"
+        for label, of_block in blocks
+        for a, b in itertools.pairwise(arms)
+        if a in of_block and b in of_block
+        for shared in [sorted(set(of_block[a].seeds) & set(of_block[b].seeds))]
+        for rises in [int((of_block[b].at(shared) > of_block[a].at(shared)).sum())]
+    )
+    return Figure("seeds", figures.draw("seeds", 380, paint), caption, alt)

@@ -1,0 +1,131 @@
+"""What `qat - ptq` is made of: extra training, quantization awareness, cold ranges."""
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+
+from bench.analysis import Analysis, Population, Split, splits
+from bench.report import figures, words
+from bench.report.content import Block, Cell, Column, Figure, Paragraph, Section, Table, Terms
+from bench.statistics import paired
+
+BY_POPULATION = False  # an exact sum, per seed; its parts' intervals stand in the forest plot
+
+PARTS = (
+    ("extra training", "`ptq+k - ptq`: what k more epochs do to the PTQ model", figures.GREEN),
+    (
+        "awareness",
+        "`qat-cal - ptq+k`: training with quantization simulated, at equal compute and with "
+        "ranges that start from calibration data",
+        figures.BLUE,
+    ),
+    (
+        "cold ranges",
+        "`qat - qat-cal`: starting the ranges of the observers (which record how large "
+        "activations get) at TFMOT's [−6, 6] instead",
+        figures.VERMILLION,
+    ),
+)
+ROW, LEFT, RIGHT = 46.0, 84.0, 84.0
+MOST_ROWS = 24
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    found = splits(analysis)
+    if not found:
+        return None
+    blocks: list[Block] = [
+        Paragraph(
+            "QAT as TFMOT's tutorial does it differs from PTQ in three things at once. Each has a "
+            "contrast of its own, and the three add up to `qat - ptq` exactly, in every seed:"
+        ),
+        Terms(tuple((name, meaning) for name, meaning, _ in PARTS)),
+        _figure(analysis, found[:MOST_ROWS]),
+        _table(analysis, found),
+    ]
+    return Section("What the difference between QAT and PTQ is made of", tuple(blocks))
+
+
+def _figure(analysis: Analysis, found: tuple[Split, ...]) -> Figure:
+    caption = (
+        "**`qat - ptq` as the sum of its parts, in pp, mean over seeds.** Bars to the right speak "
+        "for QAT, bars to the left against it; the diamond is their sum, `qat - ptq`, with its "
+        f"{words.level(analysis)} interval. Each row has a scale of its own: compare parts within "
+        "a row, and read sizes off the numbers."
+    )
+    alt = "Stacked bars. " + "; ".join(
+        f"{words.place(s.setting, analysis.varying)}: "
+        + ", ".join(
+            f"{name} {words.signed(float(part.mean()))}"
+            for (name, _, _), part in zip(PARTS, s.parts, strict=True)
+        )
+        + f", sum {words.signed(float(s.total.mean()))} pp"
+        for s in found
+    )
+    return Figure("split", _svg(analysis, found), caption, alt)
+
+
+def _svg(analysis: Analysis, found: tuple[Split, ...]) -> str:
+    entries = [(name, figures.Style(color, "s")) for name, _, color in PARTS]
+    entries.append(("qat - ptq, their sum", figures.Style(figures.INK, "D")))
+    top = figures.key_height(entries)
+
+    def paint(canvas: figures.Canvas) -> None:
+        plot = figures.Plot(canvas, LEFT, top, RIGHT, 6)
+        plot.key(entries)
+        plot.limits(-1, 1, -len(found), 0)
+        lines, bars, colors, totals = [], [], [], []
+        for at, split in enumerate(found):
+            y = -at - 0.38
+            means = split.parts.mean(axis=1)
+            total = paired.paired_t(split.total)
+            interval = total.interval(analysis.alpha) or (total.mean, total.mean)
+            reach = max(means[means > 0].sum(), -means[means < 0].sum(), *np.abs(interval), 1e-9)
+            ends = {1.0: 0.0, -1.0: 0.0}
+            for mean, (_, _, color) in zip(means, PARTS, strict=True):
+                side = 1.0 if mean > 0 else -1.0
+                x0, x1 = ends[side] / reach, (ends[side] + mean) / reach
+                ends[side] += mean
+                bars.append([(x0, y - 0.2), (x1, y - 0.2), (x1, y + 0.2), (x0, y + 0.2)])
+                colors.append(color)
+            lines += [[(0, y - 0.28), (0, y + 0.28)]]
+            lines += [[(interval[0] / reach, y), (interval[1] / reach, y)]]
+            step = figures.round_step(reach, 2)
+            for tick in (-step, 0, step):
+                x = tick / reach
+                lines.append([(x, y - 0.28), (x, y - 0.34)])
+                plot.text(x, y - 0.37, words.signed_tick(tick), va="top", size=7.5)
+            totals.append((total.mean / reach, y))
+            plot.at_left(8, y, words.place(split.setting, analysis.varying))
+            plot.at_right(RIGHT - 4, y, f"{words.signed(total.mean)} pp")
+        plot.ax.add_collection(PolyCollection(bars, facecolors=colors, linewidths=0), autolim=False)
+        plot.lines(lines, width=1.0, z=4)
+        plot.markers(totals, figures.Style(figures.INK, "D"))
+
+    return figures.draw("split", top + 6 + ROW * len(found), paint)
+
+
+def _table(analysis: Analysis, found: tuple[Split, ...]) -> Table:
+    level = words.level(analysis)
+    columns = (
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("seeds", "with results of all four arms", True),
+        *(Column(name, f"mean, in pp, with its {level} interval", True) for name, _, _ in PARTS),
+        Column("sum", "`qat - ptq` on the same seeds", True),
+    )
+    rows = []
+    for s in found:
+        tests = [paired.paired_t(d) for d in (*s.parts, s.total)]
+        rows.append(
+            (
+                Cell(words.place(s.setting, analysis.varying), s.setting.budget),
+                Cell(str(len(s.seeds)), len(s.seeds)),
+                *(
+                    Cell(
+                        f"{words.signed(t.mean)} {words.interval(t.interval(analysis.alpha))}",
+                        t.mean,
+                    )
+                    for t in tests
+                ),
+            )
+        )
+    return Table("split-table", "The parts and their sum", columns, tuple(rows))

@@ -1,0 +1,82 @@
+"""Where the variance comes from: seeds, or the test set."""
+
+import numpy as np
+
+from bench.analysis import Analysis, Population
+from bench.report import words
+from bench.report.content import Cell, Column, Details, Paragraph, Section, Table, code
+from bench.statistics.crossed import CrossedSums, SeedVariance, seed_variance
+
+BY_POPULATION = False
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    rows = [*_arms(analysis), *_contrasts(analysis)]
+    if not rows:
+        return None
+    text = (
+        "Two runs of one recipe differ in accuracy for two reasons: by chance they get different "
+        "test examples right (on a larger test set that averages out), and one of the models is "
+        "truly better. Only the second part tells a better seed; only the first shrinks with more "
+        "test examples."
+    )
+    columns = (
+        Column("arm or contrast"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("SD over seeds", "of the accuracy, or of the difference, in pp", True),
+        Column("from test examples", "the part (SD) that is chance on this test set", True),
+        Column("from the models", "the rest (SD): models that are truly better or worse", True),
+        Column(
+            "test set", "standard error of one model's accuracy for the choice of test set", True
+        ),
+    )
+    return Section(
+        "Where the variance comes from",
+        (
+            Paragraph(text),
+            Details(
+                "Variance of every arm and contrast",
+                (
+                    Table(
+                        "variance-table",
+                        "Standard deviations in pp; the squares of the parts add up to that of the "
+                        "SD over seeds (a part that would be negative is 0)",
+                        columns,
+                        tuple(rows),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def _arms(analysis: Analysis):
+    for s in analysis.samples:
+        if s.correct is None or len(s.seeds) < 2:
+            continue
+        counts = s.counts
+        sums = CrossedSums(counts, s.correct.sum(axis=0, dtype=np.int64), int(counts.sum()))
+        yield _row(
+            code(s.arm), words.place(s.setting, analysis.varying), s.setting.budget,
+            seed_variance(sums, 100.0),
+        )  # fmt: skip
+
+
+def _contrasts(analysis: Analysis):
+    for c in analysis.select("seeds"):
+        if c.pairs.cells is not None and c.n_seeds > 1:
+            yield _row(
+                code(c.name), words.place(c.setting, analysis.varying), c.setting.budget,
+                seed_variance(c.pairs.cells, 100.0),
+            )  # fmt: skip
+
+
+def _row(name: str, place: str, budget: int | None, v: SeedVariance):
+    return (
+        Cell(name),
+        Cell(place, budget),
+        *(
+            words.number_cell(value)
+            for value in (v.sd, v.sd_sampling, v.sd_distribution, v.sd_test_set)
+        ),
+    )
