@@ -70,7 +70,7 @@ def forecast(study: Study, done: set[str], sds: tuple[float, ...], workers: int)
             core_seconds += slower * (count * cost.step_ms * 1e-3 + epochs * examples * pixel_s)
             seen = size.test + min(size.test, examples)
             core_seconds += FORWARD * evaluated * seen * pixel_s
-    family = _family(study)
+    family = primary_family(study)
     level = study.alpha / family if family else study.alpha
     return Forecast(
         evaluated=len(wanted),
@@ -95,7 +95,7 @@ def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int, int]]:
                 yield fork.training, fork.extras[-1], len(fork.cells)
 
 
-def _family(study: Study) -> int:
+def primary_family(study: Study) -> int:
     """Tests in the primary family: each of its contrasts at every setting."""
     varied = (study.datasets, study.models, *(getattr(study, name) for name in FACTOR_NAMES))
     settings = len(list(product(*varied, study.budgets)))

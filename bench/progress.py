@@ -67,6 +67,15 @@ class RunProgress:
         elif self._done < self._total:
             self._console.print(f"{self._total - self._done} cells to run; starting workers")
 
+    def added(self, wanted: Sequence[Cell]) -> None:
+        self._total += len(wanted)
+        if not wanted:
+            return
+        seeds = len({cell.seed for cell in wanted})
+        self._console.print(f"not clear yet: {len(wanted)} cells more, of {seeds} new seeds")
+        if self._live is not None:
+            self._bar.update(self._task, total=self._total)
+
     def finished(self, rows: Sequence[Mapping[str, Any]]) -> None:
         now = time.monotonic()
         self._first = self._first or now

@@ -48,6 +48,9 @@ class Watcher(Protocol):
     def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]]) -> None:
         """Once, before anything runs: all cells of the study, the rows that are there already."""
 
+    def added(self, wanted: Sequence[Cell]) -> None:
+        """Cells that a look at the data called for; none: the run ends here."""
+
     def finished(self, rows: Sequence[dict[str, Any]]) -> None:
         """Rows that are on disk now."""
 
@@ -66,45 +69,70 @@ def run(
     watcher: Watcher,
     address: str | None = None,
     workers: int | None = None,
+    more: Callable[[], Sequence[Cell]] | None = None,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
-    that one, by default all. Raises InputError if a dataset is not there or not as expected, if
-    nothing answers at `address`, or if `out` holds results of other data; nothing is written then.
+    that one, by default all; more: of a sequential study, the cells that the data so far call for,
+    asked again when these have rows, until there are none. Raises InputError if a dataset is not
+    there or not as expected, if nothing answers at `address`, or if `out` holds results of other
+    data or other looks; nothing is written then.
     """
     check_data(study)
     if address is not None:
         _check_answers(address)
     store = Store(out)
     about = _about(study, store)
-    wanted = cells(study)
+    wanted = cells(study.at_first_look)
     done = store.done()
     missing = [cell for cell in wanted if cell.id not in done]
     ids = {cell.id for cell in wanted}
     there = [row for row in store.cells()[0].to_pylist() if row["cell"] in ids & done]
     watcher.planned(wanted, there)
+    if not missing and more is not None:
+        missing = list(more())
+        watcher.added(missing)
     with ExitStack() as stack:
+        load = _Loader(study, store)
         data: dict[_DataKey, Dataset] = {}
         if missing:
             driver = _Driver(store, about, watcher, stack.enter_context(_ray(address, workers)))
-            data = _load(study, missing)  # while the workers import TensorFlow
+            data = load(missing)  # while the workers import TensorFlow
         stack.enter_context(_locked(out))
         store.write_text("study.toml", study.to_toml())
         store.write_environment(about)
-        for each in data.values():
-            store.write_labels(each.name, each.y_test, each.classes, each.paths)
-        if missing:
+        while missing:
+            load.write_labels()
             driver.collect(trajectories(missing), data)
+            missing = list(more()) if more is not None else []
+            watcher.added(missing)
+            data = load(missing)
         store.compact()
 
 
-def _load(study: Study, missing: Sequence[Cell]) -> dict[_DataKey, Dataset]:
-    """The data that the cells need, by dataset and choice of training examples."""
-    sources = {datasets.label(source): source for source in study.datasets}
-    loaded = {name: datasets.load(sources[name]) for name in {c.dataset for c in missing}}
-    keys = dict.fromkeys((c.dataset, c.recipe.train_examples) for c in missing)
-    return {(name, examples): loaded[name].first(examples) for name, examples in keys}
+class _Loader:
+    """Reads data when cells first need them."""
+
+    def __init__(self, study: Study, store: Store) -> None:
+        self._sources = {datasets.label(source): source for source in study.datasets}
+        self._store = store
+        self._loaded: dict[str, Dataset] = {}
+        self._given: set[_DataKey] = set()
+
+    def __call__(self, needed: Sequence[Cell]) -> dict[_DataKey, Dataset]:
+        """What was not given before, by dataset and choice of training examples."""
+        keys = {(c.dataset, c.recipe.train_examples): None for c in needed}
+        fresh = [key for key in keys if key not in self._given]
+        self._given.update(fresh)
+        for name, _ in fresh:
+            if name not in self._loaded:
+                self._loaded[name] = datasets.load(self._sources[name])
+        return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
+
+    def write_labels(self) -> None:
+        for name, data in self._loaded.items():
+            self._store.write_labels(name, data.y_test, data.classes, data.paths)
 
 
 def _about(study: Study, store: Store) -> dict[str, Any]:
@@ -124,6 +152,14 @@ def _about(study: Study, store: Store) -> dict[str, Any]:
                 f"results of other data that are also called {label!r}",
                 "allowed: the same data, or another folder (--out)",
             )
+    before = store.study()
+    if before is not None and before.sequential != study.sequential and store.done():
+        raise InputError(
+            str(store.folder),
+            "the looks at its data were fixed when its run started",
+            "allowed: the same --until and --max-seeds (or none where there was none), or another "
+            "folder (--out)",
+        )
     revision = environment.git_revision()
     return about | ({"git": revision} if revision else {})
 
@@ -227,17 +263,21 @@ class _Driver:
         self._warm = [self._tasks.warm_up.remote() for _ in range(capacity())]
         self._ready: list[tuple[tuple[int, int, int], int, _Work, Any]] = []
         self._ticket = count()
+        self._data: dict[_DataKey, Any] = {}
         self._flying: dict[Any, tuple[_Work, Any]] = {}
 
     def collect(self, planned: Sequence[Trajectory], data: Mapping[_DataKey, Dataset]) -> None:
-        """Run all cells of these trajectories. Returns when each has a row."""
+        """Run all cells of these trajectories. Returns when each has a row.
+
+        data: what they need that no trajectory before them did.
+        """
         import ray
 
-        refs = {key: ray.put(each) for key, each in data.items()}
+        self._data |= {key: ray.put(each) for key, each in data.items()}
         for place, trajectory in enumerate(planned):
             self._offer(_Work(place, trajectory, 0, None), None)
         while self._ready or self._flying:
-            self._send(refs)
+            self._send()
             flying = list(self._flying)
             landed, _ = ray.wait(flying)
             # Whatever else has landed goes into the same file.
@@ -249,12 +289,12 @@ class _Driver:
         place = (work.place, work.segment, 0 if work.fork is None else 1)
         heapq.heappush(self._ready, (place, next(self._ticket), work, checkpoint))
 
-    def _send(self, data: Mapping[_DataKey, Any]) -> None:
+    def _send(self) -> None:
         limit = AHEAD * max(1, self._capacity())
         while self._ready and len(self._flying) < limit:
             _, _, work, checkpoint = heapq.heappop(self._ready)
             segment = work.trajectory.segments[work.segment]
-            ref = data[segment.dataset, segment.recipe.train_examples]
+            ref = self._data[segment.dataset, segment.recipe.train_examples]
             # The forks travel with their own task: a checkpoint's task needs none of them.
             bare = replace(segment, forks=())
             if work.fork is None:

@@ -135,8 +135,14 @@ class Store:
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
-        columns = [_array([row.get(f.name) for row in rows], f.type) for f in CONTRAST_SCHEMA]
-        table = pa.Table.from_arrays(columns, schema=CONTRAST_SCHEMA)
+        fields = list(CONTRAST_SCHEMA)
+        # Factors of somebody's own table come behind, as text.
+        own = dict.fromkeys(
+            name for row in rows for name in row if name not in CONTRAST_SCHEMA.names
+        )
+        fields += [pa.field(name, pa.string()) for name in own]
+        columns = [_array([row.get(f.name) for row in rows], f.type) for f in fields]
+        table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._write_table(Path("contrasts.parquet"), table)
 
     def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
@@ -157,6 +163,17 @@ class Store:
 
     def write_text(self, name: str, text: str) -> None:
         self._write(Path(name), text.encode())
+
+    def study(self) -> Study | None:
+        """The study as run, None if there is none yet. Raises InputError if it is no study."""
+        path = self.folder / "study.toml"
+        if not path.is_file():
+            return None
+        try:
+            fields = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(str(path), str(error), "allowed: the TOML that `run` wrote") from None
+        return validate(fields, str(path))
 
     def environment(self) -> dict[str, Any]:
         """environment.json, empty if there is none yet."""
@@ -221,18 +238,12 @@ def _each_cell_once(table: pa.Table) -> pa.Table:
 
 def read(folder: Path) -> Results:
     """Read a result folder. Raises InputError naming the file that is missing or malformed."""
-    study_file = folder / "study.toml"
-    if not study_file.is_file():
+    store = Store(folder)
+    study = store.study()
+    if study is None:
         raise InputError(
             str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
-    try:
-        fields = tomllib.loads(study_file.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(
-            str(study_file), str(error), "allowed: the TOML that `run` wrote"
-        ) from None
-    store = Store(folder)
     cells, ignored = store.cells()
     if cells.num_rows == 0:
         raise InputError(
@@ -247,6 +258,4 @@ def read(folder: Path) -> Results:
     names = np.array(labels["dataset"].to_pylist(), dtype=object)
     values = np.array(labels["label"].to_pylist(), dtype=np.int32)
     by_dataset = {name: values[names == name] for name in dict.fromkeys(names)}
-    return Results(
-        validate(fields, str(study_file)), cells, by_dataset, store.environment(), ignored
-    )
+    return Results(study, cells, by_dataset, store.environment(), ignored)

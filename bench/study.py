@@ -45,6 +45,10 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(values))
+
+
 def _tuple_or_none(value: Any) -> Any:
     return None if value is None else _tuple(value)
 
@@ -66,6 +70,34 @@ NonNegative = Annotated[int, Field(ge=0)]
 ListOf = Annotated[tuple[T, ...], BeforeValidator(_tuple), AfterValidator(_each_once)]
 
 
+class Sequential(BaseModel):
+    """Seeds are added until the primary contrasts are clear; the looks are fixed beforehand.
+
+    looks: numbers of seeds at which the data are looked at; the last is the declared maximum,
+    unless `every` says that looks go on from there without one, each so many seeds later.
+    half_width: pp; a contrast is clear when its interval is that narrow. None: when it is decided.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    looks: Annotated[
+        tuple[Annotated[int, Field(ge=2)], ...],
+        BeforeValidator(_tuple),
+        AfterValidator(_each_once),
+        AfterValidator(_ascending),
+    ]
+    every: Natural | None = None
+    half_width: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    def look_after(self, seeds: int) -> int | None:
+        """The first look at more than `seeds` seeds; None past the declared maximum."""
+        later = next((look for look in self.looks if look > seeds), None)
+        if later is None and self.every is not None:
+            steps = (seeds - self.looks[-1]) // self.every + 1
+            return self.looks[-1] + steps * self.every
+        return later
+
+
 class Study(BaseModel):
     """A validated study. Lists may be written as a single value; every list is a factor."""
 
@@ -77,8 +109,8 @@ class Study(BaseModel):
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(_seeds), AfterValidator(_each_once)
     ] = tuple(range(20))
-    budgets: ListOf[Natural] = (1, 2, 4, 8)
-    extra: ListOf[Natural] = (1,)
+    budgets: Annotated[ListOf[Natural], AfterValidator(_ascending)] = (1, 2, 4, 8)
+    extra: Annotated[ListOf[Natural], AfterValidator(_ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
 
     train_examples: Annotated[
@@ -92,6 +124,7 @@ class Study(BaseModel):
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
+    sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
 
     @field_validator("datasets")
@@ -109,11 +142,6 @@ class Study(BaseModel):
             known_models.check(name, "models")
         return value
 
-    @field_validator("budgets", "extra")
-    @classmethod
-    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(value))
-
     @field_validator("arms")
     @classmethod
     def _arms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,6 +149,18 @@ class Study(BaseModel):
             if name not in ARMS:
                 raise InputError("arms", f"no arm {name!r}", nearest(name, ARMS))
         return tuple(name for name in ARMS if name in value)
+
+    @model_validator(mode="after")
+    def _enough_seeds(self) -> "Study":
+        if self.sequential and not self.sequential.every:
+            maximum = self.sequential.looks[-1]
+            if len(self.seeds) < maximum:
+                raise InputError(
+                    "seeds",
+                    f"found {len(self.seeds)}, but the last look is at {maximum}",
+                    f"allowed: at least {maximum}",
+                )
+        return self
 
     @model_validator(mode="after")
     def _primary(self) -> "Study":
@@ -134,6 +174,16 @@ class Study(BaseModel):
                         "primary", f"{name!r} needs the arm {arm!r}", "allowed: arms of the study"
                     )
         return self
+
+    def with_seeds(self, n: int) -> "Study":
+        """The same with its first n seeds; past the last one it counts on from the largest."""
+        later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
+        return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
+
+    @property
+    def at_first_look(self) -> "Study":
+        """What runs before the data are looked at: all of it, unless seeds are added by looks."""
+        return self.with_seeds(self.sequential.looks[0]) if self.sequential else self
 
     @property
     def contrasts(self) -> tuple[Contrast, ...]:
