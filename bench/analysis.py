@@ -28,13 +28,15 @@ from bench.statistics import (
     paired,
     power,
     proportions,
+    sequential,
     sign_flip,
 )
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
 from bench.statistics.families import Verdict
+from bench.statistics.sequential import Look
 from bench.store import Results
-from bench.study import Study
+from bench.study import Sequential, Study
 
 Kind = Literal["contrast", "interaction", "slope"]
 Population = Literal["seeds", "seeds+examples"]
@@ -51,6 +53,12 @@ METHODS: Mapping[Family, families.Method] = {
     "interaction": "holm",
     "exploratory": "bh",
 }
+
+DETAILED = 2_000
+"""Contrasts up to which each gets the tests beside its t-test, and the seeds that it would take."""
+
+DETAILED_SEEDS = 1_000
+"""Seeds up to which a contrast gets them: their cost grows with the square."""
 
 DISAGREEING = 0.001
 """Share of test examples above which Keras and its float TFLite file may not differ."""
@@ -136,7 +144,8 @@ class Pairs:
     planned: seeds that should be there; seeds: shared by both arms, ascending; d: float (seeds,),
     arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
     values are known; cells: sums over seeds and over test examples; churn: None for interactions;
-    mixed: shared seeds whose cells ran on different CPUs or versions; doublings: from the
+    mixed: shared seeds whose cells ran on different CPUs or versions; delta: the smallest
+    difference of the contrast that matters, None where none is declared; doublings: from the
     smallest to the largest budget, 1 unless this is a slope.
     """
 
@@ -151,19 +160,26 @@ class Pairs:
     d: FloatArray
     whole: IntArray | None = None
     step: float = 1.0
+    delta: float | None = None
     cells: CrossedSums | None = None
     churn: paired.Churn | None = None
     mixed: int = 0
     doublings: float = 1.0
 
     @property
+    def attempted(self) -> int:
+        """Seeds whose cells of both arms have a row, whatever its status."""
+        return min(len(s.planned) - s.statuses.get("missing", 0) for s in self.samples)
+
+    @property
     def n_examples(self) -> int | None:
         return None if self.cells is None else self.cells.examples.size
 
-    def margin(self, delta: float | None) -> float | None:
+    @property
+    def margin(self) -> float | None:
         """The smallest difference that matters, in `unit`: a slope matters where it moves the
         contrast by delta from the smallest to the largest budget."""
-        return None if delta is None else delta / self.doublings
+        return None if self.delta is None else self.delta / self.doublings
 
     @cached_property
     def test(self) -> paired.PairedT | None:
@@ -192,6 +208,18 @@ class Pairs:
         return proportions.win_rate(self.d) if self.seeds else None
 
     @property
+    def dz(self) -> float | None:
+        """Mean / SD over seeds, `paired.dz` of the test that is made already."""
+        return self.test.mean / self.test.sd if self.test and self.test.sd else None
+
+    @property
+    def gz(self) -> float | None:
+        if self.dz is None or len(self.seeds) < 3:
+            return None
+        correction = paired.hedges_j(len(self.seeds) - 1)
+        return None if correction is None else correction * self.dz
+
+    @property
     def correlation(self) -> float | None:
         """Of the two arms over seeds: what pairing gains."""
         if self.kind != "contrast" or not self.seeds:
@@ -211,7 +239,7 @@ class Pairs:
 
     def bootstrap(self, alpha: float) -> Interval | None:
         """Studentized bootstrap interval of the mean over seeds, from a fixed stream."""
-        if not self.seeds:
+        if not 0 < len(self.seeds) <= DETAILED_SEEDS:
             return None
         return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
 
@@ -223,7 +251,9 @@ class Comparison:
     estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
     1 - alpha; simultaneous: the family's; both in pairs.unit. m: contrasts in the family.
     half_width_examples: what infinitely many seeds would leave of the pointwise interval's
-    half-width, for want of test examples; None for new seeds on this test set.
+    half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
+    contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
+    which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
     """
 
     pairs: Pairs
@@ -240,6 +270,8 @@ class Comparison:
     verdict: Verdict = Verdict.TOO_FEW_SEEDS
     seeds_needed: int | None = None
     seeds_needed_equivalence: int | None = None
+    looks: tuple[Look, ...] = ()
+    clear: bool = False
 
     @property
     def name(self) -> str:
@@ -266,13 +298,13 @@ class Comparison:
     def p(self) -> float | None:
         return None if self.estimate is None else self.estimate.p
 
-    def row(self) -> dict[str, Any]:
-        """The row of contrasts.parquet, by schema.CONTRASTS."""
+    def row(self, detailed: bool = True) -> dict[str, Any]:
+        """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""
         pairs, estimate = self.pairs, self.estimate
         low, high = self.interval or (None, None)
         low_simultaneous, high_simultaneous = self.simultaneous or (None, None)
         worst_low, worst_high = pairs.worst_case or (None, None)
-        over_seeds = self.population == "seeds"
+        exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
         return {
             "kind": pairs.kind,
             **self.setting.fields(),
@@ -290,15 +322,15 @@ class Comparison:
             "t": estimate.t if estimate and estimate.se else None,
             "df": estimate.df if estimate and estimate.se is not None else None,
             "p": self.p,
-            "p_signflip": pairs.p_signflip if over_seeds else None,
-            "p_wilcoxon": pairs.p_wilcoxon if over_seeds else None,
+            "p_signflip": pairs.p_signflip if exact else None,
+            "p_wilcoxon": pairs.p_wilcoxon if exact else None,
             "family": self.family,
             "p_adjusted": self.p_adjusted,
             "p_equivalence": self.p_equivalence,
             "p_equivalence_adjusted": self.p_equivalence_adjusted,
             "verdict": str(self.verdict),
-            "dz": paired.dz(pairs.d) if pairs.seeds else None,
-            "gz": paired.gz(pairs.d) if pairs.seeds else None,
+            "dz": pairs.dz,
+            "gz": pairs.gz,
             "win_rate": pairs.win_rate and pairs.win_rate.rate,
             "churn_fixed": pairs.churn and pairs.churn.fixed,
             "churn_broken": pairs.churn and pairs.churn.broken,
@@ -350,25 +382,24 @@ class Checks:
 class Analysis:
     """All that a report says, as numbers.
 
-    delta: the smallest difference that matters, in the unit of the contrasts; None where none is
-    declared. samples: every arm at every setting; comparisons: every contrast at every setting,
-    the primary family's first come first in the study's order.
+    samples: every arm at every setting; comparisons: every contrast at every setting, by family;
+    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
     """
 
     title: str
     alpha: float
-    delta: float | None
     study: Study | None
     contrasts: tuple[Contrast, ...]
     samples: tuple[Sample, ...]
     comparisons: tuple[Comparison, ...]
+    detailed: bool
     checks: Checks
     environment: Mapping[str, Any]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Rows of contrasts.parquet."""
-        return [comparison.row() for comparison in self.comparisons]
+        return [comparison.row(self.detailed) for comparison in self.comparisons]
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
@@ -403,20 +434,92 @@ def analyze(results: Results) -> Analysis:
     Only cells that the study names count, whatever else the folder holds. Raises InputError where
     labels or predictions do not fit each other.
     """
-    study = results.study
     rows = _StudyRows(results)
-    samples = tuple(rows.samples())
-    pairs = _all_pairs(study.contrasts, study.primary_contrasts, samples)
-    return Analysis(
+    study = rows.study
+    made = analyze_samples(
+        tuple(rows.samples()),
+        study.contrasts,
+        primary=study.primary_contrasts,
         title=study.title or "PTQ against QAT",
         alpha=study.alpha,
-        delta=study.delta,
+        deltas={"accuracy": study.delta},
+    )
+    comparisons = made.comparisons
+    if study.sequential is not None:
+        comparisons = tuple(_at_looks(c, study, study.sequential) for c in comparisons)
+    return replace(
+        made,
+        comparisons=comparisons,
         study=study,
-        contrasts=study.contrasts,
-        samples=samples,
-        comparisons=tuple(_compare(pairs, study.primary_contrasts, study.alpha, study.delta)),
         checks=rows.checks(),
         environment=results.environment,
+    )
+
+
+def _at_looks(comparison: Comparison, study: Study, plan: Sequential) -> Comparison:
+    """A primary contrast by its looks: repeated intervals, or the confidence sequence where no
+    maximum was declared, at the family's alpha / m. Any other comparison stays as it is."""
+    pairs = comparison.pairs
+    if (comparison.family, comparison.population) != ("primary", "seeds"):
+        return comparison
+    d_of = dict(zip(pairs.seeds, pairs.d, strict=True))
+    level = families.bonferroni_alpha(study.alpha, comparison.m)
+    # Pairs at each look that was reached: fewer than planned where cells have failed.
+    reached: list[int] = []
+    look = plan.look_after(0)
+    while look is not None and look <= pairs.attempted:
+        n = sum(seed in d_of for seed in study.with_seeds(look).seeds)
+        if n >= 2 and n not in reached:
+            reached.append(n)
+        look = plan.look_after(look)
+    d = np.array([d_of[seed] for seed in study.seeds if seed in d_of])
+    if plan.every is None:
+        looks = sequential.group_sequential(d, reached, level, plan.looks[-1]) if reached else []
+    else:
+        looks = [sequential.anytime_look(d[:n], level) for n in reached]
+    interval = looks[-1].interval if looks else None
+    return replace(
+        comparison,
+        looks=tuple(looks),
+        simultaneous=interval,
+        p_adjusted=None,
+        p_equivalence_adjusted=None,
+        verdict=families.verdict_by_interval(interval, pairs.margin),
+        clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
+    )
+
+
+def _clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+    if plan.half_width is None:
+        return look.decided(delta)
+    return (look.interval.high - look.interval.low) / 2 <= plan.half_width
+
+
+def analyze_samples(
+    samples: Sequence[Sample],
+    contrasts: Sequence[Contrast],
+    *,
+    primary: Collection[str],
+    title: str,
+    alpha: float,
+    deltas: Mapping[str, float | None],
+) -> Analysis:
+    """Every contrast at every setting that has both its arms.
+
+    primary: names of the contrasts declared in advance; deltas: metric -> the smallest difference
+    that matters, in the metric's unit.
+    """
+    pairs = _all_pairs(contrasts, primary, samples, deltas)
+    return Analysis(
+        title=title,
+        alpha=alpha,
+        study=None,
+        contrasts=tuple(contrasts),
+        samples=tuple(samples),
+        comparisons=tuple(_compare(pairs, primary, alpha)),
+        detailed=len(pairs) <= DETAILED,
+        checks=Checks(),
+        environment={},
     )
 
 
@@ -429,7 +532,7 @@ class _StudyRows:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self.study = results.study
+        self.study = _with_seeds_added(results)
         self.labels = {datasets.label(name): name for name in self.study.datasets}
         self.cells = results.cells
         self.columns = {
@@ -500,10 +603,19 @@ class _StudyRows:
             )
         return candidates[0]
 
+    def _planned(self, there: int) -> tuple[int, ...]:
+        """The seeds that an arm should have at a setting where `there` seeds have a row: all, or
+        in a sequential study those up to the look that is under way."""
+        study = self.study
+        if study.sequential is None:
+            return tuple(sorted(study.seeds))
+        look = study.sequential.look_after(max(there - 1, 0)) or there
+        return tuple(sorted(study.with_seeds(look).seeds))
+
     def samples(self) -> Iterator[Sample]:
-        planned = tuple(sorted(self.study.seeds))
         c = self.columns
         for (setting, arm), by_seed in self.at.items():
+            planned = self._planned(len(by_seed))
             statuses = Counter(c["status"][row] for row in by_seed.values())
             if missing := len(planned) - len(by_seed):
                 statuses["missing"] = missing
@@ -566,7 +678,7 @@ class _StudyRows:
                 place = (setting.dataset, setting.model, setting.factors, seed)
                 machines.setdefault(place, set()).add((c["cpu"][row], c["versions"][row]))
         return Checks(
-            planned=len(self.at) * len(self.study.seeds),
+            planned=sum(len(self._planned(len(by_seed))) for by_seed in self.at.values()),
             with_result=with_result,
             disagreements=tuple(disagreements),
             wrong_formats=tuple(
@@ -576,6 +688,17 @@ class _StudyRows:
             mixed_seeds=tuple(sorted({place[-1] for place, on in machines.items() if len(on) > 1})),
             ignored_files=self.results.ignored,
         )
+
+
+def _with_seeds_added(results: Results) -> Study:
+    """The study with the seeds that looks have added: without a declared maximum study.toml has
+    those of the start."""
+    study = results.study
+    if study.sequential is None or study.sequential.every is None:
+        return study
+    latest = max(results.cells["seed"].to_pylist(), default=0)
+    added = max(latest - max(study.seeds), 0)
+    return study.with_seeds(max(len(study.seeds) + added, study.sequential.looks[0]))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -605,11 +728,14 @@ def _paired_settings(
 
 
 def _all_pairs(
-    contrasts: Iterable[Contrast], primary: Collection[str], samples: Sequence[Sample]
+    contrasts: Iterable[Contrast],
+    primary: Collection[str],
+    samples: Sequence[Sample],
+    deltas: Mapping[str, float | None],
 ) -> list[Pairs]:
     """Every contrast at every setting, then how the primary ones change with the budget."""
     pairs = [
-        _pair(contrast, setting, arms)
+        _pair(contrast, setting, arms, deltas.get(arms[0].metric))
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
     ]
@@ -624,7 +750,9 @@ def _all_pairs(
     return pairs
 
 
-def _pair(contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample]) -> Pairs:
+def _pair(
+    contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample], delta: float | None
+) -> Pairs:
     """Pair two samples by seed identity."""
     a, b = arms
     seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
@@ -663,6 +791,7 @@ def _pair(contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample]) -> 
         d=d,
         whole=whole,
         step=step,
+        delta=delta,
         cells=cells,
         churn=churn,
         mixed=mixed,
@@ -690,6 +819,7 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
         d=np.empty(0),
         mixed=max(one.mixed for one in pairs),
         step=first.step,
+        delta=first.delta,
     )
     slope = replace(base, kind="slope", unit=f"{first.unit} per doubling", doublings=doublings)
     if not seeds:
@@ -806,7 +936,7 @@ def _family(pairs: Pairs, primary: Collection[str]) -> Family:
 
 
 def _compare(
-    pairs: Sequence[Pairs], primary: Collection[str], alpha: float, delta: float | None
+    pairs: Sequence[Pairs], primary: Collection[str], alpha: float
 ) -> Iterator[Comparison]:
     """Test every pair for each population, and correct each family by itself.
 
@@ -815,17 +945,15 @@ def _compare(
     members: dict[tuple[str, Population, Family], list[Comparison]] = {}
     for one in pairs:
         for population in POPULATIONS:
-            tested = _test(one, population, _family(one, primary), alpha, delta)
+            tested = _test(one, population, _family(one, primary), alpha)
             if tested is not None:
                 key = (one.metric, population, tested.family)
                 members.setdefault(key, []).append(tested)
     for (_, _, family), together in members.items():
-        yield from _correct_family(together, METHODS[family], alpha, delta)
+        yield from _correct_family(together, METHODS[family], alpha, len(pairs) <= DETAILED)
 
 
-def _test(
-    pairs: Pairs, population: Population, family: Family, alpha: float, delta: float | None
-) -> Comparison | None:
+def _test(pairs: Pairs, population: Population, family: Family, alpha: float) -> Comparison | None:
     """All that a contrast's own numbers give; what needs its family is filled in later.
 
     None where the data cannot speak about the population: without values per test example.
@@ -835,7 +963,7 @@ def _test(
         if pairs.cells is None and pairs.seeds:
             return None
         estimate = pairs.crossed
-    margin = pairs.margin(delta)
+    margin = pairs.margin
     two_one_sided = (
         None if estimate is None or margin is None else equivalence.tost_of(estimate, margin)
     )
@@ -853,7 +981,7 @@ def _test(
 
 
 def _correct_family(
-    members: Sequence[Comparison], method: families.Method, alpha: float, delta: float | None
+    members: Sequence[Comparison], method: families.Method, alpha: float, detailed: bool
 ) -> Iterator[Comparison]:
     m = len(members)
     p = families.adjusted([member.p for member in members], method)
@@ -871,11 +999,13 @@ def _correct_family(
                 p_adjusted=difference,
                 p_equivalence_adjusted=equivalent,
                 interval=simultaneous,
-                delta=member.pairs.margin(delta),
+                delta=member.pairs.margin,
                 alpha=alpha,
                 m=m,
             )
-        detect, equivalence_seeds = _seeds_needed(member, verdict, m, alpha, delta)
+        detect, equivalent_seeds = (
+            _seeds_needed(member, verdict, m, alpha) if detailed else (None, None)
+        )
         yield replace(
             member,
             m=m,
@@ -884,19 +1014,19 @@ def _correct_family(
             simultaneous=simultaneous,
             verdict=verdict,
             seeds_needed=detect,
-            seeds_needed_equivalence=equivalence_seeds,
+            seeds_needed_equivalence=equivalent_seeds,
         )
 
 
 def _seeds_needed(
-    member: Comparison, verdict: Verdict, m: int, alpha: float, delta: float | None
+    member: Comparison, verdict: Verdict, m: int, alpha: float
 ) -> tuple[int | None, int | None]:
     """Seeds that an undecided contrast would take, to detect and to show equivalence.
 
     None where it is decided, where nothing is known of its SD, and where test examples are drawn
     anew too: there more seeds may never suffice.
     """
-    margin = member.pairs.margin(delta)
+    margin = member.pairs.margin
     if member.population != "seeds" or verdict not in OPEN or margin is None or not member.sd:
         return None, None
     level = families.bonferroni_alpha(alpha, m)

@@ -137,9 +137,8 @@ class Store:
         """contrasts.parquet: rows of schema.CONTRASTS."""
         fields = list(CONTRAST_SCHEMA)
         # Factors of somebody's own table come behind, as text.
-        own = dict.fromkeys(
-            name for row in rows for name in row if name not in CONTRAST_SCHEMA.names
-        )
+        standard = set(CONTRAST_SCHEMA.names)
+        own = [name for row in rows[:1] for name in row if name not in standard]
         fields += [pa.field(name, pa.string()) for name in own]
         columns = [_array([row.get(f.name) for row in rows], f.type) for f in fields]
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))

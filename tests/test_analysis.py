@@ -321,7 +321,7 @@ def test_interaction_is_the_contrast_at_the_smallest_budget_minus_that_at_the_la
     slopes = [np.polyfit(log2, [contrast[b][s] for b in (1, 2, 8)], 1)[0] for s in range(10)]
     assert slope.pairs.d == pytest.approx(np.array(slopes))
     assert slope.pairs.unit == "pp per doubling"
-    assert slope.pairs.margin(0.5) == pytest.approx(0.5 / 3)  # 3 doublings from 1 to 8
+    assert slope.pairs.margin == pytest.approx(0.5 / 3)  # 3 doublings from 1 to 8
     assert {change.m, slope.m} == {2}
 
 

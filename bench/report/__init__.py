@@ -1,13 +1,16 @@
-"""A result folder's report: contrasts.parquet, report.html, report.md, figures/*.svg.
+"""A result folder's report: contrasts.parquet, verdicts.json, report.html, report.md,
+figures/*.svg.
 
 content.py holds what is said, once; html.py and markdown.py render it, terminal.py prints the
 verdicts. Neither TensorFlow nor Ray is ever imported here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import store
 from bench.analysis import Analysis, Population, analyze
+from bench.errors import InputError
 
 
 def write(folder: Path, population: Population = "seeds") -> Analysis:
@@ -21,13 +24,37 @@ def write(folder: Path, population: Population = "seeds") -> Analysis:
     return analysis
 
 
+def write_table(
+    table: Path,
+    out: Path,
+    *,
+    factors: Sequence[str] = (),
+    contrasts: Sequence[str] | None = None,
+    delta: float | None = None,
+    alpha: float = 0.05,
+) -> Analysis:
+    """Analyze somebody's own results (see bench.foreign.analyze_table) and write the same report.
+
+    out: a folder for it, made if it is not there. Raises InputError for a table that cannot be
+    analyzed, and for an `out` that holds a run's results.
+    """
+    from bench.foreign import analyze_table
+
+    if (out / "study.toml").exists():
+        raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
+    analysis = analyze_table(table, factors=factors, contrasts=contrasts, delta=delta, alpha=alpha)
+    write_report(analysis, out)
+    return analysis
+
+
 def write_report(analysis: Analysis, folder: Path, population: Population = "seeds") -> None:
     """Write the report of an analysis that is already made."""
-    from bench.report import content, figures, html, markdown
+    from bench.report import content, figures, html, markdown, verdicts
 
     report = content.build(analysis)
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
+    out.write_text("verdicts.json", verdicts.render(analysis))
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
         out.write_text(f"figures/{name}", figures.standalone(figure.svg, figure.alt))

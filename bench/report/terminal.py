@@ -11,6 +11,8 @@ from bench.report.content import Bullets, Paragraph
 from bench.report.sections import answer
 from bench.statistics.families import Verdict
 
+MOST_ROWS = 100  # of the table; the report has more, contrasts.parquet has all
+
 _STYLES = {
     Verdict.MATTERS: "bold",
     Verdict.SIZE_UNDECIDED: "bold",
@@ -37,12 +39,13 @@ def print_verdicts(
         elif isinstance(block, Bullets):
             for item in block.items:
                 console.print(Text(f"- {_plain(item)}"))
-    primary = [c for c in analysis.select(population) if c.family == "primary"]
+    primary = [c for c in analysis.select(population) if c.family == "primary"][:MOST_ROWS]
     if not primary:
         return
     level = words.level(analysis)
     table = Table(title="Primary contrasts", title_justify="left", box=None, pad_edge=False)
-    for name in ("contrast", "setting"):
+    several = len({c.pairs.metric for c in primary}) > 1
+    for name in ("contrast", "setting", *(["metric"] if several else [])):
         table.add_column(name, no_wrap=True)
     for name in ("mean", f"{level} interval", "p, corrected"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -51,6 +54,7 @@ def print_verdicts(
         table.add_row(
             escape(c.name),
             escape(words.place(c.setting, analysis.varying)),
+            *([escape(c.pairs.metric)] if several else []),
             words.signed(c.mean, c.pairs.unit),
             escape(words.interval(c.interval, c.pairs.unit)),
             words.p_value(c.p_adjusted),

@@ -16,6 +16,9 @@ POPULATIONS: dict[Population, Text] = {
 }
 """Whom a conclusion speaks about."""
 
+MOST_ROWS = 500
+"""Of a table in the report: a browser bears no more, and nobody reads them."""
+
 SLUGS: dict[Population, str] = {"seeds": "", "seeds+examples": "-examples"}
 """What a population adds to an id or file name."""
 
@@ -111,11 +114,12 @@ def arm(name: str) -> Text:
     return "the float model" if name == "float" else code(name)
 
 
-def verdict(comparison: Comparison, delta: float | None) -> Text:
+def verdict(comparison: Comparison) -> Text:
     """The verdict as a clause about its two arms, never more than the data say."""
     a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
     mean, unit = comparison.mean or 0.0, comparison.pairs.unit
     side = "above" if mean > 0 else "below"
+    delta = comparison.pairs.delta
     within = trimmed(delta)
     match comparison.verdict:
         case Verdict.MATTERS:
@@ -166,7 +170,8 @@ def change(comparison: Comparison, analysis: Analysis) -> Text:
     low, high = budget_ends(analysis)
     few, many = f"after {count(low, 'epoch')}", f"after {high}"
     side = "higher" if (comparison.mean or 0) > 0 else "lower"
-    within = f"{trimmed(analysis.delta)} {comparison.pairs.unit}"
+    delta, unit = comparison.pairs.delta, comparison.pairs.unit
+    within = f"{trimmed(delta)} {unit}"
     numbers = estimate(comparison)
     match comparison.verdict:
         case Verdict.MATTERS:
@@ -174,7 +179,7 @@ def change(comparison: Comparison, analysis: Analysis) -> Text:
         case Verdict.TOO_SMALL:
             return f"{side} {few} than {many}, but by less than {within} ({numbers})"
         case Verdict.SIZE_UNDECIDED:
-            open_size = "" if analysis.delta is None else f", whether by more than {within} is open"
+            open_size = "" if delta is None else f", whether by more than {within} is open"
             return f"{side} {few} than {many}{open_size} ({numbers})"
         case Verdict.EQUIVALENT:
             return f"equivalent within {within} {few} and {many} ({numbers})"

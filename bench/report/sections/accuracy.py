@@ -11,6 +11,7 @@ from bench.report.content import Block, Cell, Column, Details, Figure, Section, 
 BY_POPULATION = False  # an interval of new seeds in both: it speaks about one arm
 
 MOST_PANELS = 12
+MOST_DOTS = 200  # of an arm at one budget; seeds are in no order, so that the first are a sample
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -102,7 +103,7 @@ def _svg(
                 arms.index(sample.arm) - (len(arms) - 1) / 2
             )
             jitter = rng.uniform(-0.3, 0.3, len(sample.values)) * step
-            dots = np.column_stack([x + jitter, f(sample.values)])
+            dots = np.column_stack([x + jitter, f(sample.values)])[:MOST_DOTS]
             plot.dots(dots, style.color, 2.6, 0.35 if style.hollow else 0.6)
             mean, interval = f(sample.values.mean()), sample.interval(analysis.alpha)
             colors.append(style.color)
@@ -143,7 +144,7 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
         Column("highest", "seed", True),
     )
     rows = []
-    for _, group in groupby(samples, key=lambda s: (s.setting, s.metric)):
+    for _, group in groupby(samples[: words.MOST_ROWS], key=lambda s: (s.setting, s.metric)):
         for s in group:
             unit, interval = s.unit, s.interval(analysis.alpha)
             ends = interval and (

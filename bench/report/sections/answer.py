@@ -70,7 +70,7 @@ def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     estimates = words.listed(words.estimate(c) for c in group)
     first = group[0]
     a, b = _names(first)
-    unit, delta = first.pairs.unit, analysis.delta
+    unit, delta = first.pairs.unit, first.pairs.delta
     within = f"{words.trimmed(delta)} {unit}"
     above = _direction(first) > 0
     match first.verdict:
@@ -143,10 +143,7 @@ def _overview(analysis: Analysis, comparisons: Sequence[Comparison]) -> Iterator
             label = words.place(c.setting, analysis.varying)
             where = f" ({label})" if label else ""
             metric = f", {code(c.pairs.metric)}" if c.pairs.metric != "accuracy" else ""
-            clauses.append(
-                f"{_sentence(words.verdict(c, analysis.delta))}{where}{metric}: "
-                f"{words.estimate(c)}."
-            )
+            clauses.append(f"{_sentence(words.verdict(c))}{where}{metric}: {words.estimate(c)}.")
         yield Bullets(tuple(clauses))
         return
     counts = [

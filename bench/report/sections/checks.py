@@ -1,9 +1,9 @@
 """Other tests and effect sizes beside the one that decides."""
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import DETAILED_SEEDS, Analysis, Comparison, Population
 from bench.report import words
 from bench.report.content import Cell, Column, Details, Paragraph, Section, Table, code
-from bench.statistics import paired, sign_flip
+from bench.statistics import sign_flip
 from bench.statistics.checks import Interval
 
 BY_POPULATION = False  # all about new seeds on this test set
@@ -16,7 +16,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         for c in analysis.select("seeds", kind)
         if c.n_seeds
     ]
-    if not comparisons:
+    if not comparisons or not analysis.detailed:
         return None
     text = (
         "The paired t-test was named in advance and decides. Beside it stand tests that assume "
@@ -53,8 +53,8 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
         Column(f"{level}, bootstrap", "studentized, 1,999 resamples of the seeds", True),
     )
     rows = []
-    for c in comparisons:
-        pairs, unit = c.pairs, c.pairs.unit
+    for c in comparisons[: words.MOST_ROWS]:
+        pairs, unit, row = c.pairs, c.pairs.unit, c.row()
         wins = pairs.win_rate
         assert wins is not None
         exact = wins.interval(analysis.alpha)
@@ -68,8 +68,8 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                     c.setting.budget,
                 ),
                 Cell(words.seeds(c), c.n_seeds),
-                words.number_cell(paired.dz(pairs.d), "", sign=True),
-                words.number_cell(paired.gz(pairs.d), "", sign=True),
+                words.number_cell(pairs.dz, "", sign=True),
+                words.number_cell(pairs.gz, "", sign=True),
                 words.number_cell(pairs.correlation, "", sign=True),
                 Cell(words.percent(wins.rate, 0), wins.rate),
                 Cell(
@@ -78,8 +78,8 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                     else "–"
                 ),
                 words.p_cell(c.p),
-                words.p_cell(pairs.p_signflip),
-                words.p_cell(pairs.p_wilcoxon),
+                words.p_cell(row["p_signflip"]),
+                words.p_cell(row["p_wilcoxon"]),
                 Cell(words.interval(_sign_flip_interval(c, analysis.alpha), unit)),
                 Cell(words.interval(pairs.bootstrap(analysis.alpha), unit)),
             )
@@ -93,7 +93,7 @@ def _sign_flip_interval(c: Comparison, alpha: float) -> Interval | None:
     It costs as much as everything else about a contrast: only for declared contrasts.
     """
     pairs = c.pairs
-    if c.family == "exploratory":
+    if c.family == "exploratory" or c.n_seeds > DETAILED_SEEDS:
         return None
     if pairs.whole is None:
         return sign_flip.sign_flip_interval(pairs.d, alpha)

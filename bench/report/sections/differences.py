@@ -40,6 +40,13 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         )
     ]
     blocks.append(_table(analysis, population, comparisons))
+    if len(comparisons) > words.MOST_ROWS:
+        blocks.append(
+            Paragraph(
+                f"The first {words.MOST_ROWS:,} of {len(comparisons):,} rows; `contrasts.parquet` "
+                "has all."
+            )
+        )
     used = {c.verdict for c in comparisons}
     blocks.append(
         Details(
@@ -56,7 +63,8 @@ def _table(
     metrics = tuple(dict.fromkeys(c.pairs.metric for c in comparisons))
     mixed = any(c.pairs.mixed for c in comparisons)
     over_seeds = population == "seeds"
-    level, delta = words.level(analysis), analysis.delta
+    level = words.level(analysis)
+    delta = any(c.pairs.delta is not None for c in comparisons)
     needed = any(c.seeds_needed is not None for c in comparisons)
     churned = any(c.pairs.churn is not None for c in comparisons)
     columns = [
@@ -77,7 +85,7 @@ def _table(
         Column("p, corrected", "by Holm (primary) or Benjamini-Hochberg (exploratory)", True),
         *(
             [Column("p, equivalence", "two one-sided t-tests against ±Δ, corrected", True)]
-            if delta is not None
+            if delta
             else []
         ),
         Column("verdict"),
@@ -105,8 +113,8 @@ def _table(
         ),
     ]
     rows = []
-    for c in comparisons:
-        row, unit, churn = c.row(), c.pairs.unit, c.pairs.churn
+    for c in comparisons[: words.MOST_ROWS]:
+        row, unit, churn = c.row(analysis.detailed), c.pairs.unit, c.pairs.churn
         rows.append(
             (
                 Cell(code(c.name)),
@@ -120,7 +128,7 @@ def _table(
                 words.p_cell(c.p),
                 *([words.p_cell(row["p_signflip"])] if over_seeds else []),
                 words.p_cell(c.p_adjusted),
-                *([words.p_cell(c.p_equivalence_adjusted)] if delta is not None else []),
+                *([words.p_cell(c.p_equivalence_adjusted)] if delta else []),
                 Cell(str(c.verdict)),
                 words.number_cell(row["dz"], "", sign=True),
                 *(

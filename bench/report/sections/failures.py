@@ -87,6 +87,6 @@ def _missing_table(analysis: Analysis, short) -> Table:
             words.number_cell(c.mean, c.pairs.unit, sign=True),
             Cell(words.interval(c.pairs.worst_case, c.pairs.unit)),
         )
-        for c in short
+        for c in short[: words.MOST_ROWS]
     )
     return Table("missing-table", "Contrasts with fewer seeds than planned", columns, rows)

@@ -37,7 +37,8 @@ def _figure(
     name: str,
 ) -> Figure:
     name += words.SLUGS[population]
-    axis = forest_plot.scale(rows, analysis.delta)
+    delta = rows[0].pairs.delta
+    axis = forest_plot.scale(rows, delta)
     caption = (
         f"**Mean difference of {metric} in {unit}, with {words.level(analysis)} intervals for "
         f"{words.POPULATIONS[population]}.** Right of 0 the first arm has the greater value. The "
@@ -45,10 +46,9 @@ def _figure(
         "of its family at once. Primary contrasts were declared in advance; exploratory ones are "
         "hints for the next study. Colour and marker are the verdict."
     )
-    if analysis.delta is not None:
+    if delta is not None:
         caption += (
-            f" The band is ±{words.trimmed(analysis.delta)} {unit}: the smallest difference that "
-            "matters, Δ."
+            f" The band is ±{words.trimmed(delta)} {unit}: the smallest difference that matters, Δ."
         )
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
@@ -60,7 +60,7 @@ def _figure(
         name,
         groups,
         axis,
-        analysis.delta,
+        delta,
         f"first arm minus second, {unit}",
         lambda c: words.place(c.setting, analysis.varying),
     )

@@ -79,12 +79,22 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             f"The {family} family, {code(metric)}, {words.POPULATIONS[population]}: "
             f"{words.count(m, 'contrast')}, corrected by {method}, at α = {alpha:g}."
         )
-    if analysis.delta is None:
+    deltas = {
+        f"{words.trimmed(c.pairs.delta)} {c.pairs.unit}": None
+        for c in analysis.select()
+        if c.pairs.delta is not None
+    }
+    if not deltas:
         yield "No smallest difference that matters was declared, so equivalence is not tested."
     else:
         yield (
-            f"Equivalence: two one-sided t-tests against ±Δ, Δ = {words.trimmed(analysis.delta)}, "
+            f"Equivalence: two one-sided t-tests against ±Δ, Δ = {words.listed(deltas)}, "
             "corrected in the same family by the same method, separately from the differences."
+        )
+    if not analysis.detailed:
+        yield (
+            "There are so many contrasts that the tests beside the t-test and the seeds needed "
+            "were not computed."
         )
 
 

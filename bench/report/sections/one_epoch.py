@@ -18,6 +18,8 @@ from bench.report.content import (
 
 BY_POPULATION = True
 
+MOST_ROWS, MOST_SENTENCES = 60, 8
+
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     changes = analysis.select(population, "interaction")
@@ -32,13 +34,17 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             f"largest (E = {ends[1]}). Beside it the **slope**: by how much the contrast moves "
             "with each doubling of E, over all budgets."
         ),
-        Bullets(tuple(_sentence(analysis, c) for c in changes if c.mean is not None)),
+        Bullets(
+            tuple(_sentence(analysis, c) for c in changes[:MOST_SENTENCES] if c.mean is not None)
+        ),
     ]
     shown = [c for c in changes if c.interval is not None]
-    if shown:
-        blocks.append(_figure(analysis, population, shown))
+    for at, metric in enumerate(dict.fromkeys(c.pairs.metric for c in shown)):
+        name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"
+        of_metric = [c for c in shown if c.pairs.metric == metric][:MOST_ROWS]
+        blocks.append(_figure(analysis, name, of_metric))
     slopes = analysis.select(population, "slope")
-    blocks.append(_table(analysis, population, (*changes, *slopes)))
+    blocks.append(_table(analysis, population, (*changes, *slopes)[: words.MOST_ROWS]))
     return Section("Is one epoch the reason?", tuple(blocks))
 
 
@@ -48,11 +54,10 @@ def _sentence(analysis: Analysis, c: Comparison) -> str:
     return f"{code(c.name)}{' (' + where + ')' if where else ''}: {change}."
 
 
-def _figure(analysis: Analysis, population: Population, rows: list[Comparison]) -> Figure:
-    name = f"one-epoch{words.SLUGS[population]}"
+def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
     unit = rows[0].pairs.unit
     low, high = words.budget_ends(analysis)
-    axis = forest_plot.scale(rows, analysis.delta)
+    axis = forest_plot.scale(rows, rows[0].pairs.delta)
     single = not any(words.panel(c.setting, analysis.varying) for c in rows)
     groups: list[forest_plot.Group]
     if single:
@@ -63,12 +68,14 @@ def _figure(analysis: Analysis, population: Population, rows: list[Comparison]) 
         name,
         groups,
         axis,
-        analysis.delta,
+        rows[0].pairs.delta,
         f"contrast at E = {low} minus contrast at E = {high}, {unit}",
         lambda c: c.name if single else words.panel(c.setting, analysis.varying),
     )
+    metric = rows[0].pairs.metric
+    of = "" if metric == "accuracy" else f" of {metric}"
     caption = (
-        f"**How each primary contrast differs between {low} and {high} epochs.** Left of 0 the "
+        f"**How each primary contrast{of} differs between {low} and {high} epochs.** Left of 0 the "
         "first arm does worse, against the second, after few epochs than after many. An interval "
         "that excludes 0 says that the number of epochs changes the contrast, not why: the split "
         "below says what the change is made of."

@@ -42,8 +42,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         )
     ]
     blocks.append(_curve(analysis, found[:MOST_BLOCKS]))
-    blocks.append(_table(analysis, found))
-    blocks.append(_claims(analysis, found))
+    blocks.append(_table(analysis, found[: words.MOST_ROWS]))
+    blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
     return Section("Would one run have fooled you?", tuple(blocks))
 
 

@@ -12,6 +12,7 @@ BY_POPULATION = False  # the seeds themselves
 
 ORDER = ("float", "ptq", "qat", "qat-cal", "ptq+k", "float+k")
 MOST_BLOCKS = 6
+MOST_LINES = 300
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -72,7 +73,7 @@ def _figure(
             xs = {arm: x0 + arms.index(arm) for arm in there}
             for left, right in itertools.pairwise(there):
                 a, b = of_block[left], of_block[right]
-                shared = sorted(set(a.seeds) & set(b.seeds))
+                shared = sorted(set(a.seeds) & set(b.seeds))[:MOST_LINES]
                 for y0, y1 in zip(a.at(shared), b.at(shared), strict=True):
                     color = (
                         figures.BLUE if y1 > y0 else figures.VERMILLION if y1 < y0 else figures.GREY

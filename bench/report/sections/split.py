@@ -40,7 +40,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         ),
         Terms(tuple((name, meaning) for name, meaning, _ in PARTS)),
         _figure(analysis, found[:MOST_ROWS]),
-        _table(analysis, found),
+        _table(analysis, found[: words.MOST_ROWS]),
     ]
     return Section("What the difference between QAT and PTQ is made of", tuple(blocks))
 

@@ -42,7 +42,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                         "Standard deviations in pp; the squares of the parts add up to that of the "
                         "SD over seeds (a part that would be negative is 0)",
                         columns,
-                        tuple(rows),
+                        tuple(rows[: words.MOST_ROWS]),
                     ),
                 ),
             ),
