@@ -245,16 +245,23 @@ def _override(fields: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise InputError("--set", repr(override), "allowed: field=value, such as seeds=30")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = _plain_value(text.strip())
     *tables, field = key.strip().split(".")
     for table in tables:
         fields = fields.setdefault(table, {})
         if not isinstance(fields, dict):
             raise InputError("--set", repr(override), f"{table} is no table")
     fields[field] = value
+
+
+def _plain_value(text: str) -> Any:
+    """A value in TOML's syntax, else a bare word, or a list of them: arms=[float,ptq]."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        if text.startswith("[") and text.endswith("]"):
+            return [_plain_value(part.strip()) for part in text[1:-1].split(",")]
+        return text
 
 
 def _explain(problem: dict[str, Any]) -> str:

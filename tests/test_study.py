@@ -62,7 +62,7 @@ def test_all_bad_fields_are_named_at_once():
 
 def test_a_primary_contrast_needs_its_arms():
     with pytest.raises(InputError, match="'qat - ptq' needs the arm 'qat'"):
-        study.load("digits", ['arms=["float", "ptq"]'])
+        study.load("digits", ["arms=[float, ptq]", 'primary="qat - ptq"'])
 
 
 def test_an_unknown_study_names_the_nearest():
@@ -80,6 +80,12 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
 def test_a_single_value_is_a_list_of_one():
     made = study.load("digits", ["budgets=3", "datasets=digits", "learning_rate=1"])
     assert (made.budgets, made.datasets, made.learning_rate) == ((3,), ("digits",), (1.0,))
+
+
+def test_words_need_no_quotes_on_the_command_line():
+    made = study.load("digits", ["arms=[ptq,float]", "title=My study", "pin.order=3"])
+    assert (made.arms, made.title, made.pin) == (("float", "ptq"), "My study", {"order": 3})
+    assert made.primary_contrasts == ("ptq - float",)
 
 
 def test_the_default_study_is_the_issue_of_the_thread():

@@ -128,3 +128,22 @@ def verdict(
     if significant:
         return Verdict.TOO_SMALL if equivalent else Verdict.SIZE_UNDECIDED
     return Verdict.EQUIVALENT if equivalent else Verdict.UNDECIDED
+
+
+def verdict_by_interval(
+    interval: Interval | tuple[float, float] | None, delta: float | None
+) -> Verdict:
+    """The verdict where an interval that holds for all looks at once takes the p-values' place.
+
+    interval: a repeated interval or a confidence sequence's, at the contrast's share of alpha, in
+    delta's unit; None before the first look. Source: Jennison & Turnbull (1989), section 2.
+    """
+    if interval is None:
+        return Verdict.TOO_FEW_SEEDS
+    holds = Interval(*interval)
+    within = delta is not None and holds.within(delta)
+    if holds.holds(0):
+        return Verdict.EQUIVALENT if within else Verdict.UNDECIDED
+    if delta is not None and holds.beyond(delta):
+        return Verdict.MATTERS
+    return Verdict.TOO_SMALL if within else Verdict.SIZE_UNDECIDED

@@ -345,3 +345,16 @@ def anytime_interval(d: Numbers, alpha: float, tau: float = 1.0) -> Interval:
         return Interval(-inf, inf)
     half = test.se * sqrt(test.df * np.expm1(log_c) / -np.expm1(log_c - log(a)))
     return Interval(test.mean - half, test.mean + half)
+
+
+def anytime_look(d: Numbers, alpha: float, tau: float = 1.0) -> Look:
+    """The confidence sequence at n >= 2 seeds as a look: its bound is in units of t.
+
+    Where sd = 0 the interval has no width and the bound is 0.
+    """
+    test = paired_t(d)
+    interval = anytime_interval(d, alpha, tau)
+    if test.se is None or test.t is None:
+        raise ValueError(f"d: found {test.n} seeds, allowed: at least 2")
+    bound = (interval.high - test.mean) / test.se if test.se else 0.0
+    return Look(test.n, test.mean, test.t, bound, interval)

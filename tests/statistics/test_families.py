@@ -163,3 +163,23 @@ def test_refuses_a_margin_of_zero():
             n_seeds=20, p_adjusted=0.5, p_equivalence_adjusted=0.5, interval=Interval(0, 1),
             delta=0.0, alpha=0.05, m=4,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("interval", "delta", "expected"),
+    [
+        (None, 0.5, Verdict.TOO_FEW_SEEDS),
+        ((0.6, 0.9), 0.5, Verdict.MATTERS),
+        ((-0.9, -0.6), 0.5, Verdict.MATTERS),
+        ((0.1, 0.4), 0.5, Verdict.TOO_SMALL),
+        ((0.1, 0.9), 0.5, Verdict.SIZE_UNDECIDED),
+        ((-0.4, 0.4), 0.5, Verdict.EQUIVALENT),
+        ((0.0, 0.0), 0.5, Verdict.EQUIVALENT),
+        ((-0.4, 0.5), 0.5, Verdict.UNDECIDED),
+        ((-np.inf, np.inf), 0.5, Verdict.UNDECIDED),
+        ((0.1, 0.4), None, Verdict.SIZE_UNDECIDED),
+        ((-0.1, 0.1), None, Verdict.UNDECIDED),
+    ],
+)
+def test_a_repeated_interval_gives_one_verdict(interval, delta, expected):
+    assert families.verdict_by_interval(interval, delta) is expected

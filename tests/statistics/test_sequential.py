@@ -318,3 +318,22 @@ def test_refuses_a_mixture_without_width(function):
     arguments = (np.arange(5), 0.05) if function is sequential.anytime_interval else (np.arange(5),)
     with pytest.raises(ValueError, match=r"^tau: "):
         function(*arguments, tau=0.0)
+
+
+def test_a_look_without_a_maximum_is_the_confidence_sequences_interval():
+    d = np.random.default_rng(5).normal(0.3, 1, 12)
+    look = sequential.anytime_look(d, 0.05)
+    assert look.interval == sequential.anytime_interval(d, 0.05)
+    test = paired_t(d)
+    assert look.n == 12
+    assert look.mean + look.bound * test.se == pytest.approx(look.interval.high)
+    # The bound in t is where the e-value reaches 1 / alpha.
+    shifted = d - d.mean() + look.bound * test.se
+    assert sequential.e_value(shifted) == pytest.approx(20)
+
+
+def test_looks_of_constant_seeds_have_no_width():
+    look = sequential.anytime_look(np.full(10, 0.25), 0.05)
+    assert look.interval == (0.25, 0.25)
+    with pytest.raises(ValueError, match="at least 2"):
+        sequential.anytime_look(np.array([1.0]), 0.05)
