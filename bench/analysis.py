@@ -473,20 +473,26 @@ def _at_looks(comparison: Comparison, study: Study, plan: Sequential) -> Compari
             reached.append(n)
         look = plan.look_after(look)
     d = np.array([d_of[seed] for seed in study.seeds if seed in d_of])
-    if plan.every is None:
-        looks = sequential.group_sequential(d, reached, level, plan.looks[-1]) if reached else []
-    else:
-        looks = [sequential.anytime_look(d[:n], level) for n in reached]
+    looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
     return replace(
         comparison,
-        looks=tuple(looks),
+        looks=looks,
+        interval=alone[-1].interval if alone else None,
         simultaneous=interval,
         p_adjusted=None,
         p_equivalence_adjusted=None,
         verdict=families.verdict_by_interval(interval, pairs.margin),
         clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
     )
+
+
+def _looks(d: FloatArray, at: Sequence[int], plan: Sequential, alpha: float) -> tuple[Look, ...]:
+    if not at:
+        return ()
+    if plan.every is None:
+        return tuple(sequential.group_sequential(d, at, alpha, plan.looks[-1]))
+    return tuple(sequential.anytime_look(d[:n], alpha) for n in at)
 
 
 def _clear(look: Look, delta: float | None, plan: Sequential) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench import plan, runner, sequential, study
+from bench import plan, report, runner, sequential, study
 from bench.analysis import analyze
 from bench.errors import InputError
 from bench.progress import RunProgress
@@ -156,3 +156,23 @@ def test_plan_cells_of_a_grown_study_hold_those_of_the_first_look():
     made = declared()
     first = {c.id for c in plan.cells(made.at_first_look)}
     assert first < {c.id for c in plan.cells(made)}
+
+
+def test_the_report_says_that_it_was_sequential_and_shows_the_looks(tmp_path):
+    path = folder(tmp_path, declared(), 15)
+    report.write(path)
+    text = (path / "report.md").read_text()
+    assert "Seeds were added until it was clear" in text
+    assert "after 10, 15, 20 and 25 seeds, as fixed before the first one ran" in text
+    rows = [line for line in text.splitlines() if line.startswith("| `ptq - float` | E = ")]
+    shown = {tuple(row.split(" | ")[1:3]): row for row in rows if len(row.split(" | ")) == 8}
+    assert shown["E = 8", "10"].endswith("more seeds |")
+    assert shown["E = 8", "15"].endswith("still open |")
+    assert shown["E = 1", "15"].endswith("clear |")
+    assert "they take no account of the looks" in text
+
+
+def test_a_study_of_fixed_seeds_says_nothing_of_looks(tmp_path):
+    path = synthetic.write(tmp_path, synthetic.study(**TWO_ARMS), n=N, counts=counts)
+    report.write(path)
+    assert "look" not in (path / "report.md").read_text().lower()

@@ -15,6 +15,7 @@ from bench.analysis import Analysis, Population
 SECTIONS = (
     "answer",
     "forest",
+    "looks",
     "accuracy",
     "one_epoch",
     "split",

@@ -19,6 +19,13 @@ def build(analysis: Analysis) -> Iterator[Note]:
             "have no result. Everything below is about the others; the same `run` command goes on "
             "where it stopped.",
         )
+    if analysis.study is not None and analysis.study.sequential is not None:
+        yield Note(
+            "info",
+            "**Seeds were added until it was clear** (a sequential study): primary contrasts have "
+            "intervals that hold at all looks at the data together, which decide the verdicts; "
+            "see The looks at the data.",
+        )
     yield from _disagreements(analysis)
     for wrong in checks.wrong_formats:
         yield Note(
