@@ -20,10 +20,11 @@ there='~/ptq-vs-qat' # the head's home, not this one's
 finish() {
   code=$?
   trap '' INT TERM HUP
-  if ray rsync-down "$cluster" "$there/results/$name/" "results/$name/"; then
+  mkdir -p results
+  if ray rsync-down "$cluster" "$there/results/$name" results/; then
     ray down --yes "$cluster"
   else
-    echo "error: no results/$name came back; the cluster still runs (ray down $cluster)" >&2
+    echo "error: no results/$name came back; the cluster may still run: ray down $cluster" >&2
     exit 1
   fi
   exit $code
@@ -31,15 +32,14 @@ finish() {
 
 [[ -s ~/.ray/auth_token ]] || ray get-auth-token --generate > /dev/null
 chmod 600 ~/.ray/auth_token
-ray up --yes "$cluster"
-mkdir -p "results/$name"
 trap finish EXIT
+ray up --yes "$cluster"
 if [[ -f $study ]]; then
   ray rsync-up "$cluster" "$study" "$there/$name.toml"
   study=$name.toml
 fi
 # What an earlier cluster has computed, if this head has nothing of it yet.
-if [[ -d results/$name/cells ]] && ! ray exec "$cluster" "test -d $there/results/$name"; then
+if [[ -d results/$name/cells ]] && ! ray exec "$cluster" "test -d $there/results/$name" &> /dev/null; then
   ray exec "$cluster" "mkdir -p $there/results"
   ray rsync-up "$cluster" "results/$name" "$there/results/"
 fi
