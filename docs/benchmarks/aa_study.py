@@ -4,7 +4,7 @@
     python docs/benchmarks/aa_study.py results/aa
 
 Seed 2j of an arm is "A", seed 2j + 1 is "B"; the pairs are cut into studies of S pairs. Prints, for
-each S, how many of these studies have an interval that leaves out 0, and the share that is expected.
+each S, how many of these studies have an interval that leaves out 0, and how many are expected to.
 """
 
 import sys
