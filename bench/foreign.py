@@ -53,7 +53,7 @@ def analyze_table(
     if delta is not None and not 0 < delta < np.inf:
         raise InputError("--delta", str(delta), "allowed: greater than 0")
     columns = _Columns.of(_read(table), str(table), factors)
-    of_arms = columns.arms()
+    of_arms = [str(arm) for arm in columns.arm.values]
     if len(of_arms) < 2:
         raise InputError(f"{table}, arm", f"only {of_arms[0]!r}", "allowed: at least two arms")
     chosen, primary = _contrasts(of_arms, contrasts)
@@ -214,17 +214,12 @@ class _Columns:
         columns = cls(
             source,
             _coded(table["seed"], f"{source}, seed", _whole(f"{source}, seed")),
-            _coded(table["arm"], f"{source}, arm", lambda value: str(value).strip()),
+            _by_appearance(_coded(table["arm"], f"{source}, arm", lambda v: str(v).strip())),
             setting,
             metrics,
         )
         columns._refuse_duplicates()
         return columns
-
-    def arms(self) -> list[str]:
-        """The arms by first appearance in the table."""
-        codes, first = np.unique(self.arm.codes, return_index=True)
-        return [str(self.arm.values[code]) for code in codes[np.argsort(first)]]
 
     @cached_property
     def group(self) -> np.ndarray:
@@ -330,6 +325,15 @@ def _coded(column: pa.ChunkedArray, where: str, convert: Callable[[Any], Value])
     at = {value: code for code, value in enumerate(values)}
     recode = np.array([*(at[value] for value in distinct), at.get(None, 0)], dtype=np.int64)
     return _Coded(recode[raw], tuple(values))
+
+
+def _by_appearance(coded: _Coded) -> _Coded:
+    """The same with the values in the order in which the rows first have them."""
+    codes, first = np.unique(coded.codes, return_index=True)
+    order = codes[np.argsort(first)]
+    rank = np.empty(len(coded.values), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return _Coded(rank[coded.codes], tuple(coded.values[code] for code in order))
 
 
 def _whole(where: str, least: int | None = None) -> Callable[[Any], int]:

@@ -108,14 +108,11 @@ def difference_scale(low: float, high: float, delta: float | None) -> Scale:
         return Scale(np.asarray, _round_ticks(low, high))
     width = 2 * delta
     steps = [m * 10**e for e in range(-6, 9) for m in (1, 2, 5)]
-    near = [step for step in steps if delta * 0.99 <= step <= reach]
+    room = 0.17 * np.arcsinh(reach / width)  # that a label needs
     keep: list[float] = []
-    for step in near:
-        if (
-            not keep
-            or np.arcsinh(step / width) - np.arcsinh(keep[-1] / width)
-            > 0.085 * np.arcsinh(reach / width) * 2
-        ):
+    for step in steps:
+        last = np.arcsinh((keep[-1] if keep else 0.0) / width)
+        if delta * 0.99 <= step <= reach and np.arcsinh(step / width) - last > room:
             keep.append(step)
     ticks = (*(-step for step in reversed(keep)), 0.0, *keep)
     inside = tuple(float(f"{tick:.10g}") for tick in ticks if low <= tick <= high)
@@ -206,11 +203,13 @@ class Texts(Artist):
             py = renderer.height - py
             shift = self._SHIFT[va] * size
             px, py = (px + shift, py) if rotation else (px, py + shift)
-            attributes = {"x": f"{px:.1f}", "y": f"{py:.1f}", "fill": "currentColor"}
+            attributes = {"x": f"{px:.1f}", "y": f"{py:.1f}", "style": f"fill: {INK}"}
             if ha != "left":
                 attributes["text-anchor"] = self._ANCHOR[ha]
             if bold:
+                # Headings may lie across a line: a rim in the page's colour keeps them legible.
                 attributes["font-weight"] = "700"
+                attributes["style"] += f"; stroke: {GROUND}; stroke-width: 3; paint-order: stroke"
             if faint:
                 attributes["opacity"] = "0.7"
             if size != FONT:
@@ -251,7 +250,7 @@ class Strokes(Artist):
         attributes = {
             "d": d,
             "fill": "none",
-            "stroke": self.color,
+            "style": f"stroke: {self.color}",
             "stroke-width": f"{self.width:g}",
         }
         if self.dots:
@@ -278,7 +277,7 @@ class Plot:
         self.ax.set_axis_off()
         self.texts = Texts()
         self.ax.add_artist(self.texts)
-        self.texts.set_clip_on(False)
+        self.texts.set_zorder(8)
         self.x_data = self.ax.get_xaxis_transform()  # x in data, y in fractions of the axes
         self.y_data = self.ax.get_yaxis_transform()  # the other way round
 
@@ -397,11 +396,16 @@ class Plot:
         self.texts.add(self.ax.transAxes, x, 0.5, label, "center", "center", rotation=90)
 
 
+def text_width(text: str) -> float:
+    """About the pixels that a text of FONT takes in a usual sans-serif font."""
+    return 6.6 * len(text)
+
+
 def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]:
     """Where each entry of a key stands: pixels from the left, row."""
     places, x, row = [], 12.0, 0
     for text, _ in entries:
-        advance = 32 + 6.6 * len(text)
+        advance = 32 + text_width(text)
         if x + advance > WIDTH and x > 12:
             x, row = 12.0, row + 1
         places.append((x, row))
@@ -436,6 +440,7 @@ def _clean(svg: str, name: str) -> str:
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
     svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground, #fff)")
+    svg = svg.replace(BLUE, f"var(--blue, {BLUE})")  # too dark for a dark page
     svg = re.sub(r"<svg[^>]*?viewBox=\"([^\"]+)\"[^>]*>", _opening, svg, count=1)
     return svg.strip() + "\n"
 
@@ -450,8 +455,9 @@ def _opening(match: re.Match[str]) -> str:
 def standalone(svg: str, alt: str) -> str:
     """The figure as a file of its own, on its own ground, light or dark as the reader's system."""
     style = (
-        "<style>svg{--ground:#fff;color:#1f2328;background:var(--ground)}"
-        "@media (prefers-color-scheme:dark){svg{--ground:#14171b;color:#d9dde2}}</style>"
+        "<style>svg{--ground:#fff;--blue:#0072b2;color:#1f2328;background:var(--ground)}"
+        "@media (prefers-color-scheme:dark){"
+        "svg{--ground:#14171b;--blue:#4aa3df;color:#d9dde2}}</style>"
     )
     title = f"<title>{_escape(alt)}</title>"
     at = svg.index(">") + 1

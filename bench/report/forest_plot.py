@@ -8,10 +8,22 @@ from bench.analysis import Comparison
 from bench.report import figures, words
 from bench.statistics.families import Verdict
 
-ROW, HEADING, LEFT, RIGHT, BOTTOM = 17.0, 23.0, 98.0, 150.0, 42.0
+ROW, HEADING, BOTTOM = 17.0, 23.0, 42.0
 
 Group = tuple[str, str, Sequence[Comparison]]
 """Heading, remark at its right end, rows."""
+
+
+def grouped(
+    rows: Sequence[Comparison], varying: Sequence[str], by_panel: bool
+) -> dict[str, list[Comparison]]:
+    """Rows by contrast, in their order; by_panel: by all of the setting but the budget too, so
+    that a row's label need only be its budget."""
+    groups: dict[str, list[Comparison]] = {}
+    for c in rows:
+        panel = words.panel(c.setting, varying) if by_panel else ""
+        groups.setdefault(f"{c.name}  ({panel})" if panel else c.name, []).append(c)
+    return groups
 
 
 def scale(rows: Sequence[Comparison], delta: float | None) -> figures.Scale:
@@ -33,11 +45,15 @@ def draw(
     """The figure as SVG. label: a row's; delta: half the width of the band, None for no band."""
     rows = [c for _, _, members in groups for c in members]
     entries = [(str(v), figures.VERDICTS[v]) for v in Verdict if any(c.verdict == v for c in rows)]
+    labels = {id(c): label(c) for c in rows}
+    numbers = {id(c): _numbers(c) for c in rows}
+    left = min(max(96.0, *(16 + figures.text_width(text) for text in labels.values())), 250.0)
+    right = max(110.0, *(20 + figures.text_width(text) for text in numbers.values()))
     top = figures.key_height(entries) + 4
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
 
     def paint(canvas: figures.Canvas) -> None:
-        plot = figures.Plot(canvas, LEFT, top, RIGHT, BOTTOM)
+        plot = figures.Plot(canvas, left, top, right, BOTTOM)
         plot.key(entries)
         f = axis.forward
         ends = [f(end) for c in rows for end in c.interval or () if np.isfinite(end)]
@@ -51,17 +67,14 @@ def draw(
         y = 0.0
         for heading, remark, members in groups:
             y -= HEADING / ROW
-            plot.at_left(LEFT - 8, y - 0.05, heading, "left", bold=True)
-            plot.at_right(RIGHT - 4, y - 0.05, remark, faint=True)
+            plot.at_left(left - 8, y - 0.05, heading, "left", bold=True)
+            plot.at_right(right - 4, y - 0.05, remark, faint=True)
             for c in members:
                 y -= 1
-                plot.at_left(8, y, label(c))
+                plot.at_left(8, y, labels[id(c)])
+                plot.at_right(right - 4, y, numbers[id(c)])
                 if c.mean is None or c.interval is None:
-                    plot.at_right(RIGHT - 4, y, "no interval", faint=True)
                     continue
-                unit = c.pairs.unit
-                numbers = f"{words.signed(c.mean, unit)} {words.interval(c.interval, unit)}"
-                plot.at_right(RIGHT - 4, y, numbers)
                 colors.append(figures.VERDICTS[c.verdict].color)
                 thick.append([(x, y) for x in np.clip(f(np.array(c.interval)), low, high)])
                 family = c.simultaneous or c.interval
@@ -77,3 +90,9 @@ def draw(
         plot.x_axis(f(np.array(axis.ticks)), axis.labels, xlabel)
 
     return figures.draw(name, height, paint)
+
+
+def _numbers(c: Comparison) -> str:
+    if c.interval is None:
+        return "no interval"
+    return f"{words.signed(c.mean, c.pairs.unit)} {words.interval(c.interval, c.pairs.unit)}"

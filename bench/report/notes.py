@@ -1,6 +1,5 @@
 """What the reader must know before believing anything: it stands above the answer."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from bench.analysis import DISAGREEING, Analysis
@@ -57,12 +56,13 @@ def _disagreements(analysis: Analysis) -> Iterator[Note]:
     if not found:
         return
     worst = max(found, key=lambda one: one.disagreements / one.n)
-    arms = Counter(place(one.setting, analysis.varying) for one in found)
+    places = list(dict.fromkeys(place(one.setting, analysis.varying) for one in found))
+    shown = places[:4] + ([f"{len(places) - 4} more settings"] if len(places) > 4 else [])
     yield Note(
         "error",
         f"**The pipeline has an error**: the Keras float model and its TFLite file classify more "
         f"than {percent(DISAGREEING)} of the test examples differently in "
-        f"{count(len(found), 'cell')} ({listed(arms)}); worst is seed {worst.seed} with "
+        f"{count(len(found), 'cell')} ({listed(shown)}); worst is seed {worst.seed} with "
         f"{worst.disagreements} of {worst.n}. No contrast below should be believed before this is "
         "mended.",
     )

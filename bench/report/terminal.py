@@ -30,6 +30,8 @@ def print_verdicts(
     Same words as the report's; plain lines where there is no terminal.
     """
     console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 140)  # a file or a pipe has no edge to wrap at
     for note in notes.build(analysis):
         console.print(Text(_plain(note.text), style=_LEVELS[note.level]))
     section = answer.build(analysis, population)
@@ -45,8 +47,9 @@ def print_verdicts(
     level = words.level(analysis)
     table = Table(title="Primary contrasts", title_justify="left", box=None, pad_edge=False)
     several = len({c.pairs.metric for c in primary}) > 1
-    for name in ("contrast", "setting", *(["metric"] if several else [])):
-        table.add_column(name, no_wrap=True)
+    table.add_column("contrast", no_wrap=True)
+    for name in ("setting", *(["metric"] if several else [])):
+        table.add_column(name)
     for name in ("mean", f"{level} interval", "p, corrected"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")

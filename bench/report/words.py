@@ -100,7 +100,7 @@ def place(setting: Setting, varying: Sequence[str]) -> Text:
         elif name in ("dataset", "model") and name in varying:
             parts.append(value(of))
         elif name in varying and name not in ("budget", "extra"):
-            parts.append(f"{name} = {value(of)}")
+            parts.append(f"{name.replace('_', ' ')} {value(of)}")
     return ", ".join(parts)
 
 

@@ -10,7 +10,7 @@ from bench.report.content import Block, Cell, Column, Details, Figure, Section, 
 
 BY_POPULATION = False  # an interval of new seeds in both: it speaks about one arm
 
-MOST_PANELS = 12
+MOST_PANELS, MOST_OPEN = 12, 2
 MOST_DOTS = 200  # of an arm at one budget; seeds are in no order, so that the first are a sample
 
 
@@ -19,11 +19,15 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if not samples:
         return None
     blocks: list[Block] = []
-    panels = _panels(samples)
-    for at, ((panel, metric), members) in enumerate(panels.items()):
-        if at == MOST_PANELS:
-            break
-        blocks.append(_figure(analysis, at, panel, metric, members))
+    panels = list(_panels(samples).items())
+    drawn = [
+        _figure(analysis, at, panel, metric, members)
+        for at, ((panel, metric), members) in enumerate(panels[:MOST_PANELS])
+    ]
+    blocks += drawn[:MOST_OPEN]
+    if drawn[MOST_OPEN:]:
+        more = f"The same for {words.count(len(drawn) - MOST_OPEN, 'more setting')}"
+        blocks.append(Details(more, tuple(drawn[MOST_OPEN:])))
     blocks.append(Details("Accuracy of every arm, as numbers", (_table(analysis, samples),)))
     return Section("Accuracy of every arm", tuple(blocks))
 
@@ -59,7 +63,7 @@ def _figure(
 ) -> Figure:
     name = "accuracy" if at == 0 else f"accuracy-{at + 1}"
     where = words.panel(panel, analysis.varying)
-    unit = "%" if samples[0].unit == "pp" else samples[0].unit
+    unit = "%" if samples[0].unit == "pp" else ""
     values = np.concatenate([s.values for s in samples])
     n = samples[0].correct.shape[1] if samples[0].correct is not None else None
     scale = figures.accuracy_scale(float(values.min()), float(values.max()), n)
@@ -77,7 +81,9 @@ def _figure(
         f"{words.number(s.mean())}{unit}, {len(s.seeds)} seeds"
         for s in samples
     )
-    return Figure(name, _svg(name, analysis, samples, scale, f"{metric}, {unit}"), caption, alt)
+    return Figure(
+        name, _svg(name, analysis, samples, scale, f"{metric}, {unit}".rstrip(", ")), caption, alt
+    )
 
 
 def _svg(
@@ -91,7 +97,7 @@ def _svg(
     rng = np.random.default_rng(0)  # of the jitter
 
     def paint(canvas: figures.Canvas) -> None:
-        plot = figures.Plot(canvas, 58, top, 12, 46)
+        plot = figures.Plot(canvas, 58, top, 12, 12 if budgets == [None] else 46)
         plot.key(entries)
         f = scale.forward
         step = 0.86 / len(arms)
@@ -128,7 +134,7 @@ def _svg(
             ticks=False,
         )
 
-    return figures.draw(name, 360, paint)
+    return figures.draw(name, 320 if budgets == [None] else 360, paint)
 
 
 def _table(analysis: Analysis, samples: list[Sample]) -> Table:

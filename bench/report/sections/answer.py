@@ -23,7 +23,7 @@ NAMES = {
     "qat": "QAT",
     "ptq+k": "PTQ after as many epochs",
 }
-MOST_SENTENCES = 3
+MOST_LISTED = 6
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -137,14 +137,8 @@ def _overview(analysis: Analysis, comparisons: Sequence[Comparison]) -> Iterator
     if not primary:
         yield Paragraph("There is no contrast to answer anything with.", lead=True)
         return
-    if len(primary) <= 2 * MOST_SENTENCES:
-        clauses = []
-        for c in primary:
-            label = words.place(c.setting, analysis.varying)
-            where = f" ({label})" if label else ""
-            metric = f", {code(c.pairs.metric)}" if c.pairs.metric != "accuracy" else ""
-            clauses.append(f"{_sentence(words.verdict(c))}{where}{metric}: {words.estimate(c)}.")
-        yield Bullets(tuple(clauses))
+    if len(primary) <= MOST_LISTED:
+        yield Bullets(tuple(_line(analysis, c) for c in primary))
         return
     counts = [
         f"{verdict}: {n}"
@@ -152,6 +146,23 @@ def _overview(analysis: Analysis, comparisons: Sequence[Comparison]) -> Iterator
         if (n := sum(c.verdict == verdict for c in primary))
     ]
     yield Paragraph(f"Of {len(primary):,} contrasts: {'; '.join(counts)}.", lead=True)
+    largest = sorted(
+        (c for c in primary if c.verdict == Verdict.MATTERS),
+        key=lambda c: -abs((c.mean or 0.0) / (c.pairs.delta or 1.0)),
+    )
+    if largest:
+        yield Paragraph(
+            "Those that differ by more than what matters"
+            + (", the largest first:" if len(largest) <= MOST_LISTED else ", the largest of them:")
+        )
+        yield Bullets(tuple(_line(analysis, c) for c in largest[:MOST_LISTED]))
+
+
+def _line(analysis: Analysis, c: Comparison) -> Text:
+    label = words.place(c.setting, analysis.varying)
+    where = f" ({label})" if label else ""
+    metric = f", {code(c.pairs.metric)}" if c.pairs.metric != "accuracy" else ""
+    return f"{_sentence(words.verdict(c))}{where}{metric}: {words.estimate(c)}."
 
 
 def _basis(analysis: Analysis, population: Population) -> Text:

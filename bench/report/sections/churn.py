@@ -1,11 +1,9 @@
 """Which test examples change: an accuracy that stays can hide predictions that do not."""
 
-from itertools import groupby
-
 import numpy as np
 
 from bench.analysis import Analysis, Comparison, Population
-from bench.report import figures, words
+from bench.report import figures, forest_plot, words
 from bench.report.content import Figure, Paragraph, Section
 
 BY_POPULATION = False  # a share of this test set, over the seeds
@@ -37,7 +35,9 @@ def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
         ("net: the contrast", figures.Style(figures.INK, "|")),
     ]
     top = figures.key_height(entries)
-    groups = [(name, list(members)) for name, members in groupby(rows, key=lambda c: c.name)]
+    headed = len({c.setting.budget for c in rows}) > 1
+
+    groups = forest_plot.grouped(rows, analysis.varying, headed)
     shares = [
         (100 * c.pairs.churn.broken, 100 * c.pairs.churn.fixed) for c in rows if c.pairs.churn
     ]
@@ -51,7 +51,7 @@ def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
         f = axis.forward
         lines, colors, net = [], [], []
         y = 0.0
-        for name, members in groups:
+        for name, members in groups.items():
             y -= HEADING / ROW
             plot.at_left(LEFT - 8, y - 0.05, name, "left", bold=True)
             for c in members:
@@ -62,7 +62,9 @@ def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
                 lines += [[(f(0), y), (f(-broken), y)], [(f(0), y), (f(fixed), y)]]
                 colors += [figures.VERMILLION, figures.BLUE]
                 net.append([(f(fixed - broken), y - 0.42), (f(fixed - broken), y + 0.42)])
-                plot.at_left(8, y, words.place(c.setting, analysis.varying))
+                plot.at_left(
+                    8, y, words.place(c.setting, ("budget",) if headed else analysis.varying)
+                )
                 plot.at_right(RIGHT - 4, y, f"{words.MINUS}{broken:.2f}%  +{fixed:.2f}%")
         plot.limits(1.04 * f(-reach), 1.04 * f(reach), y - 0.8, 0)
         plot.lines(lines, colors, 6.5)

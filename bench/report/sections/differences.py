@@ -13,6 +13,7 @@ from bench.report.content import (
     Terms,
     code,
 )
+from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
 
 BY_POPULATION = True
@@ -39,6 +40,15 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "smallest difference that matters (Δ), is tested by itself.".replace("*", "**")
         )
     ]
+    short = [c for c in comparisons if _needs_examples(c, analysis.alpha)]
+    if short:
+        blocks.append(
+            Paragraph(
+                f"{words.count(len(short), 'undecided contrast')} would keep an interval wider than "
+                "±Δ even with infinitely many seeds: **more seeds alone cannot show equivalence "
+                "there; more test examples can**."
+            )
+        )
     blocks.append(_table(analysis, population, comparisons))
     if len(comparisons) > words.MOST_ROWS:
         blocks.append(
@@ -71,10 +81,11 @@ def _table(
         Column("contrast", "first arm minus second, paired by seed"),
         Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
         *([Column("metric")] if len(metrics) > 1 else []),
-        Column("family", "contrasts that are corrected together; primary: declared in advance"),
-        Column("seeds", "pairs of models that the difference rests on", True),
         Column("mean", "difference of the means, in percentage points for accuracies", True),
         Column(f"{level} interval", "of this contrast alone", True),
+        Column("verdict", "of the corrected tests; below it is said what each means"),
+        Column("family", "contrasts that are corrected together; primary: declared in advance"),
+        Column("seeds", "pairs of models that the difference rests on", True),
         Column("family's interval", "holds for all contrasts of the family at once", True),
         Column("p", "t-test: how rare so large a mean is if there is no difference", True),
         *(
@@ -88,7 +99,6 @@ def _table(
             if delta
             else []
         ),
-        Column("verdict"),
         Column("dz", "mean divided by the SD over seeds", True),
         *(
             [
@@ -100,10 +110,28 @@ def _table(
         ),
         *(
             [
-                Column("seeds to detect Δ", "if the true difference is Δ, with 80% power", True),
-                Column("seeds to show equivalence", "if it is 0, with 80% power", True),
+                Column(
+                    "seeds, detect",
+                    "to detect Δ, if the true difference is Δ, with 80% power",
+                    True,
+                ),
+                Column(
+                    "seeds, equivalence", "to show equivalence, if it is 0, with 80% power", True
+                ),
             ]
             if needed
+            else []
+        ),
+        *(
+            [
+                Column(
+                    "infinite seeds",
+                    "half-width of the interval that infinitely many seeds would still leave, for "
+                    "want of test examples",
+                    True,
+                )
+            ]
+            if not over_seeds
             else []
         ),
         *(
@@ -120,16 +148,16 @@ def _table(
                 Cell(code(c.name)),
                 Cell(words.place(c.setting, analysis.varying), c.setting.budget),
                 *([Cell(code(c.pairs.metric))] if len(metrics) > 1 else []),
-                Cell(c.family),
-                Cell(words.seeds(c), c.n_seeds),
                 words.number_cell(c.mean, unit, sign=True),
                 Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
+                Cell(str(c.verdict)),
+                Cell(c.family),
+                Cell(words.seeds(c), c.n_seeds),
                 Cell(words.interval(c.simultaneous, unit), c.simultaneous and c.simultaneous.low),
                 words.p_cell(c.p),
                 *([words.p_cell(row["p_signflip"])] if over_seeds else []),
                 words.p_cell(c.p_adjusted),
                 *([words.p_cell(c.p_equivalence_adjusted)] if delta else []),
-                Cell(str(c.verdict)),
                 words.number_cell(row["dz"], "", sign=True),
                 *(
                     [
@@ -140,6 +168,7 @@ def _table(
                     else []
                 ),
                 *([_needed(c.seeds_needed), _needed(c.seeds_needed_equivalence)] if needed else []),
+                *([words.number_cell(c.half_width_examples, unit)] if not over_seeds else []),
                 *([Cell(str(c.pairs.mixed), c.pairs.mixed)] if mixed else []),
             )
         )
@@ -149,6 +178,16 @@ def _table(
         tuple(columns),
         tuple(rows),
     )
+
+
+def _needs_examples(c: Comparison, alpha: float) -> bool:
+    """Would infinitely many seeds still leave TOST, even uncorrected, without a chance?"""
+    if c.verdict != Verdict.UNDECIDED or c.pairs.margin is None or 2 * alpha >= 1:
+        return False
+    if not isinstance(c.estimate, Crossed):
+        return False
+    # TOST at alpha asks that the interval at 1 - 2 alpha lies within the margin.
+    return (c.estimate.example_half_width(2 * alpha) or 0) >= c.pairs.margin
 
 
 def _needed(seeds: int | None) -> Cell:

@@ -1,7 +1,5 @@
 """Every contrast with its intervals, by budget."""
 
-from itertools import groupby
-
 from bench.analysis import Analysis, Comparison, Population
 from bench.report import forest_plot, words
 from bench.report.content import Block, Figure, Paragraph, Section
@@ -39,22 +37,28 @@ def _figure(
     name += words.SLUGS[population]
     delta = rows[0].pairs.delta
     axis = forest_plot.scale(rows, delta)
+    in_unit = "" if unit == metric else f" in {unit}"
     caption = (
-        f"**Mean difference of {metric} in {unit}, with {words.level(analysis)} intervals for "
+        f"**Mean difference of {metric}{in_unit}, with {words.level(analysis)} intervals for "
         f"{words.POPULATIONS[population]}.** Right of 0 the first arm has the greater value. The "
         "thick line is the interval of that contrast alone; the thin one holds for all contrasts "
-        "of its family at once. Primary contrasts were declared in advance; exploratory ones are "
-        "hints for the next study. Colour and marker are the verdict."
+        "of its family at once. Colour and marker are the verdict."
     )
+    if any(c.family == "exploratory" for c in rows):
+        caption += (
+            " Primary contrasts were declared in advance; exploratory ones are hints for the next "
+            "study."
+        )
     if delta is not None:
         caption += (
             f" The band is ±{words.trimmed(delta)} {unit}: the smallest difference that matters, Δ."
         )
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
+    headed = len({c.setting.budget for c in rows}) > 1
     groups = [
-        (contrast, "exploratory" if family == "exploratory" else "", list(members))
-        for (contrast, family), members in groupby(rows, key=lambda c: (c.name, c.family))
+        (title, "exploratory" if members[0].family == "exploratory" else "", members)
+        for title, members in forest_plot.grouped(rows, analysis.varying, headed).items()
     ]
     svg = forest_plot.draw(
         name,
@@ -62,6 +66,6 @@ def _figure(
         axis,
         delta,
         f"first arm minus second, {unit}",
-        lambda c: words.place(c.setting, analysis.varying),
+        lambda c: words.place(c.setting, ("budget",) if headed else analysis.varying),
     )
     return Figure(name, svg, caption, "Forest plot. " + words.rows_in_words(analysis, rows))

@@ -57,7 +57,7 @@ def _figure(
         ("lower", figures.Style(figures.VERMILLION, "D")),
     ]
     top = figures.key_height(entries) + 26
-    unit = "%" if samples[0].unit == "pp" else samples[0].unit
+    label_y = samples[0].metric + (", %" if samples[0].unit == "pp" else "")
 
     def paint(canvas: figures.Canvas) -> None:
         plot = figures.Plot(canvas, 58, top, 8, 58)
@@ -89,7 +89,7 @@ def _figure(
         pad = 0.04 * max(float(y.max() - y.min()), 1e-9)
         right = len(blocks) * (len(arms) + 0.6) - 1.2
         plot.limits(-0.4, right, y.min() - pad, y.max() + pad)
-        plot.y_axis(f(np.array(axis.ticks)), axis.labels, f"{samples[0].metric}, {unit}")
+        plot.y_axis(f(np.array(axis.ticks)), axis.labels, label_y)
         plot.x_axis(ticks, labels, rotation=90, ticks=False)
 
     caption = (

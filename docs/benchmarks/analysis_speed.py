@@ -1,0 +1,84 @@
+"""Time and memory of `analyze` on a large study, report included.
+
+    python docs/benchmarks/analysis_speed.py FOLDER [SEEDS EXAMPLES]
+
+Writes a result folder of random predictions into FOLDER (1,000 seeds, 10,000 test examples, six
+arms at seven budgets: 63 contrasts) unless it is there, and analyzes it in a process of its own.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench import plan
+from bench.arms import ARMS
+from bench.store import Store
+from bench.study import Study
+
+BUDGETS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def write(folder: Path, seeds: int, examples: int) -> None:
+    study = Study.model_validate({"title": "Large", "seeds": seeds, "budgets": list(BUDGETS)})
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, examples).astype(np.int32)
+    store = Store(folder)
+    store.write_labels("digits", labels, [str(c) for c in range(10)], ())
+    difficulty = rng.random(examples)
+    rows = []
+    for cell in plan.cells(study):
+        level = 0.9 + 0.01 * BUDGETS.index(cell.budget) + rng.normal(0, 0.004)
+        right = rng.random(examples) * 0.3 + difficulty * 0.7 < level
+        predictions = np.where(right, labels, (labels + 1) % 10).astype(np.uint8)
+        rows.append(
+            {
+                "cell": cell.id,
+                "dataset": "digits",
+                "model": cell.model,
+                "seed": cell.seed,
+                "budget": cell.budget,
+                "arm": cell.arm,
+                "extra": cell.extra,
+                "batch_size": cell.recipe.batch_size,
+                "optimizer": cell.recipe.optimizer,
+                "learning_rate": cell.recipe.learning_rate,
+                "calibration_examples": cell.recipe.calibration_examples,
+                "status": "ok",
+                "n": examples,
+                "correct": int(right.sum()),
+                "accuracy": float(right.mean()),
+                "predictions": predictions.tobytes(),
+                "number_format": ARMS[cell.arm].number_format,
+                "cpu": "-",
+                "versions": "-",
+                "finished_at": datetime(2026, 1, 1, tzinfo=UTC),
+            }
+        )
+        if len(rows) == 2000:
+            store.append(rows)
+            rows = []
+    if rows:
+        store.append(rows)
+    store.write_text("study.toml", study.to_toml())
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    seeds, examples = (int(a) for a in sys.argv[2:4]) if len(sys.argv) > 3 else (1_000, 10_000)
+    if not (folder / "study.toml").exists():
+        write(folder, seeds, examples)
+    start = time.perf_counter()
+    code = "import sys, pathlib; from bench import report; report.write(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+    seconds = time.perf_counter() - start
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    print(f"{seconds:.1f} s, {memory:.2f} GB at most")
+
+
+if __name__ == "__main__":
+    main()
