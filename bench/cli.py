@@ -129,6 +129,94 @@ def analyze(
     _report(results)
 
 
+@app.command(
+    epilog=_example(
+        "ptq-vs-qat compare float.tflite int8.tflite --data digits",
+        "ptq-vs-qat compare a.tflite b.tflite --data ./mnist --input-scale 127.5 --input-offset -1",
+    )
+)
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A.tflite", help="A model file.")],
+    b: Annotated[str, typer.Argument(metavar="B.tflite", help="The one to compare it with.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="A dataset's name, or a folder with test.parquet, with a slash (./name)."
+        ),
+    ],
+    delta: Annotated[float, typer.Option(help="Smallest difference that matters, in pp.")] = 0.5,
+    alpha: Annotated[float, typer.Option(help="Level of the test and the interval.")] = 0.05,
+    scale: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--input-scale",
+            help="The input is x / scale + offset. By default the dataset's own scale (255 for "
+            "pixels); 1 feeds raw pixels. Once for both files, or twice: for A, then for B.",
+        ),
+    ] = None,
+    offset: Annotated[
+        list[float] | None,
+        typer.Option("--input-offset", help="-1, with a scale of 127.5, for inputs in [-1, 1]."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here too.")
+    ] = None,
+) -> None:
+    """Two model files that are there already: which is better, and could one tell?
+
+    Says what each file really is, then tests the difference on the data's test examples.
+    """
+    from bench import compare as comparing
+    from bench.compare_terminal import as_json, print_comparison
+
+    made = comparing.compare(
+        a, b, data, delta=delta, alpha=alpha, scales=scale or (), offsets=offset or ()
+    )
+    print_comparison(made)
+    if json:
+        try:
+            json.write_text(as_json(made), "utf-8")
+        except OSError as error:
+            raise InputError(
+                "--json", f"cannot write {str(json)!r} ({error.strerror})", "allowed: a new file"
+            ) from None
+
+
+@app.command(
+    epilog=_example(
+        "ptq-vs-qat power --seeds 20 --sd 1.2",
+        "ptq-vs-qat power --difference 0.5 --sd 1.2 --tests 16",
+        "ptq-vs-qat power --examples 10000 --churn 2",
+    )
+)
+def power(
+    seeds: Annotated[int | None, typer.Option(help="Seeds that both arms share.")] = None,
+    sd: Annotated[
+        float | None, typer.Option(help="SD over seeds of the paired difference, in pp.")
+    ] = None,
+    difference: Annotated[
+        float | None, typer.Option(help="True difference, or margin of equivalence, in pp.")
+    ] = None,
+    examples: Annotated[int | None, typer.Option(help="Test examples.")] = None,
+    churn: Annotated[
+        float | None,
+        typer.Option(help="Percent of test examples that only one of the two models has right."),
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Level of the family, two-sided.")] = 0.05,
+    tests: Annotated[int, typer.Option(help="Tests in the family: each at alpha / tests.")] = 1,
+    target: Annotated[
+        float, typer.Option("--power", help="Chance to find what is there, 0 to 1.")
+    ] = 0.8,
+) -> None:
+    """Difference, seeds, test-set size: any of them from the others."""
+    from rich.console import Console
+
+    from bench.power_command import Asked, print_answers, solve
+
+    asked = Asked(seeds, sd, difference, examples, churn, alpha, tests, target)
+    print_answers(asked, solve(asked), Console())
+
+
 @app.command(name="list")
 def list_() -> None:
     """The datasets, models, arms and studies that are there."""

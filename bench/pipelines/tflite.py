@@ -15,7 +15,11 @@ from ai_edge_litert import schema_py_generated as schema
 CHUNK = 1000
 """Examples in one call of the interpreter: no result depends on it, and memory stays small."""
 
+FLOAT_IO = "-float-io"
+"""Ends the number format of a file that is quantized but for its input and output."""
+
 _FLOAT = {schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64}
+_BORDER = {schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE}
 
 
 class Converter:
@@ -78,6 +82,8 @@ class Converter:
 class Audit:
     """What a file really is, whatever it is called.
 
+    number_format: float32, int8, mixed; and what users have but no arm makes: float16 (weights),
+    uint8, int16x8 (activations x weights), int8-float-io (int8 but for its input and output).
     int8_ops: operators none of whose tensors is float; float_ops: the others; int8_tensors and
     float_tensors count every tensor of the file, weights included.
     """
@@ -92,54 +98,114 @@ class Audit:
 
 
 def audit(blob: bytes) -> Audit:
-    """Walk the file's operators and tensors. `mixed` is what is neither all float nor all int8."""
+    """Walk the file's operators and tensors. `mixed` is what has no one format throughout."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(blob, 0))
-    int8_ops = float_ops = int8_tensors = float_tensors = 0
+    types: list[int] = []
+    int8_ops = float_ops = 0
+    float_inside = False  # a float operator that is no quantization of the input or output
     for graph in model.subgraphs:
-        types = [tensor.type for tensor in graph.tensors]
-        int8_tensors += types.count(schema.TensorType.INT8)
-        float_tensors += sum(t in _FLOAT for t in types)
+        own = [tensor.type for tensor in graph.tensors]
+        types += own
         for operator in graph.operators:
-            touched = [*operator.inputs, *operator.outputs]
-            if any(types[i] in _FLOAT for i in touched if i >= 0):
+            touched = [i for i in (*operator.inputs, *operator.outputs) if i >= 0]
+            floats = {i for i in touched if own[i] in _FLOAT}
+            if floats:
                 float_ops += 1
+                code = model.operatorCodes[operator.opcodeIndex]
+                kind = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files: the latter
+                at_border = floats <= {*graph.inputs, *graph.outputs}
+                float_inside |= not (at_border and kind in _BORDER)
             else:
                 int8_ops += 1
-    if float_tensors == 0 and int8_tensors:
-        number_format = "int8"
-    elif int8_tensors == 0:
-        number_format = "float32"
-    else:
-        number_format = "mixed"
     return Audit(
-        number_format,
+        _number_format(types, float_inside),
         int8_ops,
         float_ops,
-        int8_tensors,
-        float_tensors,
+        types.count(schema.TensorType.INT8),
+        sum(t in _FLOAT for t in types),
         len(blob),
         hashlib.sha256(blob).hexdigest(),
+    )
+
+
+def _number_format(types: list[int], float_inside: bool) -> str:
+    kind = schema.TensorType
+    has = set(types)
+    if has & _FLOAT and not has & {kind.INT4, kind.INT8, kind.INT16}:
+        return "float16" if kind.FLOAT16 in has else "float32"
+    if float_inside or kind.INT4 in has:
+        return "mixed"
+    border = FLOAT_IO if has & _FLOAT else ""
+    for integer, name in ((kind.INT16, "int16x8"), (kind.INT8, "int8"), (kind.UINT8, "uint8")):
+        if integer in has:
+            return name + border
+    return "mixed"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a file.
+
+    shape: -1 where any length will do; dtype: NumPy's name, or `string`; step, zero: the number
+    is step * (stored - zero), step 0 where it is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    step: float
+    zero: int
+
+
+def ports(blob: bytes) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The inputs and the outputs of a file. Raises ValueError if it is no whole TFLite file."""
+    interpreter = litert.Interpreter(model_content=blob)
+
+    def port(details: dict[str, Any]) -> Port:
+        dtype = np.dtype(details["dtype"])
+        shape = details["shape_signature"] if len(details["shape_signature"]) else details["shape"]
+        return Port(
+            details["name"],
+            tuple(int(n) for n in shape),
+            "string" if dtype.kind == "S" else dtype.name,
+            *details["quantization"],
+        )
+
+    return (
+        tuple(map(port, interpreter.get_input_details())),
+        tuple(map(port, interpreter.get_output_details())),
     )
 
 
 class Evaluator:
     """An interpreter of one file, with XNNPACK on one thread.
 
-    scale: the model's input is x / scale.
+    scale, offset: the model's input is x / scale + offset. Raises ValueError if blob is no whole
+    TFLite file, RuntimeError if it cannot be run.
     """
 
-    def __init__(self, blob: bytes, scale: float) -> None:
-        self._interpreter = litert.Interpreter(model_content=blob, num_threads=1)
-        self._scale = scale
+    def __init__(self, blob: bytes, scale: float, offset: float = 0.0) -> None:
+        self._blob, self._scale, self._offset = blob, scale, offset
+        self._open()
+
+    def _open(self) -> None:
+        self._interpreter = litert.Interpreter(model_content=self._blob, num_threads=1)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
+        self._allocated = False
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
-        """The file's outputs as it gives them, float32 or int8 (n, classes).
+        """The file's outputs as it gives them, float32, int8 or uint8 (n, classes).
 
-        x: uint8 or float32 (n, height, width, channels).
+        x: uint8 or float32 (n, height, width, channels), or whatever shape the file takes. A file
+        that runs in no batch but its own (a reshape can fix that) is run in its own.
         """
-        return np.concatenate([self._invoke(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)])
+        try:
+            parts = [self._invoke(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+        except RuntimeError:
+            self._open()  # an interpreter that could not be resized stays unusable
+            parts = self._in_own_batch(x)
+        return np.concatenate(parts)
 
     def logits(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs as real numbers, float32 (n, classes)."""
@@ -148,14 +214,41 @@ class Evaluator:
         step, zero = self._output["quantization"]
         return (outputs.astype(np.float32) - np.float32(zero)) * np.float32(step)
 
+    def clipped(self, x: np.ndarray) -> float:
+        """The share of x's numbers that the file's integer input cannot hold."""
+        if self._input["dtype"] == np.float32:
+            return 0.0
+        weights = None
+        if x.dtype == np.uint8:  # 256 values: weigh each by how often it stands there
+            weights = np.bincount(x.ravel(), minlength=256)
+            x = np.arange(256, dtype=np.uint8)
+        stored = self._stored(x)
+        limits = np.iinfo(self._input["dtype"])
+        outside = (stored < limits.min - 0.5) | (stored > limits.max + 0.5)
+        return float(np.average(outside, weights=weights))
+
+    def _in_own_batch(self, x: np.ndarray) -> list[np.ndarray]:
+        size = int(self._input["shape"][0])
+        parts = []
+        for i in range(0, len(x), size):
+            part = x[i : i + size]
+            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+            parts.append(self._invoke(filled)[: len(part)])
+        return parts
+
     def _invoke(self, x: np.ndarray) -> np.ndarray:
         if tuple(self._input["shape"]) != x.shape:
             self._interpreter.resize_tensor_input(self._input["index"], x.shape, strict=False)
+            self._allocated = False
+        if not self._allocated:
             self._interpreter.allocate_tensors()
+            self._allocated = True
             self._input = self._interpreter.get_input_details()[0]
         self._interpreter.set_tensor(self._input["index"], self._feed(x))
         self._interpreter.invoke()
         result: np.ndarray = self._interpreter.get_tensor(self._output["index"])
+        if result.shape[:1] != x.shape[:1]:
+            raise RuntimeError(f"{len(x)} examples went in, an output of {result.shape} came out")
         return result
 
     def _feed(self, x: np.ndarray) -> np.ndarray:
@@ -163,14 +256,20 @@ class Evaluator:
             return self._quantized(np.arange(256, dtype=np.uint8))[x]
         return self._quantized(x)
 
+    def _real(self, x: np.ndarray) -> np.ndarray:
+        return x.astype(np.float32) / np.float32(self._scale) + np.float32(self._offset)
+
     def _quantized(self, x: np.ndarray) -> np.ndarray:
-        real = x.astype(np.float32) / np.float32(self._scale)
         if self._input["dtype"] == np.float32:
-            return real
-        step, zero = self._input["quantization"]
+            return self._real(x)
         limits = np.iinfo(self._input["dtype"])
-        rounded = np.clip(np.round(real / step + zero), limits.min, limits.max)
+        rounded = np.clip(np.round(self._stored(x)), limits.min, limits.max)
         return rounded.astype(self._input["dtype"])
+
+    def _stored(self, x: np.ndarray) -> np.ndarray:
+        """x as the integer input holds it, before rounding; step 0: numbers as they are."""
+        step, zero = self._input["quantization"]
+        return self._real(x) / (step or 1) + zero
 
 
 def ties(outputs: np.ndarray) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""Two files compared, on a terminal and as JSON."""
+
+import json
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.compare import POWER, Comparison, FileResult
+from bench.power_command import MOST_EXAMPLES
+from bench.report import words
+from bench.report.words import count, interval, p_value, percent, signed, trimmed
+from bench.statistics.families import Verdict
+
+
+def as_json(comparison: Comparison) -> str:
+    """Every field of a Comparison under its own name; intervals as [low, high]."""
+    return json.dumps(asdict(comparison), indent=2, allow_nan=False) + "\n"
+
+
+def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+    """Warnings, the answer, what each file is, what the test set can resolve, for whom."""
+    console = console or Console()
+    for warning in comparison.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    console.print(Text(answer(comparison), style="bold"))
+    console.print()
+    console.print(_files(comparison.a, comparison.b))
+    for letter, file in (("A", comparison.a), ("B", comparison.b)):
+        console.print(Text(f"sha256 of {letter}  {file.audit.sha256}", style="dim"))
+    console.print()
+    for line in (*churn(comparison), *resolution(comparison), population(comparison)):
+        console.print(Text(line))
+
+
+def answer(comparison: Comparison) -> str:
+    """The verdict as a sentence with its numbers, never more than they say."""
+    within = f"{trimmed(comparison.delta)} pp"
+    side = "above" if comparison.difference > 0 else "below"
+    said = {
+        Verdict.MATTERS: f"A is {side} B, by more than {within}",
+        Verdict.TOO_SMALL: f"A is {side} B, but by less than {within}",
+        Verdict.SIZE_UNDECIDED: f"A is {side} B; whether by more than {within} is undecided",
+        Verdict.EQUIVALENT: f"A and B are equivalent within {within}",
+        Verdict.UNDECIDED: "Whether A and B differ is undecided",
+    }[comparison.verdict]
+    p = f"p = {p_value(comparison.p)}".replace("= <", "< ")
+    level = f"{100 * (1 - comparison.alpha):g}%"
+    return (
+        f"{said}: A − B = {signed(comparison.difference)} pp, {level} interval "
+        f"{interval(comparison.interval)}, exact McNemar {p}, "
+        f"{comparison.dataset}, {count(comparison.n, 'test example')}."
+    )
+
+
+def churn(comparison: Comparison) -> tuple[str, ...]:
+    """Which examples make the difference."""
+    discordant = comparison.fixed + comparison.broken
+    return (
+        f"Churn: {percent(discordant / comparison.n)} of the examples; A fixes "
+        f"{comparison.fixed:,} that B has wrong, and breaks {comparison.broken:,} that B has "
+        f"right. Predictions differ on {comparison.predictions_differ:,}.",
+    )
+
+
+def resolution(comparison: Comparison) -> tuple[str, ...]:
+    """Whether a difference of delta could be seen here, and what it would take."""
+    able, n = comparison.resolution, comparison.n
+    delta = f"{trimmed(comparison.delta)} pp"
+    discordant = comparison.fixed + comparison.broken
+    head = (
+        f"Would a true difference of {delta} ({comparison.delta * n / 100:,.3g} of {n:,} examples) "
+        f"come out significant here? {'Yes' if able.enough else 'Not reliably'}: with "
+        f"{percent(able.discordance)} of the examples discordant it has {percent(able.power, 0)} "
+        "power"
+    )
+    takes = (
+        [] if able.detectable is None else [f"a difference of {words.number(able.detectable)} pp"]
+    )
+    if not able.enough:
+        needed = able.examples_needed
+        takes.append(
+            f"{MOST_EXAMPLES:,}+ test examples" if needed is None else f"{needed:,} test examples"
+        )
+    head += f"; {POWER:.0%} takes {words.listed(takes, 'or')}." if takes else "."
+    if able.smallest_significant is None:
+        border = (
+            f"No outcome could be significant: {count(discordant, 'discordant example')}, and it "
+            f"takes {able.fewest_discordant}."
+        )
+    else:
+        border = (
+            f"Smallest measured difference that is significant on {discordant:,} discordant "
+            f"examples: {words.number(able.smallest_significant)} pp "
+            f"(fewer than {able.fewest_discordant} discordant examples never are)."
+        )
+    return head, border
+
+
+def population(comparison: Comparison) -> str:
+    """Whom the conclusion speaks about."""
+    return (
+        "This holds for these two files on new examples of the same kind. It says nothing about "
+        "training again with the same recipe: that takes many seeds (ptq-vs-qat run)."
+    )
+
+
+def fed(file: FileResult) -> str:
+    """The formula by which an example became the file's input: `x / 127.5 - 1`."""
+    scale, offset = file.feed.scale, file.feed.offset
+    text = "x" if scale == 1 else f"x / {scale:g}"
+    if offset:
+        text += f" {'+' if offset > 0 else '−'} {abs(offset):g}"
+    return text
+
+
+def _files(a: FileResult, b: FileResult) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("A", overflow="fold")
+    table.add_column("B", overflow="fold")
+    rows = {
+        "file": lambda f: f.path,
+        "accuracy": lambda f: f"{percent(f.accuracy, 2)} ({f.correct:,})",
+        "ties": lambda f: f"{f.ties:,}",
+        "number format": lambda f: f.audit.number_format,
+        "operators, int8 / float": lambda f: f"{f.audit.int8_ops} / {f.audit.float_ops}",
+        "tensors, int8 / float": lambda f: f"{f.audit.int8_tensors} / {f.audit.float_tensors}",
+        "bytes": lambda f: f"{f.audit.bytes:,}",
+        "input": lambda f: f"{f.input.dtype}, {' x '.join(map(str, f.input.shape[1:]))}",
+        "fed": lambda f: f"{fed(f)}, {f.feed.low:.4g} to {f.feed.high:.4g}",
+        "input holds": lambda f: (
+            f"{f.feed.holds.low:.4g} to {f.feed.holds.high:.4g}" if f.feed.holds else "any number"
+        ),
+        "output": lambda f: f"{f.output.dtype}, {f.output.shape[-1]} classes",
+    }
+    for name, cell in rows.items():
+        table.add_row(name, Text(cell(a)), Text(cell(b)))
+    return table
