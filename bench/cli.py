@@ -40,6 +40,7 @@ def _example(*lines: str) -> str:
     epilog=_example(
         "ptq-vs-qat run digits",
         "ptq-vs-qat run digits --set seeds=30 --set budgets=[1,16] --out results/longer",
+        "ptq-vs-qat run digits --until decided --max-seeds 40 --out results/until-decided",
         "ptq-vs-qat run my-study.toml --address auto",
     )
 )
@@ -60,6 +61,21 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="decided|half-width=PP",
+            help="Add seeds until every primary contrast is decided, or its interval that narrow.",
+        ),
+    ] = None,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="With --until: the declared maximum. Without one, intervals are wider and seeds "
+            "are added for as long as it takes.",
+        ),
+    ] = None,
 ) -> None:
     """Run what is missing of a study, then write the report.
 
@@ -67,21 +83,27 @@ def run(
     """
     from rich.console import Console
 
-    from bench import runner
+    from bench import report, runner, sequential
     from bench.progress import RunProgress
+    from bench.store import read
     from bench.study import load
 
     loaded = load(study, overrides or ())
+    if until is not None:
+        loaded = sequential.declare(loaded, until, max_seeds)
+    elif max_seeds is not None:
+        raise InputError("--max-seeds", f"found {max_seeds} alone", "allowed: with --until")
     folder = (out or Path("results") / Path(study).stem).expanduser()  # `ray job submit` quotes ~
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
     try:
         with RunProgress(Console(stderr=True)) as progress:
-            runner.run(loaded, folder, progress, address or None, workers)
+            more = (lambda: sequential.next_cells(read(folder))) if loaded.sequential else None
+            runner.run(loaded, folder, progress, address or None, workers, more)
     except KeyboardInterrupt:
         with suppress(OSError):  # a lost connection takes the terminal with it
             typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    _report(folder)
+    _show(report.write(folder), folder)
 
 
 @app.command(
@@ -121,12 +143,82 @@ def plan(
     typer.echo(describe(loaded, made, source))
 
 
-@app.command(epilog=_example("ptq-vs-qat analyze results/digits"))
+@app.command(
+    epilog=_example(
+        "ptq-vs-qat analyze results/digits",
+        "ptq-vs-qat analyze results/digits --population seeds+examples",
+        "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
+        'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
+    )
+)
 def analyze(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A result folder.")],
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS",
+            help="A result folder; or a table of your own, CSV or Parquet: columns seed, arm, one "
+            "or more metrics, and if you like dataset, model, budget, extra and factors.",
+        ),
+    ],
+    population: Annotated[
+        str,
+        typer.Option(
+            metavar="seeds|seeds+examples",
+            help="Whom conclusions speak about: new seeds on this test set, or new test examples "
+            "too.",
+        ),
+    ] = "seeds",
+    out: Annotated[Path | None, typer.Option(help="Of a table: the folder for its report.")] = None,
+    factors: Annotated[
+        str | None, typer.Option(help="Of a table: numeric columns that are factors, a, b.")
+    ] = None,
+    contrasts: Annotated[
+        str | None, typer.Option(help='Of a table: "a - b, c - b"; by default every pair of arms.')
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Of a table: smallest difference that matters.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Of a table: level of the tests.")] = None,
 ) -> None:
-    """Make the report again from the Parquet files alone."""
-    _report(results)
+    """Make the report again from the Parquet files alone, or one of your own table.
+
+    Imports neither TensorFlow nor Ray.
+    """
+    from bench import report
+    from bench.analysis import POPULATIONS
+
+    if population not in POPULATIONS:
+        raise InputError("--population", repr(population), f"allowed: {', '.join(POPULATIONS)}")
+    of_a_table = {
+        "--out": out,
+        "--factors": factors,
+        "--contrasts": contrasts,
+        "--delta": delta,
+        "--alpha": alpha,
+    }
+    if not results.exists():
+        raise InputError(
+            "RESULTS", f"no {str(results)!r}", "allowed: a result folder, or a CSV or Parquet file"
+        )
+    if results.is_dir():
+        for option, value in of_a_table.items():
+            if value is not None:
+                raise InputError(
+                    option, f"{str(results)!r} is no table", "allowed: with a CSV or Parquet file"
+                )
+        _show(report.write(results, population), results, population)
+        return
+    if out is None:
+        raise InputError("--out", "missing", "allowed: a folder for the table's report")
+    made = report.write_table(
+        results,
+        out,
+        factors=_listed(factors),
+        contrasts=None if contrasts is None else _listed(contrasts),
+        delta=delta,
+        alpha=0.05 if alpha is None else alpha,
+    )
+    _show(made, out, population)
 
 
 @app.command(
@@ -267,12 +359,15 @@ def _options(
 ) -> None: ...
 
 
-def _report(folder: Path) -> None:
-    from bench import report
+def _show(analysis: Any, folder: Path, population: Any = "seeds") -> None:
     from bench.report.terminal import print_verdicts
 
-    print_verdicts(report.write(folder))
+    print_verdicts(analysis, population=population)
     typer.echo(f"report: {folder / 'report.html'}")
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _interrupt_on(*signals: signal.Signals) -> None:

@@ -213,7 +213,7 @@ def test_a_folder_with_other_data_of_the_same_name_is_left_alone(study, one_work
             "found 5000, but digits gives 1000 training examples",
         ),
         (["run", "digits", "--address", "127.0.0.1:1"], "--address: no Ray answers"),
-        (["analyze", "nowhere"], "no study.toml"),
+        (["analyze", "nowhere"], "RESULTS: no 'nowhere'"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2_and_nothing_written(arguments, said, tmp_path):
