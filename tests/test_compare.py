@@ -227,8 +227,11 @@ def test_what_was_fed_is_said(files):
 
 
 def test_a_wrong_scale_is_hinted_at(files, digits):
-    found = compare.compare(files["float"], files["longer"], "digits", scales=[2550])
+    found = compare.compare(files["float"], files["longer"], "digits", offsets=[1])
+    assert 0.3 < found.a.accuracy < found.b.accuracy < 0.5  # far above the commonest class
     assert "both files are often wrong" in " ".join(found.warnings)
+    found = compare.compare(files["float"], files["longer"], "digits", offsets=[1, 0])
+    assert found.warnings == ()  # a model that is bad by itself
     found = compare.compare(files["int8"], files["float"], "digits", scales=[1])
     clipped = float((digits.x_test > 1.002).mean())
     (said,) = [w for w in found.warnings if "clipped" in w]
@@ -266,6 +269,8 @@ def test_outputs_that_are_not_finite_count_as_wrong(digits, tmp_path):
         (86, 400, 10000, 0.01, Verdict.MATTERS),
         (20, 22, 10000, 0.005, Verdict.EQUIVALENT),
         (20, 22, 797, 0.005, Verdict.UNDECIDED),
+        (30, 25, 2000, 0.01, Verdict.EQUIVALENT),  # 90% interval to 0.0088, 95% to 0.0101
+        (20, 10, 10000, 0.005, Verdict.EQUIVALENT),  # p = 0.099
         (0, 0, 10000, 0.005, Verdict.EQUIVALENT),
         (0, 0, 100, 0.005, Verdict.UNDECIDED),
     ],
