@@ -17,7 +17,7 @@ def inline(text: Text) -> str:
     """Prose with its `code` and **strong**; what would be markup outside of code is escaped."""
     pieces = re.split(r"(`[^`]+`)", text)
     return "".join(
-        piece if piece.startswith("`") else re.sub(r"([\\<>_|#\[\]])", r"\\\1", piece)
+        piece if piece.startswith("`") else re.sub(r"([\\<>_|#]|\](?=[\[(:]))", r"\\\1", piece)
         for piece in pieces
     )
 

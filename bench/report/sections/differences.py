@@ -44,9 +44,9 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if short:
         blocks.append(
             Paragraph(
-                f"{words.count(len(short), 'undecided contrast')} would keep an interval wider than "
-                "±Δ even with infinitely many seeds: **more seeds alone cannot show equivalence "
-                "there; more test examples can**."
+                f"{words.count(len(short), 'undecided contrast')} would keep an interval wider "
+                "than ±Δ even with infinitely many seeds: **more seeds alone cannot show "
+                "equivalence there; more test examples can**."
             )
         )
     blocks.append(_table(analysis, population, comparisons))
