@@ -209,7 +209,7 @@ def load_test(name: str) -> TestSet:
     path = Path(name) / "test.parquet"
     if not path.is_file():
         raise InputError("--data", f"no {str(path)!r}", "allowed: a folder with test.parquet")
-    x, y, _, names = parquet_folder._read(path)
+    x, y, _, names = parquet_folder.read_split(path)
     if names and y.max() >= len(names):
         raise InputError(
             str(path), f"label {y.max()}", f"allowed: 0 to {len(names) - 1}, the named classes"

@@ -63,7 +63,7 @@ def size(folder: Path) -> Size:
 def load(folder: Path) -> Dataset:
     """Read and decode both splits. Raises InputError naming the file that is not as expected."""
     (x_train, y_train, _, names), (x_test, y_test, paths, _) = (
-        _read(folder / f"{split}.parquet") for split in SPLITS
+        read_split(folder / f"{split}.parquet") for split in SPLITS
     )
     if x_train.shape[1:] != x_test.shape[1:]:
         raise InputError(
@@ -90,8 +90,11 @@ def load(folder: Path) -> Dataset:
     )
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Images uint8 (n, height, width, channels), labels int32 (n,), file names, class names."""
+def read_split(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Images uint8 (n, height, width, channels), labels int32 (n,), file names, class names.
+
+    Raises InputError naming the file and what in it is not as expected.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
