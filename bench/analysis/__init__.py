@@ -1,0 +1,107 @@
+"""Tables -> contrasts and verdicts: which numbers of which arms are paired, tested and corrected.
+
+The statistics themselves are in bench.statistics; this package knows studies, settings and families
+(protocol: docs/method.md). A new statistical test is a function there, and here a field of
+records.Comparison, its line in comparisons.py and its column in Comparison.row.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from bench.analysis.comparisons import compare
+from bench.analysis.looks import at_looks
+from bench.analysis.pairs import all_pairs
+from bench.analysis.records import (
+    DETAILED,
+    DETAILED_SEEDS,
+    DISAGREEING,
+    METHODS,
+    POPULATIONS,
+    Analysis,
+    Checks,
+    Comparison,
+    Pairs,
+    Population,
+    Sample,
+    Setting,
+    Value,
+)
+from bench.analysis.samples import StudyRows
+from bench.analysis.split import Split, splits
+from bench.arms import Contrast
+from bench.store import Results
+
+__all__ = [
+    "DETAILED_SEEDS",
+    "DISAGREEING",
+    "METHODS",
+    "POPULATIONS",
+    "Analysis",
+    "Checks",
+    "Comparison",
+    "Pairs",
+    "Population",
+    "Sample",
+    "Setting",
+    "Split",
+    "Value",
+    "analyze",
+    "analyze_samples",
+    "splits",
+]
+
+
+def analyze(results: Results) -> Analysis:
+    """Every contrast of a result folder's study, at every setting.
+
+    Only cells that the study names count, whatever else the folder holds. Raises InputError where
+    labels or predictions do not fit each other.
+    """
+    rows = StudyRows(results)
+    study = rows.study
+    made = analyze_samples(
+        tuple(rows.samples()),
+        study.contrasts,
+        primary=study.primary_contrasts,
+        title=study.title or "PTQ against QAT",
+        alpha=study.alpha,
+        deltas={"accuracy": study.delta},
+    )
+    comparisons = made.comparisons
+    if study.sequential is not None:
+        comparisons = tuple(at_looks(c, study, study.sequential) for c in comparisons)
+    return replace(
+        made,
+        comparisons=comparisons,
+        study=study,
+        checks=rows.checks(),
+        environment=results.environment,
+    )
+
+
+def analyze_samples(
+    samples: Sequence[Sample],
+    contrasts: Sequence[Contrast],
+    *,
+    primary: Collection[str],
+    title: str,
+    alpha: float,
+    deltas: Mapping[str, float | None],
+) -> Analysis:
+    """Every contrast at every setting that has both its arms.
+
+    primary: names of the contrasts declared in advance; deltas: metric -> the smallest difference
+    that matters, in the metric's unit.
+    """
+    pairs = all_pairs(contrasts, primary, samples, deltas)
+    return Analysis(
+        title=title,
+        alpha=alpha,
+        study=None,
+        contrasts=tuple(contrasts),
+        samples=tuple(samples),
+        comparisons=tuple(compare(pairs, primary, alpha)),
+        detailed=len(pairs) <= DETAILED,
+        checks=Checks(),
+        environment={},
+    )

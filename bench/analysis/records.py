@@ -1,0 +1,416 @@
+"""What an analysis is made of: settings, samples, pairs, comparisons, and the whole of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.arms import Contrast
+from bench.statistics import bootstrap, families, missing, paired, proportions, sign_flip
+from bench.statistics.checks import FloatArray, IntArray, Interval
+from bench.statistics.crossed import Crossed, CrossedSums, crossed
+from bench.statistics.families import Verdict
+from bench.statistics.sequential import Look
+from bench.study import Study
+
+Kind = Literal["contrast", "interaction", "slope"]
+Population = Literal["seeds", "seeds+examples"]
+Family = Literal["primary", "interaction", "exploratory"]
+Value = str | int | float | None
+
+POPULATIONS: tuple[Population, ...] = ("seeds", "seeds+examples")
+
+OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEEDS})
+"""Verdicts that more seeds could still change into a definite one."""
+
+METHODS: Mapping[Family, families.Method] = {
+    "primary": "holm",
+    "interaction": "holm",
+    "exploratory": "bh",
+}
+
+DETAILED = 2_000
+"""Contrasts up to which each gets the tests beside its t-test, and the seeds that it would take."""
+
+DETAILED_SEEDS = 1_000
+"""Seeds up to which a contrast gets them: their cost grows with the square."""
+
+DISAGREEING = 0.001
+"""Share of test examples above which Keras and its float TFLite file may not differ."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is held fixed in a contrast; None where it does not apply.
+
+    factors: (name, value) of every factor; budget: float epochs E; extra: epochs k more.
+    """
+
+    dataset: str | None
+    model: str | None
+    factors: tuple[tuple[str, Value], ...]
+    budget: int | None
+    extra: int | None
+
+    @property
+    def panel(self) -> "Setting":
+        """The setting without its budget: what one row of budgets in a figure shares."""
+        return replace(self, budget=None)
+
+    def fields(self) -> dict[str, Value]:
+        return {
+            "dataset": self.dataset,
+            "model": self.model,
+            **dict(self.factors),
+            "budget": self.budget,
+            "extra": self.extra,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One arm at one setting: what its seeds gave.
+
+    planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
+    row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
+    percent); correct: bool (seeds, examples), None where only values are known; machines: per
+    seed the CPU and the versions that its cell ran on.
+    """
+
+    setting: Setting
+    arm: str
+    metric: str
+    unit: str
+    planned: tuple[int, ...]
+    statuses: Mapping[str, int]
+    seeds: tuple[int, ...]
+    values: FloatArray
+    correct: NDArray[np.bool_] | None = None
+    machines: tuple[tuple[Value, Value], ...] = ()
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """int (seeds,): test examples classified correctly."""
+        assert self.correct is not None, "only where examples are known"
+        counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
+        return counts
+
+    def mean(self) -> float | None:
+        return float(self.values.mean()) if self.seeds else None
+
+    def at(self, seeds: Sequence[int]) -> FloatArray:
+        """Values of these seeds, all evaluated: (seeds,)."""
+        return self.values[positions(self, seeds)]
+
+    def over(self, seeds: Sequence[int]) -> FloatArray:
+        """Values of these seeds, nan where there is none: (seeds,)."""
+        known = dict(zip(self.seeds, self.values, strict=True))
+        return np.array([known.get(seed, np.nan) for seed in seeds])
+
+    def interval(self, alpha: float) -> Interval | None:
+        """t interval of the arm's mean over new seeds; None for fewer than two seeds."""
+        return paired.paired_t(self.values).interval(alpha) if self.seeds else None
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The paired differences of one contrast at one setting (or how they change with the budget).
+
+    planned: seeds that should be there; seeds: shared by both arms, ascending; d: float (seeds,),
+    arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
+    values are known; cells: sums over seeds and over test examples; churn: None for interactions;
+    mixed: shared seeds whose cells ran on different CPUs or versions; delta: the smallest
+    difference of the contrast that matters, None where none is declared; doublings: from the
+    smallest to the largest budget, 1 unless this is a slope.
+    """
+
+    kind: Kind
+    setting: Setting
+    contrast: Contrast
+    samples: tuple[Sample, ...]
+    metric: str
+    unit: str
+    planned: int
+    seeds: tuple[int, ...]
+    d: FloatArray
+    whole: IntArray | None = None
+    step: float = 1.0
+    delta: float | None = None
+    cells: CrossedSums | None = None
+    churn: paired.Churn | None = None
+    mixed: int = 0
+    doublings: float = 1.0
+
+    @property
+    def attempted(self) -> int:
+        """Seeds whose cells of both arms have a row, whatever its status."""
+        return min(len(s.planned) - s.statuses.get("missing", 0) for s in self.samples)
+
+    @property
+    def n_examples(self) -> int | None:
+        return None if self.cells is None else self.cells.examples.size
+
+    @property
+    def margin(self) -> float | None:
+        """The smallest difference that matters, in `unit`: a slope matters where it moves the
+        contrast by delta from the smallest to the largest budget."""
+        return None if self.delta is None else self.delta / self.doublings
+
+    @cached_property
+    def test(self) -> paired.PairedT | None:
+        """The paired t-test over seeds; None without any seed."""
+        return paired.paired_t(self.d) if self.seeds else None
+
+    @cached_property
+    def crossed(self) -> Crossed | None:
+        """The estimate for new seeds and new test examples."""
+        return None if self.cells is None else crossed(self.cells, scale=100.0)
+
+    @cached_property
+    def p_signflip(self) -> float | None:
+        if not self.seeds:
+            return None
+        return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
+
+    @cached_property
+    def p_wilcoxon(self) -> float | None:
+        if not self.seeds:
+            return None
+        return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
+
+    @cached_property
+    def win_rate(self) -> proportions.WinRate | None:
+        return proportions.win_rate(self.d) if self.seeds else None
+
+    @property
+    def dz(self) -> float | None:
+        """Mean / SD over seeds, `paired.dz` of the test that is made already."""
+        return self.test.mean / self.test.sd if self.test and self.test.sd else None
+
+    @property
+    def gz(self) -> float | None:
+        if self.dz is None or len(self.seeds) < 3:
+            return None
+        correction = paired.hedges_j(len(self.seeds) - 1)
+        return None if correction is None else correction * self.dz
+
+    @property
+    def correlation(self) -> float | None:
+        """Of the two arms over seeds: what pairing gains."""
+        if self.kind != "contrast" or not self.seeds:
+            return None
+        a, b = (sample.at(self.seeds) for sample in self.samples)
+        return paired.arms_correlation(a, b)
+
+    @property
+    def worst_case(self) -> Interval | None:
+        """Bounds of the mean over all planned seeds, whatever the missing cells would have given;
+        None where nothing is missing or the metric has no known range."""
+        if self.kind != "contrast" or self.unit != "pp" or len(self.seeds) == self.planned:
+            return None
+        planned = tuple(sorted({seed for sample in self.samples for seed in sample.planned}))
+        a, b = (sample.over(planned) for sample in self.samples)
+        return missing.worst_case_mean(a, b, 0.0, 100.0)
+
+    def bootstrap(self, alpha: float) -> Interval | None:
+        """Studentized bootstrap interval of the mean over seeds, from a fixed stream."""
+        if not 0 < len(self.seeds) <= DETAILED_SEEDS:
+            return None
+        return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A contrast (or interaction, or slope) at one setting, for one population: a row.
+
+    estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
+    1 - alpha; simultaneous: the family's; both in pairs.unit. m: contrasts in the family.
+    half_width_examples: what infinitely many seeds would leave of the pointwise interval's
+    half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
+    contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
+    which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
+    """
+
+    pairs: Pairs
+    population: Population
+    family: Family
+    estimate: paired.PairedT | Crossed | None
+    interval: Interval | None
+    p_equivalence: float | None
+    m: int = 0
+    p_adjusted: float | None = None
+    p_equivalence_adjusted: float | None = None
+    simultaneous: Interval | None = None
+    half_width_examples: float | None = None
+    verdict: Verdict = Verdict.TOO_FEW_SEEDS
+    seeds_needed: int | None = None
+    seeds_needed_equivalence: int | None = None
+    looks: tuple[Look, ...] = ()
+    clear: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.pairs.contrast.name
+
+    @property
+    def setting(self) -> Setting:
+        return self.pairs.setting
+
+    @property
+    def n_seeds(self) -> int:
+        return len(self.pairs.seeds)
+
+    @property
+    def mean(self) -> float | None:
+        return None if self.estimate is None else self.estimate.mean
+
+    @property
+    def sd(self) -> float | None:
+        """Over seeds, whatever the population."""
+        return None if self.pairs.test is None else self.pairs.test.sd
+
+    @property
+    def p(self) -> float | None:
+        return None if self.estimate is None else self.estimate.p
+
+    def row(self, detailed: bool = True) -> dict[str, Any]:
+        """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""
+        pairs, estimate = self.pairs, self.estimate
+        low, high = self.interval or (None, None)
+        low_simultaneous, high_simultaneous = self.simultaneous or (None, None)
+        worst_low, worst_high = pairs.worst_case or (None, None)
+        exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
+        return {
+            "kind": pairs.kind,
+            **self.setting.fields(),
+            "contrast": self.name,
+            "metric": pairs.metric,
+            "unit": pairs.unit,
+            "population": self.population,
+            "n_seeds": self.n_seeds,
+            "mean": self.mean,
+            "sd": self.sd,
+            "ci_low": low,
+            "ci_high": high,
+            "ci_low_simultaneous": low_simultaneous,
+            "ci_high_simultaneous": high_simultaneous,
+            "t": estimate.t if estimate and estimate.se else None,
+            "df": estimate.df if estimate and estimate.se is not None else None,
+            "p": self.p,
+            "p_signflip": pairs.p_signflip if exact else None,
+            "p_wilcoxon": pairs.p_wilcoxon if exact else None,
+            "family": self.family,
+            "p_adjusted": self.p_adjusted,
+            "p_equivalence": self.p_equivalence,
+            "p_equivalence_adjusted": self.p_equivalence_adjusted,
+            "verdict": str(self.verdict),
+            "dz": pairs.dz,
+            "gz": pairs.gz,
+            "win_rate": pairs.win_rate and pairs.win_rate.rate,
+            "churn_fixed": pairs.churn and pairs.churn.fixed,
+            "churn_broken": pairs.churn and pairs.churn.broken,
+            "seeds_needed": self.seeds_needed,
+            "seeds_needed_equivalence": self.seeds_needed_equivalence,
+            "half_width_examples": self.half_width_examples,
+            "worst_low": worst_low,
+            "worst_high": worst_high,
+        }
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A float TFLite file that does not do what its Keras model does."""
+
+    setting: Setting
+    seed: int
+    disagreements: int
+    n: int
+
+
+@dataclass(frozen=True)
+class WrongFormat:
+    """An arm whose files are audited as another number format than it claims."""
+
+    arm: str
+    claimed: str
+    found: str
+    cells: int
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What must hold before any contrast is believed, and where it does not."""
+
+    planned: int = 0
+    with_result: int = 0
+    disagreements: tuple[Disagreement, ...] = ()
+    wrong_formats: tuple[WrongFormat, ...] = ()
+    mixed_seeds: tuple[int, ...] = ()
+    ignored_files: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.with_result >= self.planned
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that a report says, as numbers.
+
+    samples: every arm at every setting; comparisons: every contrast at every setting, by family;
+    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
+    """
+
+    title: str
+    alpha: float
+    study: Study | None
+    contrasts: tuple[Contrast, ...]
+    samples: tuple[Sample, ...]
+    comparisons: tuple[Comparison, ...]
+    detailed: bool
+    checks: Checks
+    environment: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of contrasts.parquet."""
+        return [comparison.row(self.detailed) for comparison in self.comparisons]
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sample.arm for sample in self.samples))
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The fields of a setting that differ between the arms' samples: what a label must say."""
+        seen: dict[str, set[Value]] = {}
+        for sample in self.samples:
+            for name, value in sample.setting.fields().items():
+                if not (name == "extra" and value is None):
+                    seen.setdefault(name, set()).add(value)
+        return tuple(name for name, values in seen.items() if len(values) > 1)
+
+    def select(
+        self, population: Population = "seeds", kind: Kind = "contrast", name: str | None = None
+    ) -> tuple[Comparison, ...]:
+        """Comparisons of one population and kind, and of one contrast where it is named."""
+        return tuple(
+            c
+            for c in self.comparisons
+            if c.population == population
+            and c.pairs.kind == kind
+            and (name is None or c.name == name)
+        )
+
+
+@lru_cache(maxsize=4)
+def _resamples(n_seeds: int) -> FloatArray:
+    return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
+
+
+def positions(sample: Sample, seeds: Iterable[int]) -> IntArray:
+    at = {seed: position for position, seed in enumerate(sample.seeds)}
+    return np.array([at[seed] for seed in seeds], dtype=np.int64)
