@@ -146,7 +146,11 @@ def _read(path: Path) -> pa.Table:
     table = table.rename_columns(names)
     for name in ("seed", "arm"):
         if name not in names:
-            raise InputError(str(path), f"no column {name!r}", nearest(name, names))
+            raise InputError(
+                str(path),
+                f"no column {name!r} but {', '.join(names)}",
+                "allowed: seed, arm, and one or more metrics",
+            )
     if table.num_rows == 0:
         raise InputError(str(path), "no rows", "allowed: one row per seed and arm")
     return table
