@@ -89,7 +89,7 @@ def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_w
     names = {p.name for p in one_worker.iterdir()} - {".lock"}
     assert names == {
         "cells", "figures", "labels.parquet", "study.toml", "environment.json",
-        "contrasts.parquet", "report.html", "report.md",
+        "contrasts.parquet", "verdicts.json", "report.html", "report.md",
     }  # fmt: skip
     said = json.loads((one_worker / "environment.json").read_text())
     (versions,) = said["environments"]
