@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: study test clean
 
 study: $(READY) ## run the default study, write its report, print its verdicts
-	$(BIN)/ptq-vs-qat run digits
+	$(BIN)/ptq-vs-qat run digits --out results/my-digits
 
 test: $(READY) ## linters, types, doors, tests
 	$(BIN)/ruff check .
