@@ -146,10 +146,11 @@ def _read(path: Path) -> pa.Table:
     table = table.rename_columns(names)
     for name in ("seed", "arm"):
         if name not in names:
+            hint, _, found = nearest(name, names).partition("allowed: ")
             raise InputError(
                 str(path),
-                f"no column {name!r} but {', '.join(names)}",
-                "allowed: seed, arm, and one or more metrics",
+                f"no column {name!r}",
+                f"{hint}allowed: seed, arm and one or more metrics (found: {found})",
             )
     if table.num_rows == 0:
         raise InputError(str(path), "no rows", "allowed: one row per seed and arm")
