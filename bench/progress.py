@@ -114,9 +114,9 @@ class RunProgress:
         return f"about {_duration(seconds)} left"
 
     def _view(self) -> Group:
-        table = Table(box=None, pad_edge=False, title="mean accuracy so far", title_justify="left")
+        table = Table(box=None, pad_edge=False)
         budgets = sorted({budget for _, budget in self._accuracies})
-        table.add_column("arm")
+        table.add_column("mean accuracy so far")
         for budget in budgets:
             table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
         for arm in ARMS:
