@@ -26,9 +26,6 @@ FACTORS = (
 )
 FACTOR_NAMES = tuple(column.name for column in FACTORS)
 
-SETTING = ("dataset", "model", *FACTOR_NAMES)
-"""What is held fixed in a contrast, beside the budget and the extra epochs."""
-
 CELLS = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
