@@ -128,6 +128,7 @@ def plan(
     from bench.forecast import ASSUMED_SD, describe, forecast
     from bench.store import Store
     from bench.study import load
+    from bench.times import MEASURED
 
     loaded = load(study, overrides or ())
     store = Store(out) if out else None
@@ -139,7 +140,8 @@ def plan(
     else:
         sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
     done = store.done() if store else set()
-    made = forecast(loaded, done, sds, workers or os.cpu_count() or 1)
+    measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()
+    made = forecast(loaded, done, sds, workers or os.cpu_count() or 1, measured)
     typer.echo(describe(loaded, made, source))
 
 

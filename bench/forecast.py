@@ -1,26 +1,19 @@
 """What a study would run, how long it takes, and what it can detect: nothing is started."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
+from typing import Any
 
-from bench import models
+from bench import times
 from bench.arms import ARMS
 from bench.plan import Trajectory, cells, check_data, trajectories
 from bench.schema import FACTOR_NAMES
+from bench.simulate import critical_path, simulate
 from bench.statistics import families, power
 from bench.study import Study
-
-START_S = 25.0
-"""Seconds until workers train: importing TensorFlow, tracing the graphs."""
-
-CONVERT_S = 0.2
-"""Core seconds to convert a small model and to open it."""
-
-FORWARD = 0.15
-"""Time per pixel of evaluation in units of a training step's: no gradient, int8 kernels."""
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -31,7 +24,8 @@ class Forecast:
     """Counts of a plan and what follows from them.
 
     evaluated, done: cells; trainings: how many of each training; steps: optimizer steps of each;
-    seconds: wall clock on `workers` CPUs, an estimate; family: tests in the primary family;
+    seconds: wall clock on `workers` CPUs, simulated; longest: the same on any number of CPUs, of
+    the longest chain; measured: do its times come from a run; family: tests in the primary family;
     detectable: true difference in pp that is found with 80% power, by SD over seeds in pp.
     """
 
@@ -40,36 +34,40 @@ class Forecast:
     trainings: Mapping[str, int]
     steps: Mapping[str, int]
     seconds: float
+    longest: float
     workers: int
+    measured: bool
     family: int
     fewest_seeds: int
     detectable: Mapping[float, float | None]
 
 
-def forecast(study: Study, done: set[str], sds: tuple[float, ...], workers: int) -> Forecast:
-    """Plan a study without running it. done: identities of cells that have a result.
+def forecast(
+    study: Study,
+    done: set[str],
+    sds: tuple[float, ...],
+    workers: int,
+    measured: Sequence[Mapping[str, Any]] = (),
+) -> Forecast:
+    """Plan a study without running it.
 
-    Raises InputError as check_data does.
+    done: identities of cells that have a result; measured: rows of runs like it, whose times are
+    taken. Raises InputError as check_data does.
     """
     sizes = check_data(study)
     wanted = cells(study)
     missing = [cell for cell in wanted if cell.id not in done]
+    planned = trajectories(missing)
     trainings: Counter[str] = Counter()
     steps: Counter[str] = Counter()
-    core_seconds = CONVERT_S * len(missing)
-    for trajectory in trajectories(missing):
-        for training, epochs, evaluated in _trainings(trajectory):
-            first = trajectory.segments[0]
-            size, cost = sizes[first.dataset], models.get(first.model).COST
-            examples = first.recipe.train_examples or size.train
-            count = epochs * ceil(examples / first.recipe.batch_size)
+    for trajectory in planned:
+        first = trajectory.segments[0]
+        examples = first.recipe.train_examples or sizes[first.dataset].train
+        for training, epochs in _trainings(trajectory):
             trainings[training] += epochs > 0
-            steps[training] += count
-            slower = cost.qat if training.startswith("qat") else 1.0
-            pixel_s = cost.pixel_us * 1e-6 * size.pixels
-            core_seconds += slower * (count * cost.step_ms * 1e-3 + epochs * examples * pixel_s)
-            seen = size.test + min(size.test, examples)
-            core_seconds += FORWARD * evaluated * seen * pixel_s
+            steps[training] += epochs * ceil(examples / first.recipe.batch_size)
+    assumed = times.Measured(measured, times.Estimated(sizes))
+    simulated = simulate(planned, workers, assumed)
     family = primary_family(study)
     level = study.alpha / family if family else study.alpha
     return Forecast(
@@ -77,22 +75,23 @@ def forecast(study: Study, done: set[str], sds: tuple[float, ...], workers: int)
         done=len(wanted) - len(missing),
         trainings=trainings,
         steps=steps,
-        seconds=(START_S + core_seconds / workers) if missing else 0.0,
+        seconds=(times.START_S + simulated.makespan_s) if missing else 0.0,
+        longest=(times.START_S + critical_path(planned, assumed)) if missing else 0.0,
         workers=workers,
+        measured=bool(measured),
         family=family,
         fewest_seeds=families.fewest_seeds(study.alpha, max(family, 1)),
         detectable={sd: power.detectable_difference(len(study.seeds), sd, level) for sd in sds},
     )
 
 
-def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int, int]]:
-    """Each training of a trajectory: its kind, its epochs, how many cells are evaluated."""
-    base = [f for segment in trajectory.segments for f in segment.forks if f.training == "float"]
-    yield "float", trajectory.segments[-1].budget, sum(len(fork.cells) for fork in base)
+def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
+    """Each training of a trajectory: its kind and its epochs."""
+    yield "float", trajectory.segments[-1].budget
     for segment in trajectory.segments:
         for fork in segment.forks:
             if fork.extras:
-                yield fork.training, fork.extras[-1], len(fork.cells)
+                yield fork.training, fork.extras[-1]
 
 
 def primary_family(study: Study) -> int:
@@ -130,8 +129,14 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     ]
     if left:
         lines.append(
-            f"estimated time: {_rough(made.seconds)} on {made.workers} CPUs "
-            "(from step times measured on one kind of machine; yours may take half or twice that)"
+            f"estimated time: {_rough(made.seconds)} on {made.workers} CPUs, "
+            f"{_rough(made.longest)} on any number ("
+            + (
+                "simulated with the times of the run that is there)"
+                if made.measured
+                else "from step times measured on one kind of machine; yours may take half or "
+                "twice that)"
+            )
         )
     if not made.family:
         return "\n".join([*lines, "no primary contrast: nothing is tested in a family"])

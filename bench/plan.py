@@ -23,7 +23,7 @@ RECIPE = 1
 """Part of every identity: raise it when the same study would give other results."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Recipe:
     """One value of each factor, the streams that are pinned, and what identifies the data."""
 
@@ -41,7 +41,7 @@ class Recipe:
         return replace(self, calibration_examples=0, pin=pin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One evaluated model. `extra` is None for the arms that have no epochs more.
 
@@ -94,7 +94,7 @@ def _identity(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fork:
     """Cells of one seed and budget that share one training behind the snapshot."""
 
@@ -107,7 +107,7 @@ class Fork:
         return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Float epochs from one budget (or from initialization) to the next, and the forks there."""
 
@@ -120,7 +120,7 @@ class Segment:
     forks: tuple[Fork, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """The segments of one seed in order: each starts from the weights that the last one left."""
 

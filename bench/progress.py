@@ -35,7 +35,7 @@ class RunProgress:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
-        self._accuracies: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        self._sums: defaultdict[tuple[str, int], tuple[float, int]] = defaultdict(lambda: (0.0, 0))
         self._failed = 0
         self._total = self._done = self._done_before = 0
         self._started = self._first = self._said = 0.0
@@ -86,8 +86,8 @@ class RunProgress:
         elif now - self._said >= LINE_EVERY or self._done == self._total:
             self._said = now
             means = ", ".join(
-                f"{arm}@{budget} {sum(a) / len(a):.2%}"
-                for (arm, budget), a in sorted(self._accuracies.items(), key=_by_budget)
+                f"{arm}@{budget} {total / n:.2%}"
+                for (arm, budget), (total, n) in sorted(self._sums.items(), key=_by_budget)
             )
             self._console.print(
                 f"{self._done}/{self._total} cells, {self._left(now)}; means: {means}",
@@ -99,7 +99,8 @@ class RunProgress:
         for row in rows:
             self._done += 1
             if row["status"] in EVALUATED:
-                self._accuracies[row["arm"], row["budget"]].append(row["accuracy"])
+                total, n = self._sums[row["arm"], row["budget"]]
+                self._sums[row["arm"], row["budget"]] = (total + row["accuracy"], n + 1)
             else:
                 self._failed += 1
 
@@ -115,12 +116,12 @@ class RunProgress:
 
     def _view(self) -> Group:
         table = Table(box=None, pad_edge=False)
-        budgets = sorted({budget for _, budget in self._accuracies})
+        budgets = sorted({budget for _, budget in self._sums})
         table.add_column("mean accuracy so far")
         for budget in budgets:
             table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
         for arm in ARMS:
-            if any((arm, budget) in self._accuracies for budget in budgets):
+            if any((arm, budget) in self._sums for budget in budgets):
                 table.add_row(arm, *(self._mean(arm, budget) for budget in budgets))
         parts: list[Any] = [self._bar, table] if budgets else [self._bar, "starting workers"]
         if self._failed:
@@ -128,13 +129,13 @@ class RunProgress:
         return Group(*parts)
 
     def _mean(self, arm: str, budget: int) -> str:
-        accuracies = self._accuracies.get((arm, budget))
-        if not accuracies:
+        if (arm, budget) not in self._sums:
             return ""
-        return f"{sum(accuracies) / len(accuracies):.2%} [dim]n={len(accuracies)}[/]"
+        total, n = self._sums[arm, budget]
+        return f"{total / n:.2%} [dim]n={n}[/]"
 
 
-def _by_budget(item: tuple[tuple[str, int], list[float]]) -> tuple[int, int]:
+def _by_budget(item: tuple[tuple[str, int], Any]) -> tuple[int, int]:
     (arm, budget), _ = item
     return budget, list(ARMS).index(arm)
 

@@ -5,14 +5,15 @@ Ray's object store; rows come back to the driver and are on disk before the next
 """
 
 import fcntl
-import heapq
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,14 +21,18 @@ from bench import datasets, environment
 from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, check_data, trajectories
+from bench.schedule import AHEAD, DataKey, Schedule, Task, data_key
 from bench.store import Store
 from bench.study import Study
 
 RETRIES = 2
 """How often a task runs again whose worker or node died."""
 
-AHEAD = 2
-"""Tasks in flight per CPU: one runs, one is ready on the node when it ends."""
+WRITE_EVERY_S = 0.5
+"""Rows wait this long for others to share a file with: what a kill of the driver can lose."""
+
+PIPELINE = "bench.pipelines.cell"
+"""The module that does the work: prepare(), run_segment() and run_fork(), in every worker."""
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -36,10 +41,6 @@ WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
 }
-
-
-_DataKey = tuple[str, int | None]
-"""A dataset's label and the training examples that are used of it; None: all."""
 
 
 class Watcher(Protocol):
@@ -57,9 +58,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task sends to the driver: rows, and its process's environment the first time."""
+    """What a task sends to the driver: rows, the seconds that they took, and its process's
+    environment the first time."""
 
     rows: list[dict[str, Any]]
+    seconds: float
     environment: dict[str, Any] | None
 
 
@@ -70,12 +73,14 @@ def run(
     address: str | None = None,
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
+    pipeline: str = PIPELINE,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
-    asked again when these have rows, until there are none. Raises InputError if a dataset is not
+    asked again when these have rows, until there are none; pipeline: the module that does the
+    work. Raises InputError if a dataset is not
     there or not as expected, if nothing answers at `address`, or if `out` holds results of other
     data or other looks; nothing is written then.
     """
@@ -88,16 +93,18 @@ def run(
     done = store.done()
     missing = [cell for cell in wanted if cell.id not in done]
     ids = {cell.id for cell in wanted}
-    there = [row for row in store.cells()[0].to_pylist() if row["cell"] in ids & done]
+    known = store.statuses("arm", "budget", "accuracy") if done else ()
+    there = [row for row in known if row["cell"] in ids & done]
     watcher.planned(wanted, there)
     if not missing and more is not None:
         missing = list(more())
         watcher.added(missing)
     with ExitStack() as stack:
         load = _Loader(study, store)
-        data: dict[_DataKey, Dataset] = {}
+        data: dict[DataKey, Dataset] = {}
         if missing:
-            driver = _Driver(store, about, watcher, stack.enter_context(_ray(address, workers)))
+            capacity = stack.enter_context(_ray(address, workers))
+            driver = _Driver(store, about, watcher, capacity, pipeline)
             data = load(missing)  # while the workers import TensorFlow
         stack.enter_context(_locked(out))
         store.write_text("study.toml", study.to_toml())
@@ -118,9 +125,9 @@ class _Loader:
         self._sources = {datasets.label(source): source for source in study.datasets}
         self._store = store
         self._loaded: dict[str, Dataset] = {}
-        self._given: set[_DataKey] = set()
+        self._given: set[DataKey] = set()
 
-    def __call__(self, needed: Sequence[Cell]) -> dict[_DataKey, Dataset]:
+    def __call__(self, needed: Sequence[Cell]) -> dict[DataKey, Dataset]:
         """What was not given before, by dataset and choice of training examples."""
         keys = {(c.dataset, c.recipe.train_examples): None for c in needed}
         fresh = [key for key in keys if key not in self._given]
@@ -232,41 +239,30 @@ def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]
         ray.shutdown()
 
 
-@dataclass(frozen=True)
-class _Work:
-    """A task that can run now: a segment, or one of its forks."""
-
-    place: int  # of the trajectory in the plan
-    trajectory: Trajectory
-    segment: int
-    fork: Fork | None
-
-    @property
-    def cells(self) -> list[Cell]:
-        """The cells that have no result if this work fails."""
-        if self.fork is not None:
-            return list(self.fork.cells)
-        later = self.trajectory.segments[self.segment :]
-        return [cell for segment in later for fork in segment.forks for cell in fork.cells]
-
-
 class _Driver:
-    """Sends work whose checkpoint is there, a bounded number at a time, and writes what comes."""
+    """Sends what the schedule says, a bounded number at a time, and writes what comes."""
 
     def __init__(
-        self, store: Store, about: dict[str, Any], watcher: Watcher, capacity: Callable[[], int]
+        self,
+        store: Store,
+        about: dict[str, Any],
+        watcher: Watcher,
+        capacity: Callable[[], int],
+        pipeline: str,
     ) -> None:
         self._store, self._about = store, about
         self._watcher, self._capacity = watcher, capacity
+        self._pipeline = pipeline
         self._tasks = _tasks()
         # Importing TensorFlow takes a worker longer than anything before the first step.
-        self._warm = [self._tasks.warm_up.remote() for _ in range(capacity())]
-        self._ready: list[tuple[tuple[int, int, int], int, _Work, Any]] = []
-        self._ticket = count()
-        self._data: dict[_DataKey, Any] = {}
-        self._flying: dict[Any, tuple[_Work, Any]] = {}
+        self._warm = [self._tasks.warm_up.remote(pipeline) for _ in range(capacity())]
+        self._schedule = Schedule()
+        self._data: dict[DataKey, Any] = {}
+        self._flying: dict[Any, tuple[Task, Any]] = {}
+        self._rows: list[dict[str, Any]] = []  # not on disk yet
+        self._written = time.monotonic()
 
-    def collect(self, planned: Sequence[Trajectory], data: Mapping[_DataKey, Dataset]) -> None:
+    def collect(self, planned: Sequence[Trajectory], data: Mapping[DataKey, Dataset]) -> None:
         """Run all cells of these trajectories. Returns when each has a row.
 
         data: what they need that no trajectory before them did.
@@ -274,52 +270,48 @@ class _Driver:
         import ray
 
         self._data |= {key: ray.put(each) for key, each in data.items()}
-        for place, trajectory in enumerate(planned):
-            self._offer(_Work(place, trajectory, 0, None), None)
-        while self._ready or self._flying:
+        self._schedule.add(planned)
+        while self._schedule or self._flying:
             self._send()
             flying = list(self._flying)
-            landed, _ = ray.wait(flying)
-            # Whatever else has landed goes into the same file.
+            ray.wait(flying, timeout=self._patience())
+            # Whatever else has landed comes along.
             landed, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
-            self._write([row for ref in landed for row in self._land(ref)])
-
-    def _offer(self, work: _Work, checkpoint: Any) -> None:
-        # Depth first: the first seeds' results are complete early, few checkpoints are held.
-        place = (work.place, work.segment, 0 if work.fork is None else 1)
-        heapq.heappush(self._ready, (place, next(self._ticket), work, checkpoint))
+            for ref in landed:
+                self._rows += self._land(ref)
+            if self._patience() == 0:
+                self._write()
+        self._write()
 
     def _send(self) -> None:
-        limit = AHEAD * max(1, self._capacity())
-        while self._ready and len(self._flying) < limit:
-            _, _, work, checkpoint = heapq.heappop(self._ready)
-            segment = work.trajectory.segments[work.segment]
-            ref = self._data[segment.dataset, segment.recipe.train_examples]
-            # The forks travel with their own task: a checkpoint's task needs none of them.
-            bare = replace(segment, forks=())
-            if work.fork is None:
-                after, outcome = self._tasks.segment.remote(ref, bare, checkpoint)
+        cpus = max(1, self._capacity())
+        while self._schedule and len(self._flying) < AHEAD * cpus:
+            task = self._schedule.next(cpus)
+            # The forks travel as pieces of their own: a bare segment's task needs none of them.
+            works = [
+                [(replace(segment, forks=()), fork) for segment, fork in work.pieces]
+                for work in task.works
+            ]
+            arguments = (self._pipeline, self._data[data_key(task.segment)], works, task.checkpoint)
+            if task.leaves_checkpoint:
+                after, outcome = self._tasks.leaving.remote(*arguments)
             else:
-                after, outcome = None, self._tasks.fork.remote(ref, bare, work.fork, checkpoint)
-            self._flying[outcome] = (work, after)
+                after, outcome = None, self._tasks.ending.remote(*arguments)
+            self._flying[outcome] = (task, after)
 
     def _land(self, ref: Any) -> list[dict[str, Any]]:
-        """Rows of a task that ended; offers what its checkpoint makes possible."""
+        """Rows of a task that ended; the schedule learns what became possible."""
         import ray
 
-        work, after = self._flying.pop(ref)
+        task, after = self._flying.pop(ref)
         try:
             outcome: Outcome = ray.get(ref)
         except ray.exceptions.RayError as error:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:500]
-            return [cell.failure("failed", reason) for cell in work.cells]
+            return [cell.failure("failed", reason) for cell in self._schedule.failed(task)]
         if outcome.environment is not None:
             self._remember(outcome.environment)
-        if work.fork is None:
-            for fork in work.trajectory.segments[work.segment].forks:
-                self._offer(replace(work, fork=fork), after)
-            if work.segment + 1 < len(work.trajectory.segments):
-                self._offer(replace(work, segment=work.segment + 1), after)
+        self._schedule.landed(task, outcome.seconds, after)
         return outcome.rows
 
     def _remember(self, found: dict[str, Any]) -> None:
@@ -328,17 +320,25 @@ class _Driver:
             self._about["environments"][key] = found
             self._store.write_environment(self._about)
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._store.append(rows)
-            self._watcher.finished(rows)
+    def _patience(self) -> float | None:
+        """Seconds that rows may still wait for others to share a file; None: there are none."""
+        if not self._rows:
+            return None
+        return max(0.0, self._written + WRITE_EVERY_S - time.monotonic())
+
+    def _write(self) -> None:
+        if self._rows:
+            self._store.append(self._rows)
+            self._watcher.finished(self._rows)
+            self._rows = []
+            self._written = time.monotonic()
 
 
 @dataclass(frozen=True)
 class _Tasks:
     warm_up: Any
-    segment: Any
-    fork: Any
+    leaving: Any  # leaves a checkpoint
+    ending: Any
 
 
 def _tasks() -> _Tasks:
@@ -348,41 +348,57 @@ def _tasks() -> _Tasks:
     one_cpu = {"num_cpus": 1, "max_retries": RETRIES}
     return _Tasks(
         ray.remote(**one_cpu)(_warm_up),
-        ray.remote(**one_cpu, num_returns=2)(_segment),
-        ray.remote(**one_cpu)(_fork),
+        ray.remote(**one_cpu, num_returns=2)(_run),
+        ray.remote(**one_cpu)(_run_to_the_end),
     )
 
 
-_told: set[str] = set()
+_Piece = tuple[Segment, Fork | None]
 
 
-def _warm_up() -> None:
-    from bench.pipelines import cell
-
-    cell.hold_to_one_thread()
+def _warm_up(pipeline: str) -> None:
+    import_module(pipeline).prepare()
 
 
-def _segment(data: Dataset, segment: Segment, before: Any) -> tuple[Any, Outcome]:
-    from bench.pipelines import cell
+def _run(
+    pipeline: str, data: Dataset, works: Sequence[Sequence[_Piece]], checkpoint: Any
+) -> tuple[Any, Outcome]:
+    """Run works one after another, each from `checkpoint`. Returns where the last one ended."""
+    body = import_module(pipeline)
+    body.prepare()
+    started = time.perf_counter()
+    rows: list[dict[str, Any]] = []
+    for pieces in works:
+        after = checkpoint
+        for segment, fork in pieces:
+            if fork is None:
+                after = body.run_segment(data, segment, after)
+            else:
+                rows += body.run_fork(data, segment, fork, after)
+    where = _where()
+    return after, Outcome(
+        [row | where for row in rows], time.perf_counter() - started, _first_time()
+    )
 
-    cell.hold_to_one_thread()
-    return cell.run_segment(data, segment, before), Outcome([], _first_time())
+
+def _run_to_the_end(*arguments: Any) -> Outcome:
+    return _run(*arguments)[1]
 
 
-def _fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Any) -> Outcome:
+@cache
+def _where() -> dict[str, Any]:
+    """The columns of a row that say what it ran on."""
     import ray
 
-    from bench.pipelines import cell
-
-    cell.hold_to_one_thread()
     found = environment.of_this_process()
-    where = {
+    return {
         "node": ray.get_runtime_context().get_node_id()[:8],
         "cpu": found["cpu"],
         "versions": environment.key(found),
     }
-    rows = cell.run_fork(data, segment, fork, checkpoint)
-    return Outcome([row | where for row in rows], _first_time())
+
+
+_told: set[str] = set()
 
 
 def _first_time() -> dict[str, Any] | None:

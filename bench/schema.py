@@ -41,7 +41,11 @@ CELLS = (
     Column("correct", "int32", "test examples classified correctly"),
     Column("accuracy", "float64", "fraction of test examples classified correctly"),
     Column("loss", "float64", "mean cross-entropy on the test set, nats"),
-    Column("train_accuracy", "float64", "fraction, on the first min(n, n_train) training examples"),
+    Column(
+        "train_accuracy",
+        "float64",
+        "fraction, on the first min(n, n_train, 1000) train examples",
+    ),
     Column("predictions", "binary", "one uint8 (uint16 from 257 classes) per test example"),
     Column("epochs", "int32", "epochs behind the model, E or E + k"),
     Column("steps", "int64", "optimizer steps behind the model"),

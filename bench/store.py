@@ -53,6 +53,10 @@ LABEL_SCHEMA = pa.schema(
 )
 
 
+COMPACT_BYTES = 16 << 20
+"""Size of a file of many rows: some 20,000 cells of 797 test examples, 2,000 of 10,000."""
+
+
 @dataclass(frozen=True)
 class Results:
     """A result folder as read.
@@ -82,34 +86,46 @@ class Store:
     def cells(self) -> tuple[pa.Table, tuple[str, ...]]:
         """All cells, each once (a result wins over a failure, then the later row), and the names
         of files that are not whole."""
-        tables, ignored = [], []
-        for path in sorted((self.folder / "cells").glob("*.parquet")):
-            try:
-                table = _read_table(path)
-                # Casting imports pyarrow.compute: a third of a second.
-                whole = table.schema.equals(CELL_SCHEMA)
-                tables.append(table if whole else table.cast(CELL_SCHEMA))
-            except (pa.ArrowInvalid, OSError, ValueError):
-                ignored.append(path.name)
-        table = pa.concat_tables(tables) if tables else CELL_SCHEMA.empty_table()
-        return _each_cell_once(table), tuple(ignored)
+        return _gathered(self._files(), CELL_SCHEMA)
+
+    def statuses(self, *columns: str) -> list[dict[str, Any]]:
+        """Of all cells, each once: `cell`, `status` and these columns."""
+        names = dict.fromkeys((*_ONCE, *columns))
+        table, _ = _gathered(self._files(), pa.schema([CELL_SCHEMA.field(name) for name in names]))
+        rows: list[dict[str, Any]] = table.select(["cell", "status", *columns]).to_pylist()
+        return rows
 
     def done(self) -> set[str]:
         """Identities of the cells that have a result; a failure is none and runs again."""
-        table, _ = self.cells()
-        statuses = zip(table["cell"].to_pylist(), table["status"].to_pylist(), strict=True)
-        return {cell for cell, status in statuses if status in RESULTS}
+        return {row["cell"] for row in self.statuses() if row["status"] in RESULTS}
 
     def compact(self) -> None:
-        """Gather all rows in one file. A kill in between doubles rows, which reading undoes."""
-        old = sorted((self.folder / "cells").glob("*.parquet"))
-        table, ignored = self.cells()
-        if len(old) - len(ignored) < 2:
+        """Gather rows in few files, sorted. A kill in between doubles rows, which reading undoes.
+
+        A file is gathered with others up to COMPACT_BYTES, so that memory stays bounded.
+        """
+        group: list[Path] = []
+        total = 0
+        for path in sorted(self._files(), key=lambda path: path.stat().st_mtime_ns):
+            size = path.stat().st_size
+            if total + size > COMPACT_BYTES:
+                self._merge(group)
+                group, total = [], 0
+            group.append(path)
+            total += size
+        self._merge(group)
+
+    def _files(self) -> list[Path]:
+        return sorted((self.folder / "cells").glob("*.parquet"))
+
+    def _merge(self, files: Sequence[Path]) -> None:
+        table, ignored = _gathered(files, CELL_SCHEMA)
+        if len(files) - len(ignored) < 2:
             return
         order = [(name, "ascending") for name in ("seed", "dataset", "model", "budget", "extra")]
         table = table.sort_by([*order, ("arm", "ascending"), ("cell", "ascending")])
         self._write_table(Path("cells") / f"{uuid.uuid4().hex}.parquet", table)
-        for path in old:
+        for path in files:
             if path.name not in ignored:
                 path.unlink()
 
@@ -219,6 +235,25 @@ def _read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     # pq.read_table would import pyarrow.dataset, and that pandas: more than a second.
     with pq.ParquetFile(path) as file:
         return file.read(columns)
+
+
+def _gathered(files: Sequence[Path], schema: pa.Schema) -> tuple[pa.Table, tuple[str, ...]]:
+    """The schema's columns of all rows in these files, each cell once, and the names of files
+    that are not whole."""
+    tables, ignored = [], []
+    for path in files:
+        try:
+            table = _read_table(path, schema.names)
+            # Casting imports pyarrow.compute: a third of a second.
+            tables.append(table if table.schema.equals(schema) else table.cast(schema))
+        except (pa.ArrowInvalid, OSError, ValueError):
+            ignored.append(path.name)
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    return _each_cell_once(table), tuple(ignored)
+
+
+_ONCE = ("cell", "status", "finished_at")
+"""The columns that decide which of two rows of a cell counts."""
 
 
 def _each_cell_once(table: pa.Table) -> pa.Table:

@@ -37,7 +37,7 @@ def digits():
 @pytest.fixture(scope="module")
 def trainer(digits):
     """The tutorial CNN after three epochs."""
-    cell.hold_to_one_thread()
+    cell.prepare()
     made = train.Trainer(models.get("tutorial_cnn").build, (8, 8, 1), 10, "adam", SCALE)
     made.load(made.initial(1, {}))
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)

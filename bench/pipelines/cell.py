@@ -22,6 +22,9 @@ from bench.plan import Cell, Fork, Segment
 
 Row = dict[str, Any]
 
+TRAIN_SEEN = 1000
+"""Training examples at most that a model is evaluated on: all would double the evaluation."""
+
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
 
@@ -35,8 +38,8 @@ class Checkpoint:
     train_s: float
 
 
-def hold_to_one_thread() -> None:
-    """Before TensorFlow's first operation: one thread, so that sums have one order."""
+def prepare() -> None:
+    """Call before TensorFlow's first operation: one thread, so that sums have one order."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
@@ -153,7 +156,7 @@ def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) ->
     n = len(data.x_test)
     correct = int((predictions == data.y_test).sum())
     loss = _cross_entropy(logits, data.y_test)
-    seen = min(n, len(data.x_train))
+    seen = min(n, len(data.x_train), TRAIN_SEEN)
     train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
     audit = tflite.audit(blob)
     # What always answering with the commonest class would score: no better is no model.

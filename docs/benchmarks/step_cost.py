@@ -35,7 +35,7 @@ def epoch_seconds(trainer: train.Trainer, side: int) -> float:
 
 
 def main() -> None:
-    cell.hold_to_one_thread()
+    cell.prepare()
     for name in models.names():
         build = models.get(name).build
         seconds = {}

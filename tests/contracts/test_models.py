@@ -12,7 +12,7 @@ SHAPE, CLASSES = (16, 16, 3), 7
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    cell.hold_to_one_thread()
+    cell.prepare()
 
 
 @pytest.mark.parametrize("name", models.names())

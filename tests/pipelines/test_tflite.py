@@ -13,7 +13,7 @@ SCALE = 16.0
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    cell.hold_to_one_thread()
+    cell.prepare()
 
 
 @pytest.fixture(scope="module")

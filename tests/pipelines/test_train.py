@@ -16,7 +16,7 @@ EXAMPLES, BATCH, RATE = 100, 32, 1e-3
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    cell.hold_to_one_thread()
+    cell.prepare()
 
 
 @pytest.fixture(scope="module")

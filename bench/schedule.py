@@ -1,0 +1,220 @@
+"""Which work runs next, and how much of it in one task: the driver on Ray asks here, and so does
+the simulation.
+
+With more trajectories than CPUs, work goes depth first: the first seeds' results are complete
+early, few checkpoints are held. With as many CPUs as trajectories, segments go first, since all
+else waits for them. Every segment and every fork is a task of its own, unless so many CPUs were
+fed with so short tasks that the driver could not keep up; then tasks take more.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from bench.plan import Cell, Fork, Segment, Trajectory
+
+AHEAD = 2
+"""Tasks in flight per CPU: one runs, one is ready on the node when it ends."""
+
+TASKS_PER_S = 500
+"""What a driver is asked to sustain: a task takes it about 1 ms."""
+
+CELLS_PER_TASK = 200
+"""At most: what a dead worker loses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Of one trajectory: a fork; or the segments [first, last), bare or with their forks."""
+
+    place: int  # of the trajectory among all
+    trajectory: Trajectory
+    first: int
+    last: int
+    fork: Fork | None = None
+    bare: bool = True
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return self.trajectory.segments[self.first : self.last]
+
+    @property
+    def pieces(self) -> list[tuple[Segment, Fork | None]]:
+        """What it runs, in order: a segment where the fork is None."""
+        if self.fork is not None:
+            return [(self.segments[0], self.fork)]
+        found: list[tuple[Segment, Fork | None]] = []
+        for segment in self.segments:
+            found.append((segment, None))
+            found += [(segment, fork) for fork in segment.forks if not self.bare]
+        return found
+
+    @property
+    def ends(self) -> bool:
+        """Does no other work start where this one ends?"""
+        through = not self.bare and self.last == len(self.trajectory.segments)
+        return self.fork is not None or through
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those that get no result if this work fails."""
+        if self.fork is not None:
+            return list(self.fork.cells)
+        later = self.trajectory.segments[self.first :]
+        return [cell for segment in later for fork in segment.forks for cell in fork.cells]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Works of one dataset for one process, in order.
+
+    checkpoint: where the first starts, None for initialization; the others start there too.
+    """
+
+    works: tuple[Work, ...]
+    checkpoint: Any = None
+
+    @property
+    def leaves_checkpoint(self) -> bool:
+        return not self.works[-1].ends
+
+    @property
+    def segment(self) -> Segment:
+        """One whose dataset is everybody's."""
+        return self.works[0].segments[0]
+
+
+class Schedule:
+    """The work that can run. Ask it what comes next, tell it how that went."""
+
+    def __init__(self) -> None:
+        self._segments: list[tuple[tuple[int, int], int, Work, Any]] = []
+        self._forks: list[tuple[tuple[int, int], int, Work, Any]] = []
+        self._ticket, self._place = count(), count()
+        self._training = 0  # trajectories with segments that have not landed
+        self._alone: set[int] = set()  # places of trajectories that share no task any more
+        self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._segments or self._forks)
+
+    def add(self, trajectories: Sequence[Trajectory]) -> None:
+        self._training += len(trajectories)
+        for trajectory in trajectories:
+            self._offer(Work(next(self._place), trajectory, 0, 1), None)
+
+    def next(self, cpus: int) -> Task:
+        """The task to send now to one of `cpus`. Raises IndexError if there is none."""
+        work, checkpoint = self._pop(cpus)
+        if work.fork is not None:
+            return Task((work,), checkpoint)
+        room = _Room(cpus / TASKS_PER_S, CELLS_PER_TASK)
+        works = [self._grown(work, room, cpus)]
+        while works[-1].ends and self._joins(works[0], checkpoint, cpus):
+            _, _, work, _ = heapq.heappop(self._segments)
+            works.append(self._grown(work, room, cpus))
+        return Task(tuple(works), checkpoint)
+
+    def landed(self, task: Task, seconds: float, checkpoint: Any = None) -> None:
+        """A task ended after `seconds` in its process and left `checkpoint`."""
+        self._note(task, seconds)
+        for work in task.works:
+            if work.fork is not None:
+                continue
+            place, trajectory, last = work.place, work.trajectory, work.last
+            if work.bare:
+                for fork in work.segments[-1].forks:
+                    self._offer(Work(place, trajectory, work.first, last, fork), checkpoint)
+            if last < len(trajectory.segments):
+                self._offer(Work(place, trajectory, last, last + 1), checkpoint)
+            else:
+                self._training -= 1
+
+    def failed(self, task: Task) -> list[Cell]:
+        """A task's process died, more often than is allowed. Returns the cells that get no result
+        by it: none where several works shared the task, for then each runs alone."""
+        (work, *others) = task.works
+        if not others and (work.fork is not None or work.bare):
+            self._training -= work.fork is None
+            return work.cells
+        for work in task.works:
+            self._alone.add(work.place)
+            self._offer(
+                Work(work.place, work.trajectory, work.first, work.first + 1), task.checkpoint
+            )
+        return []
+
+    def _offer(self, work: Work, checkpoint: Any) -> None:
+        ready = self._segments if work.fork is None else self._forks
+        heapq.heappush(ready, ((work.place, work.first), next(self._ticket), work, checkpoint))
+
+    def _pop(self, cpus: int) -> tuple[Work, Any]:
+        """Depth first, or segments first where there are no more trajectories than CPUs."""
+        ready = self._segments or self._forks
+        if self._segments and self._forks and self._training > cpus:
+            ready = self._forks if self._forks[0] < self._segments[0] else self._segments
+        *_, work, checkpoint = heapq.heappop(ready)
+        return work, checkpoint
+
+    def _spare(self, cpus: int) -> bool:
+        """Is there enough to run for every CPU, whatever one task takes?"""
+        return len(self._segments) + len(self._forks) >= AHEAD * cpus
+
+    def _joins(self, work: Work, checkpoint: Any, cpus: int) -> bool:
+        """Can the next segment share a task with `work`?"""
+        if checkpoint is not None or not self._segments or not self._spare(cpus):
+            return False
+        *_, following, start = self._segments[0]
+        return start is None and data_key(following.segments[0]) == data_key(work.segments[0])
+
+    def _grown(self, work: Work, room: "_Room", cpus: int) -> Work:
+        """A bare segment, with its forks and the segments after it as far as there is room."""
+        segment = work.segments[0]
+        known = self._seconds.get((segment.dataset, segment.model))
+        if known is None or work.place in self._alone or not self._spare(cpus):
+            return work
+        seconds_per_cell = known[0] / known[1]
+        last = work.first
+        for segment in work.trajectory.segments[work.first :]:
+            cells = sum(len(fork.cells) for fork in segment.forks)
+            if not room.takes(cells * seconds_per_cell, cells):
+                break
+            last += 1
+        if last == work.first:
+            return work
+        return Work(work.place, work.trajectory, work.first, last, bare=False)
+
+    def _note(self, task: Task, seconds: float) -> None:
+        pieces = [fork for work in task.works for _, fork in work.pieces]
+        cells = sum(len(fork.cells) for fork in pieces if fork is not None)
+        key = (task.segment.dataset, task.segment.model)
+        before, seen = self._seconds.get(key, (0.0, 0.0))
+        if seen > 2 * CELLS_PER_TASK:  # of late: the first tasks of a process trace its graphs
+            before, seen = before / 2, seen / 2
+        if seen + cells:
+            self._seconds[key] = (before + seconds, seen + cells)
+
+
+@dataclass
+class _Room:
+    """What a task may still take."""
+
+    seconds: float
+    cells: int
+
+    def takes(self, seconds: float, cells: int) -> bool:
+        if seconds > self.seconds or cells > self.cells:
+            return False
+        self.seconds -= seconds
+        self.cells -= cells
+        return True
+
+
+DataKey = tuple[str, int | None]
+"""A dataset's label and the training examples that are used of it; None: all."""
+
+
+def data_key(segment: Segment) -> DataKey:
+    return segment.dataset, segment.recipe.train_examples

@@ -1,0 +1,96 @@
+"""What a plan's work takes: estimated from what a model costs, or measured by a run."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from math import ceil
+from statistics import median
+from typing import Any
+
+from bench import models
+from bench.arms import ARMS
+from bench.datasets import Size
+from bench.plan import Cell, Fork, Segment
+from bench.schema import FACTOR_NAMES
+
+START_S = 12.0
+"""Seconds from the command to workers that have imported TensorFlow."""
+
+TRACE_S = {"float": 1.5, "qat": 4.0}
+"""CPU seconds of a process for the graphs of one architecture: quantize_model, tracing, the first
+conversion."""
+
+CONVERT_S = 0.15
+"""CPU seconds to convert a small model and to open it."""
+
+FORWARD = 0.3
+"""Time per pixel of evaluation in units of a training step's: no gradient, int8 kernels."""
+
+MEASURED = ("dataset", "model", *FACTOR_NAMES, "budget", "arm", "extra")
+"""Cells that are equal in these differ in their seed only, and take the same time."""
+
+
+class Estimated:
+    """simulate.Times from each model's COST and the sizes of the datasets, by label."""
+
+    def __init__(self, sizes: Mapping[str, Size]) -> None:
+        self._sizes = sizes
+
+    def seconds(self, segment: Segment, fork: Fork | None) -> float:
+        if fork is None:
+            return self._training(segment, segment.budget - segment.start, False)
+        epochs = fork.extras[-1] if fork.extras else 0
+        trained = self._training(segment, epochs, fork.training.startswith("qat"))
+        return trained + sum(self._evaluation(segment, cell) for cell in fork.cells)
+
+    def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
+        kind = "qat" if fork is not None and fork.training.startswith("qat") else "float"
+        key = (kind, segment.dataset, segment.model, segment.recipe.optimizer)
+        return {key: TRACE_S[kind]}
+
+    def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:
+        size, cost = self._sizes[segment.dataset], models.get(segment.model).COST
+        examples = segment.recipe.train_examples or size.train
+        steps = ceil(examples / segment.recipe.batch_size)
+        epoch = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
+        return epochs * epoch * (cost.qat if quantized else 1.0)
+
+    def _evaluation(self, segment: Segment, cell: Cell) -> float:
+        size, cost = self._sizes[segment.dataset], models.get(segment.model).COST
+        # A float file's predictions are compared with Keras's own.
+        passes = 2 if ARMS[cell.arm].number_format == "float32" else 1
+        return CONVERT_S + passes * FORWARD * size.test * size.pixels * cost.pixel_us * 1e-6
+
+
+class Measured:
+    """simulate.Times from a run's rows, medians over seeds; estimates for what has none."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], otherwise: Estimated) -> None:
+        self._otherwise = otherwise
+        trained, evaluated = defaultdict(list), defaultdict(list)
+        for row in rows:
+            if row["eval_s"] is not None:
+                key = tuple(row[name] for name in MEASURED)
+                trained[key].append(row["train_s"])
+                evaluated[key].append(row["convert_s"] + row["eval_s"])
+        self._trained = {key: median(seconds) for key, seconds in trained.items()}
+        self._evaluated = {key: median(seconds) for key, seconds in evaluated.items()}
+
+    def seconds(self, segment: Segment, fork: Fork | None) -> float:
+        # A float snapshot's row carries the seconds of the segment that led to it.
+        of = [f for f in segment.forks if f.training == "float"] if fork is None else [fork]
+        keys = [_key(cell) for each in of for cell in each.cells]
+        if not keys or not all(key in self._trained for key in keys):
+            return self._otherwise.seconds(segment, fork)
+        trained = sum(self._trained[key] for key in keys)
+        if fork is None:
+            return trained
+        evaluated = sum(self._evaluated[key] for key in keys)
+        return evaluated + (trained if fork.training != "float" else 0.0)
+
+    def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
+        return self._otherwise.graphs(segment, fork)
+
+
+def _key(cell: Cell) -> tuple[Any, ...]:
+    columns = cell.columns
+    return tuple(columns[name] for name in MEASURED)

@@ -1,0 +1,157 @@
+"""The schedule runs every cell once, whatever CPUs, times and failures; its simulation is bounded
+by the arithmetic of it."""
+
+from collections import Counter, deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import plan, study
+from bench.schedule import AHEAD, CELLS_PER_TASK, Schedule
+from bench.simulate import critical_path, simulate
+
+SEEDS = st.integers(1, 12)
+
+
+def trajectories(seeds, *overrides):
+    return plan.trajectories(plan.cells(study.load("digits", [f"seeds={seeds}", *overrides])))
+
+
+class Times:
+    """An epoch takes a second, a cell `cell_s`; a graph, once per process, `graph_s`."""
+
+    def __init__(self, epoch_s=1.0, cell_s=0.1, graph_s=0.0):
+        self.epoch_s, self.cell_s, self.graph_s = epoch_s, cell_s, graph_s
+
+    def seconds(self, segment, fork):
+        if fork is None:
+            return self.epoch_s * (segment.budget - segment.start)
+        return self.epoch_s * (fork.extras or (0,))[-1] + self.cell_s * len(fork.cells)
+
+    def graphs(self, segment, fork):
+        kind = "qat" if fork is not None and fork.training.startswith("qat") else "float"
+        return {kind: self.graph_s}
+
+
+def run(planned, cpus, fails, seconds):
+    """Drain a schedule as the driver does; `fails` says which task numbers die. Returns how often
+    each cell got a result, the lost cells, and the tasks."""
+    schedule, flying = Schedule(), deque()
+    schedule.add(planned)
+    got, lost, tasks = Counter(), [], []
+    there = {(place, 0): None for place in range(len(planned))}  # the checkpoints that exist
+    while schedule or flying:
+        while schedule and len(flying) < AHEAD * cpus:
+            flying.append(schedule.next(cpus))
+        task = flying.popleft()
+        tasks.append(task)
+        if len(tasks) in fails:
+            lost += schedule.failed(task)
+            continue
+        for work in task.works:
+            at = work.last if work.fork is not None else work.first
+            assert task.checkpoint == there[work.place, at], "starts from its own checkpoint"
+            got.update(cell.id for _, fork in work.pieces if fork for cell in fork.cells)
+        last = task.works[-1]
+        after = (last.place, last.last) if task.leaves_checkpoint else None
+        if after is not None:
+            there[after] = after
+        schedule.landed(task, seconds, after)
+    return got, lost, tasks
+
+
+@given(
+    SEEDS,
+    st.integers(1, 40),
+    st.sets(st.integers(1, 60), max_size=6),
+    st.sampled_from([0.0, 0.001, 10.0]),
+)
+@settings(max_examples=150)
+def test_every_cell_gets_one_result_or_is_lost_once(seeds, cpus, fails, seconds):
+    planned = trajectories(seeds, "extra=[1,2]")
+    wanted = [cell.id for trajectory in planned for cell in trajectory.cells]
+    got, lost, tasks = run(planned, cpus, fails, seconds)
+    assert Counter(wanted) == got + Counter(cell.id for cell in lost)
+    for task in tasks:
+        assert len(task.works) == 1 or task.checkpoint is None
+        cells = [cell for w in task.works for _, fork in w.pieces if fork for cell in fork.cells]
+        assert len(cells) <= CELLS_PER_TASK
+    if not fails:
+        assert not lost
+
+
+def test_a_death_takes_only_the_work_that_died_alone():
+    planned = trajectories(400, "budgets=[1]")
+    tasks = run(planned, 1, (), 0.0)[2]
+    shared = next(at for at, task in enumerate(tasks, 1) if len(task.works) > 1)
+    got, lost, again = run(planned, 1, {shared}, 0.0)
+    assert not lost  # whoever shared the task has run again, alone
+    assert sum(got.values()) == 400 * 6
+    died = {work.place for work in tasks[shared - 1].works}
+    after = [task for task in again[shared:] if {work.place for work in task.works} & died]
+    assert all(len(task.works) == 1 for task in after)
+
+
+def test_short_tasks_are_shared_and_long_ones_are_not():
+    planned = trajectories(300)
+    cells = sum(1 for trajectory in planned for _ in trajectory.cells)
+    short = simulate(planned, 2, Times(0.0, 1e-5), driver_s=0.0)
+    long = simulate(planned, 2, Times(1.0, 0.1), driver_s=0.0)
+    assert short.tasks < cells / 20
+    # Per seed and budget: a segment, and the forks float, float+k, qat, qat-cal.
+    assert long.tasks == 300 * 4 * 5
+
+
+@given(SEEDS, st.integers(1, 64), st.floats(0, 3), st.floats(0, 3))
+@settings(max_examples=60)
+def test_a_makespan_lies_between_what_arithmetic_allows(seeds, cpus, epoch_s, cell_s):
+    planned, times = trajectories(seeds), Times(epoch_s, cell_s)
+    made = simulate(planned, cpus, times, driver_s=0.0)
+    work = sum(
+        times.seconds(segment, fork)
+        for trajectory in planned
+        for segment in trajectory.segments
+        for fork in (None, *segment.forks)
+    )
+    longest = critical_path(planned, times)
+    assert made.core_s == pytest.approx(work)
+    assert made.makespan_s >= max(longest, work / cpus) - 1e-6
+    # Graham's bound for list scheduling (1966): at most the one plus the other.
+    assert made.makespan_s <= longest + work / cpus + 1e-6
+
+
+def test_with_a_cpu_for_all_that_can_run_the_makespan_is_the_critical_path():
+    planned, times = trajectories(30), Times(1.0, 0.1)
+    # 8 float epochs, then one of QAT and its cell; or 8 and the control's epoch with two cells.
+    assert critical_path(planned, times) == pytest.approx(8 + 1 + 2 * 0.1)
+    made = simulate(planned, 30 * 16, times, driver_s=0.0)
+    assert made.makespan_s == pytest.approx(critical_path(planned, times))
+
+
+def test_a_process_traces_each_graph_once():
+    planned = trajectories(5)
+    free, traced = (simulate(planned, 1, Times(graph_s=s), driver_s=0.0) for s in (0.0, 3.0))
+    assert traced.core_s == pytest.approx(free.core_s + 2 * 3.0)
+
+
+def test_the_drivers_own_time_bounds_what_many_cpus_can_do():
+    planned = trajectories(200)
+    made = simulate(planned, 1000, Times(0.0, 1e-3), driver_s=0.01)
+    assert made.makespan_s >= 0.01 * (made.tasks - 2)
+
+
+def test_first_seeds_are_complete_early_on_few_cpus():
+    planned = trajectories(10)
+    schedule, order = Schedule(), []
+    schedule.add(planned)
+    flying = deque()
+    while schedule or flying:
+        while schedule and len(flying) < AHEAD * 2:
+            flying.append(schedule.next(2))
+        task = flying.popleft()
+        order += [(work.place, work.fork) for work in task.works]
+        schedule.landed(task, 10.0, "a checkpoint")
+    ends = {place: at for at, (place, _) in enumerate(order)}
+    assert list(ends.values()) == sorted(ends.values())
+    assert ends[0] < len(order) / 4
