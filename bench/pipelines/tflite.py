@@ -36,6 +36,7 @@ class Converter:
         self._function = tf.function(lambda x: model(x, training=False)).get_concrete_function(
             signature
         )
+        self._frozen: _Frozen | None = None
 
     def float32(self) -> bytes:
         """A float file."""
@@ -68,6 +69,9 @@ class Converter:
 
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._model)
         converter.experimental_lower_to_saved_model = False
+        if self._frozen is None:
+            self._frozen = _Frozen(self._function, converter._freeze_concrete_function())
+        converter._freeze_concrete_function = self._frozen.with_weights_of_now
         for name, value in settings.items():
             setattr(converter, name, value)
         if int8:
@@ -76,6 +80,36 @@ class Converter:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         blob: bytes = converter.convert()
         return blob
+
+
+class _Frozen:
+    """A function's graph with its variables as constants, whose values are set anew.
+
+    To freeze a function takes half of a small model's conversion, and gives the same graph every
+    time but for these values.
+    """
+
+    def __init__(self, function: Any, frozen: tuple[Any, ...]) -> None:
+        from tensorflow import make_ndarray
+
+        self._graph, *self._others = frozen
+        nodes = {node.name: node for node in self._graph.node}
+        by_handle = {id(variable.handle): variable for variable in function.variables}
+        self._constants = [
+            (nodes[placeholder.op.name].attr["value"].tensor, by_handle[id(handle)])
+            for handle, placeholder in function.graph.captures
+        ]
+        # What the replaced method found is what this one must find.
+        for constant, variable in self._constants:
+            if not np.array_equal(make_ndarray(constant), variable.numpy(), equal_nan=True):
+                raise RuntimeError(f"{variable.name} is another constant in the frozen graph")
+
+    def with_weights_of_now(self) -> tuple[Any, ...]:
+        from tensorflow import make_tensor_proto
+
+        for constant, variable in self._constants:
+            constant.CopyFrom(make_tensor_proto(variable.numpy()))
+        return (self._graph, *self._others)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,24 @@ def test_a_converter_takes_the_weights_of_the_moment(trained, digits):
     )
 
 
+def test_a_converter_of_many_models_makes_the_file_of_a_fresh_one(trained, calibration):
+    """Byte for byte, though it freezes its graph only once."""
+    for model, convert in (
+        (trained[0], lambda converter: converter.float32()),
+        (trained[0], lambda converter: converter.ptq(calibration)),
+        (trained[1], lambda converter: converter.qat()),
+    ):
+        converter = tflite.Converter(model, SCALE)
+        first = convert(converter)
+        weights = model.get_weights()
+        model.set_weights([0.5 * w for w in weights])
+        changed = convert(converter)
+        assert changed != first
+        assert changed == convert(tflite.Converter(model, SCALE))
+        model.set_weights(weights)
+        assert convert(converter) == first
+
+
 def test_one_batch_gives_the_bits_of_one_example_at_a_time(trained, digits, calibration):
     blob = tflite.Converter(trained[0], SCALE).ptq(calibration)
     assert np.array_equal(outputs(blob, digits.x_test), one_at_a_time(blob, digits.x_test))
