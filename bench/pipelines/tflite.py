@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 from ai_edge_litert import schema_py_generated as schema
 
-CHUNK = 1000
+CHUNK = 100
 """Examples in one call of the interpreter: no result depends on it, and memory stays small."""
 
 FLOAT_IO = "-float-io"
