@@ -4,7 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: study test clean
+# For `make bench`: a script that does the work by hand, and folders mnist/ and cifar10-jpeg/.
+PEER ?= ../shared/peers/tutorial.py
+DATA ?= ../shared/data
+PEER_SEEDS ?= 1
+
+.PHONY: study test bench clean
 
 study: $(READY) ## run the default study, write its report, print its verdicts
 	$(BIN)/ptq-vs-qat run digits --out results/my-digits
@@ -15,6 +20,12 @@ test: $(READY) ## linters, types, doors, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+bench: $(READY) ## all figures of docs/performance.md; 45 minutes on 2 cores with nothing else running
+	$(BIN)/python docs/benchmarks/speed.py --peer $(PEER) --data $(DATA) --peer-seeds $(PEER_SEEDS)
+	$(BIN)/python docs/benchmarks/limits.py
+	$(BIN)/python docs/benchmarks/cluster_shape.py
+	$(BIN)/python docs/benchmarks/scale.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; make PYTHON=python3.12 names one")'

@@ -103,7 +103,7 @@ def run(
         load = _Loader(study, store)
         data: dict[DataKey, Dataset] = {}
         if missing:
-            capacity = stack.enter_context(_ray(address, workers))
+            capacity = stack.enter_context(_ray(address, workers, pipeline))
             driver = _Driver(store, about, watcher, capacity, pipeline)
             data = load(missing)  # while the workers import TensorFlow
         stack.enter_context(_locked(out))
@@ -123,6 +123,8 @@ class _Loader:
 
     def __init__(self, study: Study, store: Store) -> None:
         self._sources = {datasets.label(source): source for source in study.datasets}
+        chosen = [examples for examples in study.train_examples if examples is not None]
+        self._most = max(chosen) if len(chosen) == len(study.train_examples) else None
         self._store = store
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
@@ -134,7 +136,7 @@ class _Loader:
         self._given.update(fresh)
         for name, _ in fresh:
             if name not in self._loaded:
-                self._loaded[name] = datasets.load(self._sources[name])
+                self._loaded[name] = datasets.load(self._sources[name], self._most)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:
@@ -199,7 +201,9 @@ def _check_answers(address: str) -> None:
 
 
 @contextmanager
-def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]]:
+def _ray(
+    address: str | None, workers: int | None, pipeline: str
+) -> Iterator[Callable[[], int]]:
     """A connected Ray. Yields a function that tells how many CPUs it has now."""
     own = address is None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -209,6 +213,10 @@ def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]
     os.environ.setdefault("RAY_enable_metrics_collection", "0")
     if own:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # all on 127.0.0.1
+        # Workers start with Ray, and a runtime_env would make it start others; they import
+        # TensorFlow while they register.
+        os.environ.update(WORKER_ENVIRONMENT)
+        os.environ["RAY_preload_python_modules"] = pipeline
     else:
         # One try of 40 s, not 20, for what was there and is gone.
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
@@ -222,7 +230,7 @@ def _ray(address: str | None, workers: int | None) -> Iterator[Callable[[], int]
             include_dashboard=False if own else None,
             log_to_driver=False,
             logging_level="error",
-            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+            runtime_env=None if own else {"env_vars": WORKER_ENVIRONMENT},
         )
     except (ConnectionError, RuntimeError, ray.exceptions.AuthenticationError) as error:
         if own:

@@ -24,7 +24,8 @@ class Dataset:
     key: what determines the content, of which part.
     x_train, x_test: (examples, height, width, channels), uint8 or float32; a model's input is
     x / scale as float32. y_train, y_test: int32 (examples,), 0 .. len(classes) - 1.
-    paths: the file name of each test example where the source has one, else empty.
+    paths: the file name of each test example where the source has one, else empty; permuted: do
+    the training examples stand in the order of the fixed permutation already?
     """
 
     key: str
@@ -36,6 +37,7 @@ class Dataset:
     scale: float
     classes: tuple[str, ...]
     paths: tuple[str, ...] = ()
+    permuted: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and self.key == other.key
@@ -47,12 +49,14 @@ class Dataset:
         """The same with the first `train_examples` of a fixed permutation for training."""
         if train_examples is None:
             return self
-        chosen = fixed_permutation(len(self.x_train))[:train_examples]
+        n = len(self.x_train)
+        chosen = (np.arange(n) if self.permuted else fixed_permutation(n))[:train_examples]
         return replace(
             self,
             key=f"{self.key}/{train_examples}",
             x_train=self.x_train[chosen],
             y_train=self.y_train[chosen],
+            permuted=True,
         )
 
 
@@ -122,11 +126,14 @@ def size(name: str) -> Size:
     return Size(len(data.x_train), len(data.x_test), data.x_train[0, ..., 0].size)
 
 
-def load(name: str) -> Dataset:
-    """Read a dataset by name or path. Raises InputError if a folder's files are not as expected."""
+def load(name: str, train_examples: int | None = None) -> Dataset:
+    """Read a dataset by name or path, of its training examples as `Dataset.first` chooses.
+
+    Raises InputError if a folder's files are not as expected.
+    """
     if is_path(name):
         from bench.datasets import parquet_folder
 
-        return parquet_folder.load(Path(name))
+        return parquet_folder.load(Path(name), train_examples)
     loader: Callable[[], Dataset] = importlib.import_module(f"{__name__}.{name}").load
-    return loader()
+    return loader().first(train_examples)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets import Dataset, Size
+from bench.datasets import Dataset, Size, fixed_permutation
 from bench.errors import InputError
 
 SPLITS = ("train", "test")
@@ -60,25 +60,29 @@ def size(folder: Path) -> Size:
     return Size(counts[0], counts[1], image.shape[0] * image.shape[1])
 
 
-def load(folder: Path) -> Dataset:
-    """Read and decode both splits. Raises InputError naming the file that is not as expected."""
-    (x_train, y_train, _, names), (x_test, y_test, paths, _) = (
-        read_split(folder / f"{split}.parquet") for split in SPLITS
-    )
+def load(folder: Path, train_examples: int | None = None) -> Dataset:
+    """Read both splits, decoding no training images but those that `Dataset.first` would choose.
+
+    Raises InputError naming the file that is not as expected.
+    """
+    x_train, y_train, _, names = read_split(folder / "train.parquet", train_examples)
+    x_test, y_test, paths, _ = read_split(folder / "test.parquet")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise InputError(
             str(folder / "test.parquet"),
             f"images of {x_test.shape[1:]}",
             f"allowed: the training images' shape {x_train.shape[1:]}",
         )
-    highest = int(max(y_train.max(), y_test.max()))
+    labels = y_train if train_examples is None else _labels(folder / "train.parquet")
+    highest = int(max(labels.max(), y_test.max()))
     classes = names or tuple(str(c) for c in range(highest + 1))
     if highest >= len(classes):
         raise InputError(
             str(folder), f"label {highest}", f"allowed: 0 to {len(classes) - 1}, the named classes"
         )
+    key = fingerprint(folder)
     return Dataset(
-        fingerprint(folder),
+        key if train_examples is None else f"{key}/{train_examples}",
         folder.resolve().name,
         x_train,
         y_train,
@@ -87,13 +91,23 @@ def load(folder: Path) -> Dataset:
         255.0,
         classes,
         paths,
+        permuted=train_examples is not None,
     )
 
 
-def read_split(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
+def _labels(path: Path) -> np.ndarray:
+    import pyarrow.parquet as pq
+
+    labels: np.ndarray = pq.read_table(path, columns=["label"])["label"].to_numpy()
+    return labels
+
+
+def read_split(
+    path: Path, first: int | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Images uint8 (n, height, width, channels), labels int32 (n,), file names, class names.
 
-    Raises InputError naming the file and what in it is not as expected.
+    first: only as many rows, in the order of the fixed permutation; None: all, in their own. Raises InputError naming the file and what in it is not as expected.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -119,11 +133,17 @@ def read_split(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tup
     if labels.min() < 0:
         raise InputError(str(path), f"label {labels.min()}", "allowed: 0, 1, 2, ...")
     images = table["image"].combine_chunks()
-    blobs = images.field("bytes").to_pylist()
+    blobs, kept = images.field("bytes"), np.arange(len(labels))
+    if first is not None:
+        kept = fixed_permutation(len(labels))[:first]
+        labels = labels[kept]
+        images = images.take(pa.array(kept))
+        blobs = images.field("bytes")
+    blobs = blobs.to_pylist()
     decoded = [_decode(blob) for blob in blobs]  # threads gain nothing: it is Python that waits
     images_only = [image for image in decoded if image is not None]
     if len(images_only) < len(decoded):
-        row = next(row for row, image in enumerate(decoded) if image is None)
+        row = next(row for row, image in zip(kept, decoded, strict=True) if image is None)
         raise InputError(
             str(path), f"row {row}: bytes that are no image", "allowed: PNG, JPEG and the like"
         )

@@ -12,12 +12,12 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from bench import models
 from bench.arms import ARMS
 from bench.datasets import Dataset
 from bench.pipelines import tflite, train
+from bench.pipelines.lean import tf
 from bench.plan import Cell, Fork, Segment
 
 Row = dict[str, Any]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_model_optimization as tfmot
-import tf_keras
-from tensorflow_model_optimization.python.core.quantization.keras import quantizers
+
+from bench.pipelines.lean import tf, tf_keras, tfmot
+
+quantizers = tfmot.quantization.keras.quantizers
 
 STREAMS = ("initialization", "order", "calibration", "augmentation")
 

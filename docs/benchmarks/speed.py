@@ -14,10 +14,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from worker_memory import WorkerMemory
 
 from bench.store import Store
 
@@ -43,31 +44,6 @@ WORKLOADS = (
 )
 
 
-class WorkerMemory(threading.Thread):
-    """The largest resident set of a Ray worker, in MB, while it is open."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak, self._open = 0.0, True
-
-    def run(self) -> None:
-        while self._open:
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    if (process / "cmdline").read_bytes().startswith(b"ray::"):
-                        status = (process / "status").read_text()
-                        kb = re.search(r"VmHWM:\s+(\d+)", status)
-                        self.peak = max(self.peak, int(kb[1]) / 1024 if kb else 0.0)
-                except OSError:
-                    continue
-            time.sleep(0.5)
-
-    def close(self) -> float:
-        self._open = False
-        self.join()
-        return self.peak
-
-
 def product(work: Workload, data: Path, out: Path) -> tuple[float, float]:
     """Seconds of the whole command, and the largest worker in MB."""
     source = work.dataset if work.dataset == "digits" else str(data / work.dataset)
@@ -82,12 +58,11 @@ def product(work: Workload, data: Path, out: Path) -> tuple[float, float]:
     if work.train_examples:
         fields["train_examples"] = work.train_examples
     settings = [f"--set={name}={json.dumps(value)}" for name, value in fields.items()]
-    memory = WorkerMemory()
-    memory.start()
-    started = time.perf_counter()
     command = [sys.executable, "-m", "bench", "run", "digits", "--out", str(out), *settings]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - started, memory.close()
+    started = time.perf_counter()
+    with WorkerMemory() as memory:
+        subprocess.run(command, check=True, capture_output=True)
+        return time.perf_counter() - started, memory.peak
 
 
 def peer(work: Workload, script: Path, seeds: int, out: Path) -> float:

@@ -200,3 +200,15 @@ def test_real_cifar10_loads(shared_data):
 def test_sound_in_the_same_layout_is_refused_by_name(shared_data):
     with pytest.raises(InputError, match="columns audio, label"):
         datasets.load(str(shared_data / "spoken-digits"))
+
+
+@pytest.mark.parametrize("examples", [1, 2, 6])
+def test_a_part_decoded_alone_is_the_part_of_the_whole(folder, examples):
+    whole, part = datasets.load(str(folder)), datasets.load(str(folder), examples)
+    assert part == whole.first(examples)
+    for fewer in range(1, examples + 1):
+        one, other = part.first(fewer), whole.first(fewer)
+        assert np.array_equal(one.x_train, other.x_train)
+        assert np.array_equal(one.y_train, other.y_train)
+    # A class that no chosen example has is a class all the same.
+    assert part.classes == whole.classes

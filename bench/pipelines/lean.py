@@ -1,0 +1,30 @@
+"""TensorFlow, tf_keras and TFMOT, without what they import and no pipeline uses.
+
+TFMOT's pruning imports Keras 3, which imports scikit-learn, SciPy's statistics and matplotlib; Keras
+tries pandas and SciPy for inputs that nobody gives it here. All of them do without. That is two fifths
+of a worker's start and 150 MB of its memory (docs/performance.md).
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["tf", "tf_keras", "tfmot"]
+
+
+@contextmanager
+def _absent(*names: str) -> Iterator[None]:
+    """Let imports of these packages fail, unless they are there already."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # None: `import` raises ModuleNotFoundError
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _absent("keras", "pandas", "scipy"):
+    import tensorflow as tf
+    import tensorflow_model_optimization as tfmot
+    import tf_keras

@@ -1,0 +1,179 @@
+"""How near the program is to what the machine can do.
+
+    python docs/benchmarks/limits.py [steps] [workers] [start]
+
+steps: an epoch's time against the bare step of the same graph, and against the core's peak.
+workers: two against one on 504 cells of digits, and the memory of a worker over them.
+start: seconds from the command to the first training, and where they go.
+By default all; nothing else should run.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.runner import WORKER_ENVIRONMENT
+
+os.environ.update(WORKER_ENVIRONMENT)
+
+import numpy as np
+from worker_memory import WorkerMemory
+
+from bench.store import Store
+
+SHAPES = {"bncnn": (8, 8, 1), "tutorial_cnn": (28, 28, 1), "resnet8": (32, 32, 3)}
+BATCHES = {"bncnn": 32, "tutorial_cnn": 32, "resnet8": 64}
+EXAMPLES = 2048
+
+
+def best(work: Any, repeats: int = 5) -> float:
+    """Seconds of the fastest of a few: what the machine can do when nobody disturbs it."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def steps() -> None:
+    import tensorflow as tf
+
+    from bench import models
+    from bench.pipelines import cell, train
+
+    cell.prepare()
+    a = tf.random.normal((1536, 1536))
+    a @ a
+    peak = 2 * 1536**3 / best(lambda: (a @ a).numpy())
+    print(f"peak of one core, by a matrix product: {peak / 1e9:.0f} GFLOP/s\n")
+    print("| model | training | epoch, ms a step | bare step, ms | share | of the peak |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    rng = np.random.default_rng(0)
+    for name, shape in SHAPES.items():
+        build, batch = models.get(name).build, BATCHES[name]
+        x = tf.constant(rng.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8))
+        y = tf.constant(rng.integers(0, 10, EXAMPLES, dtype=np.int32))
+        base = train.Trainer(build, shape, 10, "adam", 255.0)
+        quantized = train.Trainer(build, shape, 10, "adam", 255.0, base.model)
+        count = EXAMPLES // batch
+        order = [np.arange(EXAMPLES, dtype=np.int32)]
+        operations = 3 * forward_operations(base.model, shape) * batch
+        for training, trainer in (("float", base), ("QAT", quantized)):
+
+            @tf.function
+            def bare(xs: Any, ys: Any, trainer: Any = trainer, count: int = count) -> None:
+                for _ in tf.range(count):
+                    trainer.step(xs, ys)
+
+            epoch = partial(trainer.run, x, y, order, batch, 1e-3)
+
+            epoch()
+            bare(x[:batch], y[:batch])
+            whole = best(epoch) / count
+            alone = best(lambda: bare(x[:batch], y[:batch])) / count  # noqa: B023
+            print(
+                f"| {name} | {training} | {whole * 1e3:.2f} | {alone * 1e3:.2f} | "
+                f"{alone / whole:.0%} | {operations / whole / peak:.0%} |",
+                flush=True,
+            )
+    print()
+
+
+def forward_operations(model: Any, shape: tuple[int, ...]) -> int:
+    """Multiplications and additions of one example's forward pass: convolutions and products."""
+    import tensorflow as tf
+    from tensorflow.python.profiler.model_analyzer import profile
+    from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
+
+    graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, *shape))).graph
+    options = ProfileOptionBuilder(ProfileOptionBuilder.float_operation()).with_empty_output()
+    return int(profile(graph, options=options.build()).total_float_ops)
+
+
+def ended(row: dict[str, Any]) -> float:
+    return float(row["finished_at"].timestamp())
+
+
+def inside(row: dict[str, Any]) -> float:
+    return float(row["train_s"] + row["convert_s"] + row["eval_s"])
+
+
+def run(folder: str, workers: int, *settings: str) -> tuple[float, list[dict[str, Any]]]:
+    """When the command was given, and its rows in the order in which they ended."""
+    out = Path(folder) / f"results-{workers}"
+    command = [sys.executable, "-m", "bench", "run", "digits", "--out", str(out)]
+    started = time.time()
+    subprocess.run(
+        [*command, "--workers", str(workers), *settings], check=True, capture_output=True
+    )
+    rows = Store(out).statuses("train_s", "convert_s", "eval_s", "finished_at", "node")
+    return started, sorted(rows, key=ended)
+
+
+def workers() -> None:
+    spans, shares = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 2):
+            with WorkerMemory() as memory:
+                _, rows = run(folder, count, "--set=seeds=21")
+            # From the first cell on: before it, graphs are traced once per process.
+            spans[count] = ended(rows[-1]) - ended(rows[24])
+            shares[count] = sum(map(inside, rows[25:])) / count / spans[count]
+            if count == 1:
+                at = [ended(rows[n]) for n in (99, 199, 299, 399, len(rows) - 1)]
+                resident = [memory.at(when) for when in at]
+    print(f"{len(rows)} cells of digits, from the 25th to the last")
+    print(f"one worker {spans[1]:.1f} s, two {spans[2]:.1f} s: efficiency", end=" ")
+    print(f"{spans[1] / spans[2] / 2:.2f}")
+    print(f"inside training, conversion, interpreter: {shares[1]:.0%} and {shares[2]:.0%}")
+    print("the one worker after 100, 200, 300, 400 and all cells, MB:", end=" ")
+    print(", ".join(f"{mb:.0f}" for mb in resident), "\n")
+
+
+def seconds(*codes: str) -> float:
+    """Until processes that run these at the same time have all ended."""
+    started = time.perf_counter()
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) for code in codes
+    ]
+    for process in running:
+        process.wait()
+    return time.perf_counter() - started
+
+
+def start() -> None:
+    imports = (
+        "",
+        "import bench.cli, bench.runner, bench.report, bench.progress, bench.store",
+        "import bench.cli, bench.runner, bench.report, bench.progress, bench.store, ray",
+    )
+    python, own, ray = (min(seconds(code) for _ in range(3)) for code in imports)
+    worker = "import bench.pipelines.cell"
+    one, two = (min(seconds(*[worker] * n) for _ in range(2)) for n in (1, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        given, rows = run(folder, 2, "--set=seeds=2")
+    first = min(ended(row) - inside(row) for row in rows)
+    traced = [ended(row) - given for row in rows]
+    print(f"from the command to the first training: {first - given:.1f} s; first row", end=" ")
+    print(f"{traced[0]:.1f} s, all {len(rows)} cells of two seeds {traced[-1]:.1f} s")
+    print(f"python {python:.2f} s, our imports {own - python:.2f}, Ray's {ray - own:.2f}")
+    print(f"what a worker imports: {one:.1f} s alone, {two:.1f} s two at once")
+    longest = max(b - a for a, b in pairwise(traced))
+    print(f"longest time between two rows: {longest:.1f} s\n")
+
+
+def main() -> None:
+    parts = {"steps": steps, "workers": workers, "start": start}
+    for name in sys.argv[1:] or parts:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()

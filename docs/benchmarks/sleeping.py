@@ -1,0 +1,51 @@
+"""A pipeline that sleeps for as long as a run's work took. See cluster_shape.py.
+
+MEASURED names the result folder whose times are taken, FACTOR shortens them.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench import plan
+from bench.datasets import Dataset
+from bench.plan import Fork, Segment
+from bench.store import Store
+from bench.study import load
+from bench.times import MEASURED, Estimated, Measured
+
+_traced: set[Any] = set()
+
+
+@cache
+def measured() -> Measured:
+    rows = Store(Path(os.environ["MEASURED"])).statuses(*MEASURED, "train_s", "convert_s", "eval_s")
+    return Measured(rows, Estimated(plan.check_data(load("digits"))))
+
+
+def prepare() -> None:
+    measured()
+
+
+def _sleep(segment: Segment, fork: Fork | None) -> None:
+    seconds = measured().seconds(segment, fork)
+    for graph, tracing in measured().graphs(segment, fork).items():
+        seconds += 0.0 if graph in _traced else tracing
+        _traced.add(graph)
+    time.sleep(seconds * float(os.environ["FACTOR"]))
+
+
+def run_segment(data: Dataset, segment: Segment, before: float | None) -> float:
+    """Returns when the trajectory started, on this machine's clock."""
+    started = time.time() if before is None else before
+    _sleep(segment, None)
+    return started
+
+
+def run_fork(data: Dataset, segment: Segment, fork: Fork, started: float) -> list[dict[str, Any]]:
+    _sleep(segment, fork)
+    row = {"status": "ok", "train_s": time.time() - started, "finished_at": datetime.now(UTC)}
+    return [cell.columns | row for cell in fork.cells]
