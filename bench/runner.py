@@ -201,9 +201,7 @@ def _check_answers(address: str) -> None:
 
 
 @contextmanager
-def _ray(
-    address: str | None, workers: int | None, pipeline: str
-) -> Iterator[Callable[[], int]]:
+def _ray(address: str | None, workers: int | None, pipeline: str) -> Iterator[Callable[[], int]]:
     """A connected Ray. Yields a function that tells how many CPUs it has now."""
     own = address is None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -216,7 +214,7 @@ def _ray(
         # Workers start with Ray, and a runtime_env would make it start others; they import
         # TensorFlow while they register.
         os.environ.update(WORKER_ENVIRONMENT)
-        os.environ["RAY_preload_python_modules"] = pipeline
+        os.environ |= {"RAY_preload_python_modules": pipeline}
     else:
         # One try of 40 s, not 20, for what was there and is gone.
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")

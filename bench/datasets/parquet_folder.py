@@ -107,7 +107,8 @@ def read_split(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Images uint8 (n, height, width, channels), labels int32 (n,), file names, class names.
 
-    first: only as many rows, in the order of the fixed permutation; None: all, in their own. Raises InputError naming the file and what in it is not as expected.
+    first: only as many rows, in the order of the fixed permutation; None: all, in their own.
+    Raises InputError naming the file and what in it is not as expected.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,15 +1,15 @@
-"""TensorFlow, tf_keras and TFMOT, without what they import and no pipeline uses.
+"""TensorFlow, tf_keras and TFMOT, without what they import, or do, and no pipeline uses.
 
-TFMOT's pruning imports Keras 3, which imports scikit-learn, SciPy's statistics and matplotlib; Keras
-tries pandas and SciPy for inputs that nobody gives it here. All of them do without. That is two fifths
-of a worker's start and 150 MB of its memory (docs/performance.md).
+TFMOT's pruning imports Keras 3, which imports scikit-learn, SciPy's statistics and matplotlib;
+Keras tries pandas and SciPy for inputs that nobody gives it here. All do without: two fifths of a
+worker's start and 150 MB of its memory (docs/performance.md).
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["tf", "tf_keras", "tfmot"]
+__all__ = ["NeedsAutoGraph", "plain", "tf", "tf_keras", "tfmot"]
 
 
 @contextmanager
@@ -28,3 +28,10 @@ with _absent("keras", "pandas", "scipy"):
     import tensorflow as tf
     import tensorflow_model_optimization as tfmot
     import tf_keras
+
+plain = tf.autograph.experimental.do_not_convert
+"""Calls a function without AutoGraph, which would rewrite the source of every layer that is traced:
+most of quantize_model's time. The graphs compute the same bits."""
+
+NeedsAutoGraph = tf.errors.OperatorNotAllowedInGraphError
+"""What a layer raises whose Python branches on tensors, where AutoGraph is off."""

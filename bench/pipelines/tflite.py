@@ -29,13 +29,18 @@ class Converter:
     """
 
     def __init__(self, model: Any, scale: float) -> None:
-        import tensorflow as tf
+        from bench.pipelines.lean import NeedsAutoGraph, plain, tf
 
         self._model, self._scale = model, scale
         signature = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
-        self._function = tf.function(lambda x: model(x, training=False)).get_concrete_function(
-            signature
-        )
+
+        def inference(x: Any) -> Any:
+            return model(x, training=False)
+
+        try:
+            self._function = tf.function(plain(inference)).get_concrete_function(signature)
+        except NeedsAutoGraph:
+            self._function = tf.function(inference).get_concrete_function(signature)
         self._frozen: _Frozen | None = None
 
     def float32(self) -> bytes:
@@ -47,7 +52,7 @@ class Converter:
 
         calibration: uint8 or float32 (n, height, width, channels), the representative dataset.
         """
-        import tensorflow as tf
+        from bench.pipelines.lean import tf
 
         # An array per example, as in the tutorials; the converter takes no batches.
         examples = (calibration.astype(np.float32) / np.float32(self._scale))[:, None]
@@ -60,12 +65,12 @@ class Converter:
 
     def qat(self) -> bytes:
         """A quantization-aware model to int8, input and output included, by its own ranges."""
-        import tensorflow as tf
+        from bench.pipelines.lean import tf
 
         return self._convert(optimizations=[tf.lite.Optimize.DEFAULT], int8=True)
 
     def _convert(self, int8: bool = False, only_int8: bool = False, **settings: Any) -> bytes:
-        import tensorflow as tf
+        from bench.pipelines.lean import tf
 
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._model)
         converter.experimental_lower_to_saved_model = False
@@ -90,7 +95,7 @@ class _Frozen:
     """
 
     def __init__(self, function: Any, frozen: tuple[Any, ...]) -> None:
-        from tensorflow import make_ndarray
+        from bench.pipelines.lean import tf
 
         self._graph, *self._others = frozen
         nodes = {node.name: node for node in self._graph.node}
@@ -101,14 +106,14 @@ class _Frozen:
         ]
         # What the replaced method found is what this one must find.
         for constant, variable in self._constants:
-            if not np.array_equal(make_ndarray(constant), variable.numpy(), equal_nan=True):
+            if not np.array_equal(tf.make_ndarray(constant), variable.numpy(), equal_nan=True):
                 raise RuntimeError(f"{variable.name} is another constant in the frozen graph")
 
     def with_weights_of_now(self) -> tuple[Any, ...]:
-        from tensorflow import make_tensor_proto
+        from bench.pipelines.lean import tf
 
         for constant, variable in self._constants:
-            constant.CopyFrom(make_tensor_proto(variable.numpy()))
+            constant.CopyFrom(tf.make_tensor_proto(variable.numpy()))
         return (self._graph, *self._others)
 
 

@@ -7,11 +7,12 @@ process, and a training can stop in one process and go on in another with the sa
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bench.pipelines.lean import tf, tf_keras, tfmot
+from bench.pipelines.lean import NeedsAutoGraph, plain, tf, tf_keras, tfmot
 
 quantizers = tfmot.quantization.keras.quantizers
 
@@ -74,22 +75,21 @@ class Trainer:
     ) -> None:
         self._build = lambda: build(shape, classes)
         self.scale = scale
-        if float_model is None:
-            self.model = self._build()
-        else:
-            try:
-                self.model = tfmot.quantization.keras.quantize_model(float_model)
-            except (ValueError, RuntimeError) as error:
-                raise Unsupported(str(error)) from error
+        try:
+            make = self._build if float_model is None else partial(_quantized, float_model)
+            self.model, traced = plain(make)(), plain
+        except NeedsAutoGraph:
+            self.model, traced = make(), lambda function: function
         self.optimizer = tf_keras.optimizers.get(optimizer)
         self.optimizer.build(self.model.trainable_variables)
         rate = self.optimizer.learning_rate
         self._slots = [v for v in self.optimizer.variables if v is not rate]
         self.start = State(_values(self.model.weights), _values(self._slots))
         self._loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._step = traced(self.step)
         self._epoch = tf.function(self._epoch_graph)
-        self._logits = tf.function(lambda x: self.model(self.inputs(x), training=False))
-        self._observe = tf.function(self._observe_graph)
+        self._logits = tf.function(traced(lambda x: self.model(self.inputs(x), training=False)))
+        self._observe = tf.function(traced(self._observe_graph))
 
     @property
     def state(self) -> State:
@@ -132,7 +132,7 @@ class Trainer:
         total = tf.constant(0.0)
         for first in tf.range(0, tf.size(order), batch):
             chosen = order[first : first + batch]
-            total += self.step(tf.gather(x, chosen), tf.gather(y, chosen)) * tf.cast(
+            total += self._step(tf.gather(x, chosen), tf.gather(y, chosen)) * tf.cast(
                 tf.size(chosen), tf.float32
             )
         return total / tf.cast(tf.size(order), tf.float32)
@@ -172,6 +172,13 @@ class Trainer:
         return [
             (tf.minimum(tf.reduce_min(t), 0.0), tf.maximum(tf.reduce_max(t), 0.0)) for _, t in seen
         ]
+
+
+def _quantized(float_model: Any) -> Any:
+    try:
+        return tfmot.quantization.keras.quantize_model(float_model)
+    except (ValueError, RuntimeError) as error:
+        raise Unsupported(str(error)) from error
 
 
 @contextmanager

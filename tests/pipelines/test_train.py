@@ -167,6 +167,33 @@ def test_the_calibration_draw_has_no_repeats_and_a_pin():
     assert len(train.calibration_draw(100, 200, 5, {})) == 100
 
 
+def test_a_layer_that_branches_on_tensors_is_traced_with_autograph(data):
+    class Branching(tf_keras.layers.Layer):
+        def call(self, x):
+            if tf.reduce_sum(x) > 0:
+                x = 2 * x
+            return x
+
+    def build(shape, classes):
+        layers = tf_keras.layers
+        return tf_keras.Sequential(
+            [layers.Input(shape), layers.Flatten(), Branching(), layers.Dense(classes)]
+        )
+
+    trainer = train.Trainer(build, SHAPE, CLASSES, "adam", SCALE)
+    start = trainer.initial(3, {})
+    trainer.load(start)
+    run(trainer, data, [0])
+    expected = plain_loop(rebuilt(build, start), data, [0])
+    assert all(np.array_equal(a, b) for a, b in zip(trainer.state.weights, expected, strict=True))
+
+
+def rebuilt(build, start):
+    model = build(SHAPE, CLASSES)
+    model.set_weights(start.weights)
+    return model
+
+
 def test_a_model_that_tfmot_refuses_is_unsupported():
     class Own(tf_keras.layers.Layer):  # no QuantizeConfig is registered for it
         def call(self, x):
