@@ -12,14 +12,14 @@ from bench.datasets import Size
 from bench.plan import Cell, Fork, Segment
 from bench.schema import FACTOR_NAMES
 
-START_S = 12.0
+START_S = 8.0
 """Seconds from the command to workers that have imported TensorFlow."""
 
-TRACE_S = {"float": 1.5, "qat": 4.0}
+TRACE_S = {"float": 1.2, "qat": 1.8}
 """CPU seconds of a process for the graphs of one architecture: quantize_model, tracing, the first
 conversion."""
 
-CONVERT_S = 0.15
+CONVERT_S = 0.1
 """CPU seconds to convert a small model and to open it."""
 
 FORWARD = 0.3

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import plan, study
+from bench import store as module
 from bench.errors import InputError
 from bench.schema import CELLS
 from bench.store import Store, read
@@ -106,3 +107,27 @@ def test_what_is_missing_from_a_folder_is_named(tmp_path):
     store.append([row(CELL)])
     with pytest.raises(InputError, match=r"labels\.parquet"):
         read(tmp_path)
+
+
+def test_compaction_of_much_is_some_sorted_files_and_no_row_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "COMPACT_BYTES", 40_000)
+    store = Store(tmp_path)
+    rng = np.random.default_rng(0)
+    cells = plan.cells(study.load("digits", ["seeds=20", "budgets=1"]))
+    for cell in reversed(cells):
+        store.append([row(cell, predictions=rng.bytes(1000))])
+    before = store.cells()[0].sort_by("cell")
+    store.compact()
+    files = list((tmp_path / "cells").iterdir())
+    assert 3 <= len(files) < 20
+    for path in files:
+        seeds = pq.read_table(path)["seed"].to_pylist()
+        assert seeds == sorted(seeds)
+    assert store.cells()[0].sort_by("cell").equals(before)
+    assert store.done() == {cell.id for cell in cells}
+
+
+def test_statuses_are_those_of_the_row_that_counts(tmp_path):
+    store = Store(tmp_path)
+    store.append([CELL.failure("failed", "out of memory"), row(CELL, accuracy=0.25)])
+    assert store.statuses("accuracy") == [{"cell": CELL.id, "status": "ok", "accuracy": 0.25}]

@@ -94,7 +94,8 @@ def waiting() -> float:
     import ray
 
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
-    flying = [ray.remote(time.sleep).remote(60) for _ in range(FLYING)]
+    sleep = ray.remote(lambda: time.sleep(60))
+    flying = [sleep.remote() for _ in range(FLYING)]
     ray.wait(flying, timeout=1)
     start = time.perf_counter()
     for _ in range(10):
