@@ -179,7 +179,9 @@ class Schedule:
         last = work.first
         for segment in work.trajectory.segments[work.first :]:
             cells = sum(len(fork.cells) for fork in segment.forks)
-            if not room.takes(cells * seconds_per_cell, cells):
+            seconds = cells * seconds_per_cell
+            # Apart, its forks and it would be that many tasks.
+            if not room.takes(seconds, cells, apart=seconds / (1 + len(segment.forks))):
                 break
             last += 1
         if last == work.first:
@@ -203,12 +205,17 @@ class _Room:
 
     seconds: float
     cells: int
+    empty: bool = True
 
-    def takes(self, seconds: float, cells: int) -> bool:
-        if seconds > self.seconds or cells > self.cells:
+    def takes(self, seconds: float, cells: int, apart: float) -> bool:
+        """Take this in, if there is room; the first also where tasks of `apart` seconds each,
+        which it would be otherwise, are too short."""
+        fits = seconds <= self.seconds or (self.empty and apart < self.seconds)
+        if not fits or cells > self.cells:
             return False
         self.seconds -= seconds
         self.cells -= cells
+        self.empty = False
         return True
 
 

@@ -103,6 +103,14 @@ def test_short_tasks_are_shared_and_long_ones_are_not():
     assert long.tasks == 300 * 4 * 5
 
 
+def test_a_driver_of_a_thousand_cpus_sends_no_more_than_it_can():
+    # 6 cells of 0.4 s and an epoch's worth of training at a seed and budget: apart, five tasks.
+    planned = trajectories(12_000, "budgets=[1,2]")
+    made = simulate(planned, 1000, Times(0.02, 0.4))
+    assert made.tasks / made.makespan_s < 600
+    assert made.core_s / made.makespan_s / 1000 > 0.9
+
+
 @given(SEEDS, st.integers(1, 64), st.floats(0, 3), st.floats(0, 3))
 @settings(max_examples=60)
 def test_a_makespan_lies_between_what_arithmetic_allows(seeds, cpus, epoch_s, cell_s):
