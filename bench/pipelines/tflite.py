@@ -98,23 +98,28 @@ class _Frozen:
         from bench.pipelines.lean import tf
 
         self._graph, *self._others = frozen
-        nodes = {node.name: node for node in self._graph.node}
+        places = {node.name: place for place, node in enumerate(self._graph.node)}
         by_handle = {id(variable.handle): variable for variable in function.variables}
-        self._constants = [
-            (nodes[placeholder.op.name].attr["value"].tensor, by_handle[id(handle)])
+        self._variables = {
+            places[placeholder.op.name]: by_handle[id(handle)]
             for handle, placeholder in function.graph.captures
-        ]
+        }
         # What the replaced method found is what this one must find.
-        for constant, variable in self._constants:
-            if not np.array_equal(tf.make_ndarray(constant), variable.numpy(), equal_nan=True):
+        for place, variable in self._variables.items():
+            constant = tf.make_ndarray(self._graph.node[place].attr["value"].tensor)
+            if not np.array_equal(constant, variable.numpy(), equal_nan=True):
                 raise RuntimeError(f"{variable.name} is another constant in the frozen graph")
 
     def with_weights_of_now(self) -> tuple[Any, ...]:
         from bench.pipelines.lean import tf
 
-        for constant, variable in self._constants:
-            constant.CopyFrom(tf.make_tensor_proto(variable.numpy()))
-        return (self._graph, *self._others)
+        # A new graph each time: a message keeps the memory of all values that it ever had.
+        graph = type(self._graph)()
+        graph.CopyFrom(self._graph)
+        for place, variable in self._variables.items():
+            value = tf.make_tensor_proto(variable.numpy())
+            graph.node[place].attr["value"].tensor.CopyFrom(value)
+        return (graph, *self._others)
 
 
 @dataclass(frozen=True)
