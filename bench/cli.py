@@ -139,9 +139,8 @@ def plan(
         sds, source = pilot, f"smallest, median and largest in {out}"
     else:
         sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
-    done = store.done() if store else set()
     measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()
-    made = forecast(loaded, done, sds, workers or os.cpu_count() or 1, measured)
+    made = forecast(loaded, measured, sds, workers or os.cpu_count() or 1)
     typer.echo(describe(loaded, made, source))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from bench import times
 from bench.arms import ARMS
 from bench.plan import Trajectory, cells, check_data, trajectories
-from bench.schema import FACTOR_NAMES
+from bench.schema import FACTOR_NAMES, RESULTS
 from bench.simulate import critical_path, simulate
 from bench.statistics import families, power
 from bench.study import Study
@@ -43,19 +43,16 @@ class Forecast:
 
 
 def forecast(
-    study: Study,
-    done: set[str],
-    sds: tuple[float, ...],
-    workers: int,
-    measured: Sequence[Mapping[str, Any]] = (),
+    study: Study, rows: Sequence[Mapping[str, Any]], sds: tuple[float, ...], workers: int
 ) -> Forecast:
     """Plan a study without running it.
 
-    done: identities of cells that have a result; measured: rows of runs like it, whose times are
-    taken. Raises InputError as check_data does.
+    rows: of a folder's cells, with the columns of times.MEASURED: those that have a result are not
+    run again, and their times are taken. Raises InputError as check_data does.
     """
     sizes = check_data(study)
     wanted = cells(study)
+    done = {row["cell"] for row in rows if row["status"] in RESULTS}
     missing = [cell for cell in wanted if cell.id not in done]
     planned = trajectories(missing)
     trainings: Counter[str] = Counter()
@@ -66,7 +63,7 @@ def forecast(
         for training, epochs in _trainings(trajectory):
             trainings[training] += epochs > 0
             steps[training] += epochs * ceil(examples / first.recipe.batch_size)
-    assumed = times.Measured(measured, times.Estimated(sizes))
+    assumed = times.Measured(rows, times.Estimated(sizes))
     simulated = simulate(planned, workers, assumed)
     family = primary_family(study)
     level = study.alpha / family if family else study.alpha
@@ -78,7 +75,7 @@ def forecast(
         seconds=(times.START_S + simulated.makespan_s) if missing else 0.0,
         longest=(times.START_S + critical_path(planned, assumed)) if missing else 0.0,
         workers=workers,
-        measured=bool(measured),
+        measured=bool(rows),
         family=family,
         fewest_seeds=families.fewest_seeds(study.alpha, max(family, 1)),
         detectable={sd: power.detectable_difference(len(study.seeds), sd, level) for sd in sds},

@@ -22,6 +22,7 @@ from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, check_data, trajectories
 from bench.schedule import AHEAD, DataKey, Schedule, Task, data_key
+from bench.schema import RESULTS
 from bench.store import Store
 from bench.study import Study
 
@@ -90,12 +91,10 @@ def run(
     store = Store(out)
     about = _about(study, store)
     wanted = cells(study.at_first_look)
-    done = store.done()
-    missing = [cell for cell in wanted if cell.id not in done]
-    ids = {cell.id for cell in wanted}
-    known = store.statuses("arm", "budget", "accuracy") if done else ()
-    there = [row for row in known if row["cell"] in ids & done]
-    watcher.planned(wanted, there)
+    known = store.statuses("arm", "budget", "accuracy")
+    results = {row["cell"]: row for row in known if row["status"] in RESULTS}
+    missing = [cell for cell in wanted if cell.id not in results]
+    watcher.planned(wanted, [results[cell.id] for cell in wanted if cell.id in results])
     if not missing and more is not None:
         missing = list(more())
         watcher.added(missing)
