@@ -58,7 +58,11 @@ CELLS = (
     Column("int8_tensors", "int32", "int8 tensors in the file"),
     Column("float_tensors", "int32", "float tensors in the file"),
     Column("ties", "int32", "test examples whose two highest outputs are equal"),
-    Column("disagreements", "int32", "test examples where Keras and float TFLite differ, no ties"),
+    Column(
+        "disagreements",
+        "int32",
+        "of arm float: test examples where Keras and the file differ, no ties",
+    ),
     Column("range_start_left", "float64", "fraction of the observers' start value left after QAT"),
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
