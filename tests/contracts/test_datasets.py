@@ -61,9 +61,9 @@ def test_the_first_n_are_a_part_with_a_key_of_its_own():
     assert data.first(None) is data
 
 
-def encoded(image, form="PNG"):
+def encoded(image, form="PNG", mode=None, **how):
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, form)
+    Image.fromarray(image).convert(mode).save(buffer, form, **how)
     return buffer.getvalue()
 
 
@@ -187,6 +187,56 @@ def test_real_mnist_loads(shared_data):
     assert data.x_train.shape == (60000, 28, 28, 1)
     assert data.x_test.shape == (10000, 28, 28, 1)
     assert np.bincount(data.y_test)[1] == 1135  # LeCun's test set has 1,135 ones
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "how"),
+    [
+        ("PNG", "L", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "1", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "I;16", {}),
+        ("PNG", "L", {"transparency": 7}),
+        ("PNG", "RGB", {"transparency": (1, 2, 3)}),
+        ("JPEG", "L", {}),
+        ("JPEG", "RGB", {}),
+        ("JPEG", "RGB", {"subsampling": "4:4:4", "quality": 100}),
+        ("JPEG", "RGB", {"progressive": True}),
+        ("JPEG", "CMYK", {}),
+        ("BMP", "RGB", {}),
+        ("GIF", "P", {}),
+    ],
+)
+def test_images_are_decoded_as_pillow_does_it(tmp_path, form, mode, how):
+    random = np.random.default_rng(0).integers(0, 256, (19, 17, 3), dtype=np.uint8)
+    blob = encoded(random, form, mode, **how)
+    for name in ("train", "test"):
+        write(tmp_path / "mine", [blob], [0], name)
+    pillow = Image.open(io.BytesIO(blob))
+    shape = (19, 17, 1 if pillow.mode == "L" else 3)
+    expected = np.asarray(pillow if shape[-1] == 1 else pillow.convert("RGB")).reshape(shape)
+    assert np.array_equal(datasets.load(str(tmp_path / "mine")).x_train[0], expected)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_half_an_image_is_none(tmp_path, form, kept):
+    whole = encoded(np.random.default_rng(0).integers(0, 256, (19, 17, 3), dtype=np.uint8), form)
+    write(tmp_path / "mine", [whole, whole[: int(kept * len(whole))]], [0, 1])
+    write(tmp_path / "mine", [whole], [0], "test")
+    with pytest.raises(InputError, match="row 1: bytes that are no image"):
+        datasets.load(str(tmp_path / "mine"))
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10-jpeg"])
+def test_real_images_are_decoded_as_pillow_does_it(shared_data, name):
+    x = datasets.load(str(shared_data / name), 1).x_test
+    images = pq.read_table(shared_data / name / "test.parquet")["image"].to_pylist()
+    for ours, image in zip(x, images, strict=True):
+        assert np.array_equal(ours.squeeze(), np.asarray(Image.open(io.BytesIO(image["bytes"]))))
 
 
 def test_real_cifar10_loads(shared_data):
