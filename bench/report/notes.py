@@ -46,8 +46,8 @@ def build(analysis: Analysis) -> Iterator[Note]:
     if checks.ignored_files:
         yield Note(
             "warning",
-            f"{count(len(checks.ignored_files), 'file')} in `cells/` could not be read and were "
-            f"left out: {listed(code(name) for name in checks.ignored_files[:5])}.",
+            f"Left out as unreadable: {count(len(checks.ignored_files), 'file')} in `cells/` "
+            f"({listed(code(name) for name in checks.ignored_files[:5])}).",
         )
 
 

@@ -34,7 +34,7 @@ from bench.store import Store
 SHAPES = {"bncnn": (8, 8, 1), "tutorial_cnn": (28, 28, 1), "resnet8": (32, 32, 3)}
 BATCHES = {"bncnn": 32, "tutorial_cnn": 32, "resnet8": 64}
 EXAMPLES = 2048
-TURNS = 5
+TURNS = 3
 
 
 def best(*works: Any, repeats: int = 7) -> list[float]:
