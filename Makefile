@@ -21,7 +21,7 @@ test: $(READY) ## linters, types, doors, tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-bench: $(READY) ## all figures of docs/performance.md; 45 minutes on 2 cores with nothing else running
+bench: $(READY) ## all figures of docs/performance.md; 75 minutes on 2 cores with nothing else running
 	$(BIN)/python docs/benchmarks/speed.py --peer $(PEER) --data $(DATA) --peer-seeds $(PEER_SEEDS)
 	$(BIN)/python docs/benchmarks/limits.py
 	$(BIN)/python docs/benchmarks/cluster_shape.py

@@ -4,9 +4,10 @@
 
 FOLDER holds mnist/ and cifar10-jpeg/ (train.parquet, test.parquet). The peer trains every cell from
 scratch, one after the other, so that its time beyond imports and data is proportional to its seeds:
-it runs --peer-seeds of them and the rest is multiplied (0: as many as the study). Prints a Markdown
-table, a line as each workload ends; nothing else should run on the machine. "At most": the ratio if
-two workers did nothing but train, convert and evaluate, in the seconds that these took here.
+it runs --peer-seeds of them and the rest is multiplied (0: as many as the study). It runs before the
+product and again after it, since a machine's speed drifts; the ratio is that of the mean. Prints a
+Markdown table, a line as each workload ends; nothing else should run on the machine. "At most": the
+ratio if two workers did nothing but train, convert and evaluate, in the seconds that these took here.
 """
 
 import argparse
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     asked = parser.parse_args()
     print(
-        "| work | models | product, s | by hand, s | peer's seeds run | ratio | goal "
+        "| work | models | product, s | by hand: before, after, s | seeds by hand | ratio | goal "
         "| in training, conversion, interpreter | at most | largest worker, GB |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         flush=True,
@@ -101,15 +102,17 @@ def main() -> None:
         if asked.only not in work.name:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "results"
+            out, by_hand_out = Path(folder) / "results", Path(folder) / "peer.csv"
+            seeds = min(asked.peer_seeds or work.seeds, work.seeds)
+            before = peer(work, asked.peer, seeds, by_hand_out)
             seconds, memory = product(work, asked.data, out)
             rows = Store(out).statuses("train_s", "convert_s", "eval_s")
             assert all(row["status"] in ("ok", "diverged") for row in rows)
             inside = sum(row["train_s"] + row["convert_s"] + row["eval_s"] for row in rows)
-            seeds = min(asked.peer_seeds or work.seeds, work.seeds)
-            by_hand = peer(work, asked.peer, seeds, Path(folder) / "peer.csv")
+            after = peer(work, asked.peer, seeds, by_hand_out)
+        by_hand = (before + after) / 2
         print(
-            f"| {work.name} | {len(rows)} | {seconds:.0f} | {by_hand:,.0f} | {seeds} of "
+            f"| {work.name} | {len(rows)} | {seconds:.0f} | {before:,.0f}, {after:,.0f} | {seeds} of "
             f"{work.seeds} | {by_hand / seconds:.1f} | {work.goal} | "
             f"{inside / (2 * seconds):.0%} | {by_hand / (inside / 2):.1f} | "
             f"{memory / 1024:.2f} |",
