@@ -4,10 +4,11 @@
 
 FOLDER holds mnist/ and cifar10-jpeg/ (train.parquet, test.parquet). The peer trains every cell from
 scratch, one after the other, so that its time beyond imports and data is proportional to its seeds:
-it runs --peer-seeds of them and the rest is multiplied (0: as many as the study). It runs before the
-product and again after it, since a machine's speed drifts; the ratio is that of the mean. Prints a
-Markdown table, a line as each workload ends; nothing else should run on the machine. "At most": the
-ratio if two workers did nothing but train, convert and evaluate, in the seconds that these took here.
+it runs --peer-seeds of them and the rest is multiplied (0: as many as the study). It runs before
+the product and after it, since a machine's speed drifts; the ratio is that of the mean. Prints a
+Markdown table, a line as each workload ends; nothing else should run on the machine. "At most":
+the ratio if two workers did nothing but train, convert and evaluate, in the seconds that these
+took here.
 """
 
 import argparse
@@ -112,8 +113,8 @@ def main() -> None:
             after = peer(work, asked.peer, seeds, by_hand_out)
         by_hand = (before + after) / 2
         print(
-            f"| {work.name} | {len(rows)} | {seconds:.0f} | {before:,.0f}, {after:,.0f} | {seeds} of "
-            f"{work.seeds} | {by_hand / seconds:.1f} | {work.goal} | "
+            f"| {work.name} | {len(rows)} | {seconds:.0f} | {before:,.0f}, {after:,.0f} "
+            f"| {seeds} of {work.seeds} | {by_hand / seconds:.1f} | {work.goal} | "
             f"{inside / (2 * seconds):.0%} | {by_hand / (inside / 2):.1f} | "
             f"{memory / 1024:.2f} |",
             flush=True,
