@@ -160,11 +160,11 @@ def read_split(
 
 def _decode(blob: bytes | None) -> np.ndarray | None:
     """uint8 (height, width) or (height, width, 3), as Pillow has it; None if it is no image."""
-    from PIL import Image, UnidentifiedImageError
-
     image = _decode_common(blob or b"")
     if image is not None:
         return image
+    from PIL import Image, UnidentifiedImageError
+
     try:
         opened = Image.open(io.BytesIO(blob or b""))
         return np.asarray(opened if opened.mode in ("L", "RGB") else opened.convert("RGB"))
