@@ -53,8 +53,8 @@ LABEL_SCHEMA = pa.schema(
 )
 
 
-COMPACT_BYTES = 8 << 20
-"""What a file of many rows holds, uncompressed: some 8,000 cells of 797 test examples, or 800 of
+COMPACT_BYTES = 4 << 20
+"""What a file of many rows holds, uncompressed: some 4,000 cells of 797 test examples, or 400 of
 10,000."""
 
 
