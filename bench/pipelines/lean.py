@@ -6,10 +6,14 @@ worker's start and 150 MB of its memory (docs/performance.md).
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-__all__ = ["NeedsAutoGraph", "plain", "tf", "tf_keras", "tfmot"]
+__all__ = ["tf", "tf_keras", "tfmot", "without_autograph"]
+
+Made = TypeVar("Made")
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 @contextmanager
@@ -29,9 +33,14 @@ with _absent("keras", "pandas", "scipy"):
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
-plain = tf.autograph.experimental.do_not_convert
-"""Calls a function without AutoGraph, which would rewrite the source of every layer that is traced:
-most of quantize_model's time. The graphs compute the same bits."""
 
-NeedsAutoGraph = tf.errors.OperatorNotAllowedInGraphError
-"""What a layer raises whose Python branches on tensors, where AutoGraph is off."""
+def without_autograph(make: Callable[[Wrap], Made]) -> Made:
+    """make(wrap), where wrapped functions are traced without AutoGraph, which would rewrite the
+    source of every layer: most of quantize_model's time. The graphs compute the same bits.
+
+    make is called again, with AutoGraph, if a layer's Python branches on tensors.
+    """
+    try:
+        return make(tf.autograph.experimental.do_not_convert)
+    except tf.errors.OperatorNotAllowedInGraphError:
+        return make(lambda function: function)

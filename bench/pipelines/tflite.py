@@ -29,7 +29,7 @@ class Converter:
     """
 
     def __init__(self, model: Any, scale: float) -> None:
-        from bench.pipelines.lean import NeedsAutoGraph, plain, tf
+        from bench.pipelines.lean import tf, without_autograph
 
         self._model, self._scale = model, scale
         signature = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
@@ -37,10 +37,9 @@ class Converter:
         def inference(x: Any) -> Any:
             return model(x, training=False)
 
-        try:
-            self._function = tf.function(plain(inference)).get_concrete_function(signature)
-        except NeedsAutoGraph:
-            self._function = tf.function(inference).get_concrete_function(signature)
+        self._function = without_autograph(
+            lambda wrap: tf.function(wrap(inference)).get_concrete_function(signature)
+        )
         self._frozen: _Frozen | None = None
 
     def float32(self) -> bytes:

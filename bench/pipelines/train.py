@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.pipelines.lean import NeedsAutoGraph, plain, tf, tf_keras, tfmot
+from bench.pipelines.lean import tf, tf_keras, tfmot, without_autograph
 
 quantizers = tfmot.quantization.keras.quantizers
 
@@ -75,11 +75,8 @@ class Trainer:
     ) -> None:
         self._build = lambda: build(shape, classes)
         self.scale = scale
-        try:
-            make = self._build if float_model is None else partial(_quantized, float_model)
-            self.model, traced = plain(make)(), plain
-        except NeedsAutoGraph:
-            self.model, traced = make(), lambda function: function
+        make = self._build if float_model is None else partial(_quantized, float_model)
+        self.model, traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
         self.optimizer = tf_keras.optimizers.get(optimizer)
         self.optimizer.build(self.model.trainable_variables)
         rate = self.optimizer.learning_rate
