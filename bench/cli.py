@@ -3,14 +3,18 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench import __version__
 from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.plan import Cell
 
 app = typer.Typer(
     name="ptq-vs-qat",
@@ -83,26 +87,37 @@ def run(
     """
     from rich.console import Console
 
-    from bench import report, runner, sequential
+    from bench import runner
     from bench.progress import RunProgress
     from bench.store import read
     from bench.study import load
 
     loaded = load(study, overrides or ())
+    # The analysis, with SciPy, is imported after Ray's workers have begun, where it can be.
     if until is not None:
-        loaded = sequential.declare(loaded, until, max_seeds)
+        from bench.sequential import declare
+
+        loaded = declare(loaded, until, max_seeds)
     elif max_seeds is not None:
         raise InputError("--max-seeds", f"found {max_seeds} alone", "allowed: with --until")
     folder = (out or Path("results") / Path(study).stem).expanduser()  # `ray job submit` quotes ~
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
+
+    def more() -> Sequence["Cell"]:
+        from bench.sequential import next_cells
+
+        return next_cells(read(folder))
+
     try:
         with RunProgress(Console(stderr=True)) as progress:
-            more = (lambda: sequential.next_cells(read(folder))) if loaded.sequential else None
-            runner.run(loaded, folder, progress, address or None, workers, more)
+            asked = more if loaded.sequential else None
+            runner.run(loaded, folder, progress, address or None, workers, asked)
     except KeyboardInterrupt:
         with suppress(OSError):  # a lost connection takes the terminal with it
             typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
+    from bench import report
+
     _show(report.write(folder), folder)
 
 
