@@ -1,8 +1,9 @@
 """How near the program is to what the machine can do.
 
-    python docs/benchmarks/limits.py [steps] [workers] [start]
+    python docs/benchmarks/limits.py [steps] [profile] [workers] [start]
 
 steps: an epoch's time against the bare step of the same graph, and against the core's peak.
+profile: which operators a step spends its time in.
 workers: two against one on digits, in turn, and the memory of one worker over 504 cells.
 start: seconds from the command to the first training, and where they go; decoding of images.
 By default all; nothing else should run.
@@ -10,10 +11,14 @@ By default all; nothing else should run.
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +40,7 @@ SHAPES = {"bncnn": (8, 8, 1), "tutorial_cnn": (28, 28, 1), "resnet8": (32, 32, 3
 BATCHES = {"bncnn": 32, "tutorial_cnn": 32, "resnet8": 64}
 EXAMPLES = 2048
 TURNS = 3
+LARGEST = 7
 
 
 def best(*works: Any, repeats: int = 7) -> list[float]:
@@ -54,8 +60,7 @@ def best(*works: Any, repeats: int = 7) -> list[float]:
 def steps() -> None:
     import tensorflow as tf
 
-    from bench import models
-    from bench.pipelines import cell, train
+    from bench.pipelines import cell
 
     cell.prepare()
     a = tf.random.normal((1536, 1536))
@@ -64,34 +69,104 @@ def steps() -> None:
     print(f"peak of one core, by a matrix product: {peak / 1e9:.0f} GFLOP/s\n")
     print("| model | training | epoch, ms a step | bare step, ms | share | of the peak |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
+    for work in epochs():
+        trainer, count = work.trainer, EXAMPLES // work.batch
+
+        @tf.function
+        def bare(xs: Any, ys: Any, trainer: Any = trainer, count: int = count) -> None:
+            for _ in tf.range(count):
+                trainer.step(xs, ys)
+
+        alike = partial(bare, work.x[: work.batch], work.y[: work.batch])
+        work.run()
+        alike()
+        whole, alone = (seconds / count for seconds in best(work.run, alike))
+        operations = 3 * forward_operations(work.float_model, SHAPES[work.model]) * work.batch
+        print(
+            f"| {work.model} | {work.training} | {whole * 1e3:.2f} | {alone * 1e3:.2f} | "
+            f"{alone / whole:.0%} | {operations / whole / peak:.0%} |",
+            flush=True,
+        )
+    print()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A training's epoch over random images."""
+
+    model: str
+    training: str
+    trainer: Any
+    float_model: Any
+    x: Any
+    y: Any
+    batch: int
+
+    def run(self) -> None:
+        order = np.arange(EXAMPLES, dtype=np.int32)
+        self.trainer.run(self.x, self.y, [order], self.batch, 1e-3)
+
+
+def epochs() -> Iterator[Epoch]:
+    """Of every model, float and QAT."""
+    import tensorflow as tf
+
+    from bench import models
+    from bench.pipelines import train
+
     rng = np.random.default_rng(0)
     for name, shape in SHAPES.items():
-        build, batch = models.get(name).build, BATCHES[name]
+        build = models.get(name).build
         x = tf.constant(rng.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8))
         y = tf.constant(rng.integers(0, 10, EXAMPLES, dtype=np.int32))
         base = train.Trainer(build, shape, 10, "adam", 255.0)
         quantized = train.Trainer(build, shape, 10, "adam", 255.0, base.model)
-        count = EXAMPLES // batch
-        order = [np.arange(EXAMPLES, dtype=np.int32)]
-        operations = 3 * forward_operations(base.model, shape) * batch
         for training, trainer in (("float", base), ("QAT", quantized)):
+            yield Epoch(name, training, trainer, base.model, x, y, BATCHES[name])
 
-            @tf.function
-            def bare(xs: Any, ys: Any, trainer: Any = trainer, count: int = count) -> None:
-                for _ in tf.range(count):
-                    trainer.step(xs, ys)
 
-            epoch = partial(trainer.run, x, y, order, batch, 1e-3)
-            alike = partial(bare, x[:batch], y[:batch])
-            epoch()
-            alike()
-            whole, alone = (seconds / count for seconds in best(epoch, alike))
-            print(
-                f"| {name} | {training} | {whole * 1e3:.2f} | {alone * 1e3:.2f} | "
-                f"{alone / whole:.0%} | {operations / whole / peak:.0%} |",
-                flush=True,
-            )
+def profile() -> None:
+    from bench.pipelines import cell
+
+    cell.prepare()
+    print("| model | training | operators, share of the time in all of them | all, ms a step |")
+    print("| --- | --- | --- | ---: |")
+    for work in epochs():
+        work.run()
+        spent = operator_seconds(work.run)
+        whole = sum(spent.values())
+        largest = [f"{kind} {seconds / whole:.0%}" for kind, seconds in spent.most_common(LARGEST)]
+        per_step = whole / (EXAMPLES // work.batch)
+        print(
+            f"| {work.model} | {work.training} | {', '.join(largest)} | {per_step * 1e3:.2f} |",
+            flush=True,
+        )
     print()
+
+
+def operator_seconds(work: Callable[[], None]) -> Counter[str]:
+    """Seconds by kind of operator, which TensorFlow's profiler slows a little."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    space = xplane_pb2.XSpace()
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            work()
+        for file in Path(folder).rglob("*.xplane.pb"):
+            space.MergeFromString(file.read_bytes())
+    events = (
+        (plane.event_metadata[event.metadata_id].name, event.duration_ps)
+        for plane in space.planes
+        for line in plane.lines
+        for event in line.events
+    )
+    spent: Counter[str] = Counter()
+    for name, picoseconds in events:
+        operator = re.fullmatch(r"while/.*:_?(Mkl)?(Native)?(\w+)", name)
+        if operator:
+            spent[operator[3]] += picoseconds / 1e12
+    return spent
 
 
 def forward_operations(model: Any, shape: tuple[int, ...]) -> int:
@@ -163,8 +238,8 @@ def seconds(*codes: str) -> float:
 def start() -> None:
     imports = (
         "",
-        "import bench.cli, bench.runner, bench.report, bench.progress, bench.store",
-        "import bench.cli, bench.runner, bench.report, bench.progress, bench.store, ray",
+        "import bench.cli, bench.runner, bench.progress, bench.store",
+        "import bench.cli, bench.runner, bench.progress, bench.store, ray",
     )
     python, own, ray = (min(seconds(code) for _ in range(3)) for code in imports)
     worker = "import bench.pipelines.cell"
@@ -192,7 +267,7 @@ def start() -> None:
 
 
 def main() -> None:
-    parts = {"steps": steps, "workers": workers, "start": start}
+    parts = {"steps": steps, "profile": profile, "workers": workers, "start": start}
     for name in sys.argv[1:] or parts:
         parts[name]()
 
