@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -21,7 +21,7 @@ from bench import datasets, environment
 from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, check_data, trajectories
-from bench.schedule import AHEAD, DataKey, Schedule, Task, data_key
+from bench.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
 from bench.schema import RESULTS
 from bench.store import Store
 from bench.study import Study
@@ -33,7 +33,7 @@ WRITE_EVERY_S = 0.5
 """Rows wait this long for others to share a file with: what a kill of the driver can lose."""
 
 PIPELINE = "bench.pipelines.cell"
-"""The module that does the work: prepare(), run_segment() and run_fork(), in every worker."""
+"""The module that does the work in every worker: prepare(), trace(), run_segment(), run_fork()."""
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -276,6 +276,13 @@ class _Driver:
 
         self._data |= {key: ray.put(each) for key, each in data.items()}
         self._schedule.add(planned)
+        self._send()
+        self._warm += [
+            self._tasks.trace.remote(
+                self._pipeline, self._data[data_key(each.segments[0])], each.segments
+            )
+            for each in traced_ahead(planned, self._capacity())
+        ]
         while self._schedule or self._flying:
             self._send()
             flying = list(self._flying)
@@ -342,6 +349,7 @@ class _Driver:
 @dataclass(frozen=True)
 class _Tasks:
     warm_up: Any
+    trace: Any
     leaving: Any  # leaves a checkpoint
     ending: Any
 
@@ -353,6 +361,7 @@ def _tasks() -> _Tasks:
     one_cpu = {"num_cpus": 1, "max_retries": RETRIES}
     return _Tasks(
         ray.remote(**one_cpu)(_warm_up),
+        ray.remote(**one_cpu)(_trace),
         ray.remote(**one_cpu, num_returns=2)(_run),
         ray.remote(**one_cpu)(_run_to_the_end),
     )
@@ -363,6 +372,13 @@ _Piece = tuple[Segment, Fork | None]
 
 def _warm_up(pipeline: str) -> None:
     import_module(pipeline).prepare()
+
+
+def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
+    body = import_module(pipeline)
+    body.prepare()
+    with suppress(Exception):  # a cell that meets it says so in its row
+        body.trace(data, segments)
 
 
 def _run(

@@ -10,7 +10,7 @@ fed with so short tasks that the driver could not keep up; then tasks take more.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle, islice
 from typing import Any
 
 from bench.plan import Cell, Fork, Segment, Trajectory
@@ -217,6 +217,17 @@ class _Room:
         self.cells -= cells
         self.empty = False
         return True
+
+
+def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
+    """For each of `cpus` that these leave without work at the start, one of them whose graphs its
+    process makes meanwhile: of every kind in turn."""
+    kinds = {
+        (segment.model, segment.recipe.optimizer, data_key(segment)): trajectory
+        for trajectory in planned
+        for segment in trajectory.segments[:1]
+    }
+    return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
 
 DataKey = tuple[str, int | None]

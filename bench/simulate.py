@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from bench.plan import Fork, Segment, Trajectory
-from bench.schedule import AHEAD, Schedule, Task, Work
+from bench.schedule import AHEAD, Schedule, Task, Work, traced_ahead
 
 DRIVER_S = 0.001
 """Seconds of the driver for a task: to send it, and to take what it gave."""
@@ -26,8 +26,8 @@ class Times(Protocol):
 
 @dataclass(frozen=True)
 class Simulated:
-    """makespan_s: from the first task's start to the last row; core_s: all CPUs' work; tasks: how
-    many the driver sent."""
+    """makespan_s: from the first task's start to the last row; core_s: all CPUs' work, without what
+    idle ones trace ahead; tasks: how many the driver sent."""
 
     makespan_s: float
     core_s: float
@@ -44,12 +44,17 @@ def simulate(
     schedule = Schedule()
     schedule.add(list(trajectories))
     tickets = count()
-    events: list[tuple[float, int, int, Task, float]] = []  # ends of tasks
+    # Ends of tasks; None: of tracing ahead.
+    events: list[tuple[float, int, int, Task | None, float]] = []
     idle, graphs = deque(range(cpus)), [set[Hashable]() for _ in range(cpus)]
     sent: deque[Task] = deque()
     landed: deque[tuple[Task, float]] = deque()
     now = driver_free = core_s = 0.0
     flying = tasks = 0
+    for trajectory in traced_ahead(list(trajectories), cpus):
+        cpu, needed = idle.pop(), _graphs(trajectory, times)
+        graphs[cpu] |= needed.keys()
+        heapq.heappush(events, (sum(needed.values()), next(tickets), cpu, None, 0.0))
     while True:
         # The driver is one process: whatever it does for a task waits for what it did before.
         while landed and driver_free <= now:
@@ -67,9 +72,10 @@ def simulate(
             core_s += seconds
             heapq.heappush(events, (now + seconds, next(tickets), cpu, task, seconds))
         if events and (not landed or events[0][0] <= driver_free):
-            now, _, cpu, task, seconds = heapq.heappop(events)
+            now, _, cpu, ended, seconds = heapq.heappop(events)
             idle.append(cpu)
-            landed.append((task, seconds))
+            if ended is not None:
+                landed.append((ended, seconds))
         elif landed:
             now = max(now, driver_free)
         else:
@@ -77,21 +83,29 @@ def simulate(
 
 
 def critical_path(trajectories: Collection[Trajectory], times: Times) -> float:
-    """Seconds of the longest chain of work, each of its graphs traced once: no number of CPUs is
-    faster than that from the first task's start."""
+    """Seconds of the longest chain of work: no number of CPUs is faster than that from the first
+    task's start. A fork waits for its checkpoint and for a process with its graphs, each traced
+    once; both can come about at a time."""
     longest = 0.0
     for trajectory in trajectories:
         chain, graphs = 0.0, dict[Hashable, float]()
         for segment in trajectory.segments:
             chain += times.seconds(segment, None)
             graphs |= times.graphs(segment, None)
-            behind = [
-                times.seconds(segment, fork)
-                + sum((graphs | dict(times.graphs(segment, fork))).values())
-                for fork in segment.forks
-            ]
-            longest = max(longest, chain + max(behind, default=0.0))
+            there = sum(graphs.values()) + chain
+            longest = max(longest, there)
+            for fork in segment.forks:
+                traced = sum((graphs | dict(times.graphs(segment, fork))).values())
+                longest = max(longest, max(there, traced) + times.seconds(segment, fork))
     return longest
+
+
+def _graphs(trajectory: Trajectory, times: Times) -> dict[Hashable, float]:
+    needed = dict[Hashable, float]()
+    for segment in trajectory.segments:
+        for fork in (None, *segment.forks):
+            needed |= times.graphs(segment, fork)
+    return needed
 
 
 def _seconds(work: Work, times: Times, traced: set[Any]) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench import plan, study
 from bench import schedule as module
-from bench.schedule import AHEAD, CELLS_PER_TASK, Schedule
+from bench.schedule import AHEAD, CELLS_PER_TASK, Schedule, traced_ahead
 from bench.simulate import DRIVER_S, critical_path, simulate
 
 SEEDS = st.integers(1, 12)
@@ -146,6 +146,26 @@ def test_a_process_traces_each_graph_once():
     planned = trajectories(5)
     free, traced = (simulate(planned, 1, Times(graph_s=s), driver_s=0.0) for s in (0.0, 3.0))
     assert traced.core_s == pytest.approx(free.core_s + 2 * 3.0)
+
+
+def test_cpus_without_work_at_the_start_trace_ahead_a_graph_of_every_kind_in_turn():
+    planned = trajectories(3, "models=['bncnn','tutorial_cnn']")
+    assert traced_ahead(planned, 6) == []
+    models = [each.segments[0].model for each in traced_ahead(planned, 11)]
+    assert len(models) == 5
+    assert Counter(models).most_common() == [("bncnn", 3), ("tutorial_cnn", 2)]
+
+
+def test_a_fork_finds_its_graphs_where_a_cpu_was_idle():
+    planned, times = trajectories(1), Times(1.0, 0.1, graph_s=3.0)
+    # The float graph, 8 epochs; then, where QAT's graph is already, its epoch and two cells.
+    longest = 3 + 8 + 1 + 2 * 0.1
+    assert critical_path(planned, times) == pytest.approx(longest)
+    alone = simulate(planned, 1, times, driver_s=0.0)
+    many = simulate(planned, 40, times, driver_s=0.0)
+    # At most a task of 1 s stands before a segment while the others trace.
+    assert longest - 1e-6 <= many.makespan_s <= longest + 1 + 1e-6
+    assert many.core_s == pytest.approx(alone.core_s - 3.0), "QAT's graphs are nobody's work"
 
 
 def test_the_drivers_own_time_bounds_what_many_cpus_can_do():

@@ -5,7 +5,7 @@ what ran before it. Knows TensorFlow, not Ray.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -29,6 +29,9 @@ CHECKED = "float"
 """The arm whose file is compared with Keras: once per seed and budget. float+k comes from the same
 graph by the same converter, and TensorFlow's inference costs more than the file's."""
 
+QUANTIZED = ("qat", "qat-cal")
+"""Trainings of a model that quantize_model made."""
+
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
 
@@ -46,6 +49,22 @@ def prepare() -> None:
     """Call before TensorFlow's first operation: one thread, so that sums have one order."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def trace(data: Dataset, segments: Sequence[Segment]) -> None:
+    """Make the graphs that these and their forks need: a process without work is quick later.
+
+    No result depends on it. Raises what their own tasks would.
+    """
+    key = (segments[0].model, *_kind(data), segments[0].recipe.optimizer)
+    trainings = {fork.training for segment in segments for fork in segment.forks}
+    for quantized in (False, True):
+        if quantized and trainings.isdisjoint(QUANTIZED):
+            continue
+        trainer = _trainer(*key, quantized)
+        trainer.trace(*_tensors(data))
+        converter = _converter(trainer)
+        converter.qat() if quantized else converter.float32()
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -121,7 +140,7 @@ def _trained(
 def _evaluated(data: Dataset, cell: Cell, trainer: train.Trainer, fork: Fork) -> Row:
     converter = _converter(trainer)
     converts: Callable[[], bytes]
-    if fork.training in ("qat", "qat-cal"):
+    if fork.training in QUANTIZED:
         converts = converter.qat
     elif ARMS[cell.arm].number_format == "int8":
         converts = partial(converter.ptq, _calibration(data, cell))

@@ -122,12 +122,18 @@ class Trainer:
         self.optimizer.learning_rate.assign(learning_rate)
         loss = tf.constant(0.0)
         for order in orders:
-            loss = self._epoch(x, y, tf.constant(order), tf.constant(batch))
+            loss = self._epoch(
+                x, y, tf.constant(order), tf.constant(len(order)), tf.constant(batch)
+            )
         return float(loss)
 
-    def _epoch_graph(self, x: Any, y: Any, order: Any, batch: Any) -> Any:
+    def trace(self, x: Any, y: Any) -> None:
+        """Make the graph of an epoch over all of these, and take no step. x, y: as in `run`."""
+        self._epoch(x, y, tf.zeros(len(y), tf.int32), tf.constant(0), tf.constant(1))
+
+    def _epoch_graph(self, x: Any, y: Any, order: Any, end: Any, batch: Any) -> Any:
         total = tf.constant(0.0)
-        for first in tf.range(0, tf.size(order), batch):
+        for first in tf.range(0, end, batch):
             chosen = order[first : first + batch]
             total += self._step(tf.gather(x, chosen), tf.gather(y, chosen)) * tf.cast(
                 tf.size(chosen), tf.float32

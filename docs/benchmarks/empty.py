@@ -1,5 +1,6 @@
 """A pipeline that trains nothing: what is left is the program itself. See scale.py."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,9 @@ NOW = datetime.now(UTC)
 
 
 def prepare() -> None: ...
+
+
+def trace(data: Dataset, segments: Sequence[Segment]) -> None: ...
 
 
 def run_segment(data: Dataset, segment: Segment, before: Any) -> Any:

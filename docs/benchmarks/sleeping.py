@@ -5,6 +5,7 @@ MEASURED names the result folder whose times are taken, FACTOR shortens them.
 
 import os
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,22 +31,32 @@ def prepare() -> None:
     measured()
 
 
-def _sleep(segment: Segment, fork: Fork | None) -> None:
-    seconds = measured().seconds(segment, fork)
+def trace(data: Dataset, segments: Sequence[Segment]) -> None:
+    pieces = [(segment, fork) for segment in segments for fork in (None, *segment.forks)]
+    _sleep(sum(_tracing(segment, fork) for segment, fork in pieces))
+
+
+def _tracing(segment: Segment, fork: Fork | None) -> float:
+    """Seconds for the graphs that this process does not have yet."""
+    seconds = 0.0
     for graph, tracing in measured().graphs(segment, fork).items():
         seconds += 0.0 if graph in _traced else tracing
         _traced.add(graph)
+    return seconds
+
+
+def _sleep(seconds: float) -> None:
     time.sleep(seconds * float(os.environ["FACTOR"]))
 
 
 def run_segment(data: Dataset, segment: Segment, before: float | None) -> float:
     """Returns when the trajectory started, on this machine's clock."""
     started = time.time() if before is None else before
-    _sleep(segment, None)
+    _sleep(_tracing(segment, None) + measured().seconds(segment, None))
     return started
 
 
 def run_fork(data: Dataset, segment: Segment, fork: Fork, started: float) -> list[dict[str, Any]]:
-    _sleep(segment, fork)
+    _sleep(_tracing(segment, fork) + measured().seconds(segment, fork))
     row = {"status": "ok", "train_s": time.time() - started, "finished_at": datetime.now(UTC)}
     return [cell.columns | row for cell in fork.cells]

@@ -85,6 +85,18 @@ def test_qat_is_the_plain_loop_on_a_fresh_quantize_model_bit_for_bit(base, quant
     assert all(np.array_equal(a, b) for a, b in zip(quantized.state.weights, expected, strict=True))
 
 
+@pytest.mark.parametrize("quantizes", [False, True])
+def test_a_graph_that_was_traced_ahead_is_the_one_that_trains(base, data, quantizes):
+    fresh = train.Trainer(
+        models.get("bncnn").build, SHAPE, CLASSES, "adam", SCALE, base.model if quantizes else None
+    )
+    fresh.trace(tf.constant(data[0]), tf.constant(data[1]))
+    assert equal(fresh.state, fresh.start), "no step was taken"
+    run(fresh, data, [0])
+    assert not equal(fresh.state, fresh.start)
+    assert fresh._epoch.experimental_get_tracing_count() == 1
+
+
 def test_a_training_cut_in_two_is_the_same_training(base, data):
     base.load(base.initial(5, {}))
     run(base, data, [0, 1, 2])
