@@ -89,11 +89,10 @@ def run(
 
     from bench import runner
     from bench.progress import RunProgress
-    from bench.store import read
     from bench.study import load
 
+    # The analysis, with SciPy, is imported when it is needed: workers start sooner.
     loaded = load(study, overrides or ())
-    # The analysis, with SciPy, is imported after Ray's workers have begun, where it can be.
     if until is not None:
         from bench.sequential import declare
 
@@ -105,6 +104,7 @@ def run(
 
     def more() -> Sequence["Cell"]:
         from bench.sequential import next_cells
+        from bench.store import read
 
         return next_cells(read(folder))
 

@@ -106,6 +106,11 @@ class Fork:
         """The epochs more at which this training is evaluated, ascending; none for `float`."""
         return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
 
+    @property
+    def quantized(self) -> bool:
+        """Does it train what quantize_model made of the float model?"""
+        return self.training in ("qat", "qat-cal")
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

@@ -222,11 +222,10 @@ class _Room:
 def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
     """For each of `cpus` that these leave without work at the start, one of them whose graphs its
     process makes meanwhile: of every kind in turn."""
-    kinds = {
-        (segment.model, segment.recipe.optimizer, data_key(segment)): trajectory
-        for trajectory in planned
-        for segment in trajectory.segments[:1]
-    }
+    kinds = {}
+    for trajectory in planned:
+        first = trajectory.segments[0]
+        kinds[first.model, first.recipe.optimizer, data_key(first)] = trajectory
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
 

@@ -39,11 +39,11 @@ class Estimated:
         if fork is None:
             return self._training(segment, segment.budget - segment.start, False)
         epochs = fork.extras[-1] if fork.extras else 0
-        trained = self._training(segment, epochs, fork.training.startswith("qat"))
+        trained = self._training(segment, epochs, fork.quantized)
         return trained + sum(self._evaluation(segment, cell) for cell in fork.cells)
 
     def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
-        kind = "qat" if fork is not None and fork.training.startswith("qat") else "float"
+        kind = "qat" if fork is not None and fork.quantized else "float"
         key = (kind, segment.dataset, segment.model, segment.recipe.optimizer)
         return {key: TRACE_S[kind]}
 

@@ -29,9 +29,6 @@ CHECKED = "float"
 """The arm whose file is compared with Keras: once per seed and budget. float+k comes from the same
 graph by the same converter, and TensorFlow's inference costs more than the file's."""
 
-QUANTIZED = ("qat", "qat-cal")
-"""Trainings of a model that quantize_model made."""
-
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
 
@@ -56,21 +53,19 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
 
     No result depends on it. Raises what their own tasks would.
     """
-    key = (segments[0].model, *_kind(data), segments[0].recipe.optimizer)
-    trainings = {fork.training for segment in segments for fork in segment.forks}
-    for quantized in (False, True):
-        if quantized and trainings.isdisjoint(QUANTIZED):
-            continue
-        trainer = _trainer(*key, quantized)
+    trainer = _trainer_of(data, segments[0], False)
+    trainer.trace(*_tensors(data))
+    _converter(trainer).float32()
+    if any(fork.quantized for segment in segments for fork in segment.forks):
+        trainer = _trainer_of(data, segments[0], True)
         trainer.trace(*_tensors(data))
-        converter = _converter(trainer)
-        converter.qat() if quantized else converter.float32()
+        _converter(trainer).qat()
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
     """Train a float trajectory on from `before` (None: from initialization) to its next budget."""
     pin = dict(segment.recipe.pin)
-    trainer = _trainer(segment.model, *_kind(data), segment.recipe.optimizer, False)
+    trainer = _trainer_of(data, segment, False)
     started = time.perf_counter()
     state = before.state if before else trainer.initial(segment.seed, pin)
     state = _trained(trainer, data, segment, state, segment.start, segment.budget)
@@ -105,14 +100,13 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 def _forked(
     data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 ) -> tuple[train.Trainer, train.State]:
-    key = (segment.model, *_kind(data), segment.recipe.optimizer)
-    base = _trainer(*key, False)
+    base = _trainer_of(data, segment, False)
     if fork.training == "float":
         return base, checkpoint.state
     weights = base.named_weights(checkpoint.state)
     if fork.training == "float+k":
         return base, base.forked(weights)
-    trainer = _trainer(*key, True)
+    trainer = _trainer_of(data, segment, True)
     state = trainer.forked(weights)
     if fork.training == "qat-cal":
         trainer.load(state)
@@ -140,7 +134,7 @@ def _trained(
 def _evaluated(data: Dataset, cell: Cell, trainer: train.Trainer, fork: Fork) -> Row:
     converter = _converter(trainer)
     converts: Callable[[], bytes]
-    if fork.training in QUANTIZED:
+    if fork.quantized:
         converts = converter.qat
     elif ARMS[cell.arm].number_format == "int8":
         converts = partial(converter.ptq, _calibration(data, cell))
@@ -241,8 +235,9 @@ def explained(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}"[:500]
 
 
-def _kind(data: Dataset) -> tuple[tuple[int, ...], int, float]:
-    return data.x_train.shape[1:], len(data.classes), data.scale
+def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
+    shape, classes = data.x_train.shape[1:], len(data.classes)
+    return _trainer(segment.model, shape, classes, data.scale, segment.recipe.optimizer, quantized)
 
 
 @lru_cache
