@@ -290,8 +290,9 @@ def read(folder: Path) -> Results:
         )
     cells, ignored = store.cells()
     if cells.num_rows == 0:
+        torn = f", unreadable: {', '.join(ignored)}" if ignored else ""
         raise InputError(
-            str(folder / "cells"), "no finished cell", "allowed: at least one row of results"
+            str(folder / "cells"), f"no finished cell{torn}", "allowed: at least one row of results"
         )
     try:
         labels = _read_table(folder / "labels.parquet", ["dataset", "label"])

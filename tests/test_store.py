@@ -104,6 +104,12 @@ def test_what_is_missing_from_a_folder_is_named(tmp_path):
     store.write_text("study.toml", STUDY.to_toml())
     with pytest.raises(InputError, match="no finished cell"):
         read(tmp_path)
+    torn = tmp_path / "cells" / "part-torn.parquet"
+    torn.parent.mkdir(exist_ok=True)
+    torn.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"no finished cell, unreadable: part-torn\.parquet"):
+        read(tmp_path)
+    torn.unlink()
     store.append([row(CELL)])
     with pytest.raises(InputError, match=r"labels\.parquet"):
         read(tmp_path)
