@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from bench.runner import WORKER_ENVIRONMENT
+from bench.runner.worker import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bench import datasets, plan
-from bench.arms import ARMS
-from bench.store import Store
+from bench import datasets
+from bench.plan import cells as plan
+from bench.store.folder import Store
 from bench.study import Study
+from bench.study.arms import ARMS
 
 Edit = Callable[[dict[str, Any]], dict[str, Any] | None]
 

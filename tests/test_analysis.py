@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from bench import plan, store
 from bench.analysis import Analysis, Comparison, analyze, splits
 from bench.errors import InputError
-from bench.schema import CONTRASTS
+from bench.plan import cells as plan
 from bench.statistics.families import Verdict
+from bench.store import folder as store
+from bench.store.schema import CONTRASTS
 from tests import oracles, synthetic
 
 SLEEP = (-12, -24, -13, -13, 0, -10, -18, -8, -46, -14)

@@ -18,9 +18,11 @@ from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 from scipy import stats
 
-from bench import compare, compare_terminal, datasets, models
+from bench import datasets, models
+from bench.cli import comparison as compare_terminal
 from bench.errors import InputError
-from bench.pipelines import cell, tflite, train
+from bench.pipelines import cell, convert, evaluate, train
+from bench.pipelines import files as compare
 from bench.statistics.families import Verdict
 from bench.statistics.mcnemar import mcnemar
 
@@ -74,7 +76,7 @@ def spec(*shape, dtype=tf.float32):
 def files(trainer, digits, tmp_path_factory):
     """Path by name, of every kind of file that can be fed."""
     model, calibration = trainer.model, digits.x_train[:100]
-    converter = tflite.Converter(model, SCALE)
+    converter = convert.Converter(model, SCALE)
     int8 = {"supported_ops": [LITE.TFLITE_BUILTINS_INT8]}
     uint8 = {"inference_input_type": tf.uint8, "inference_output_type": tf.uint8}
     int16 = [LITE.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
@@ -209,9 +211,9 @@ def test_a_file_whose_batch_is_fixed_is_run_in_its_own(files, digits, name, batc
     interpreter.resize_tensor_input(0, x.shape)
     with pytest.raises(RuntimeError):
         interpreter.allocate_tensors()
-    outputs = tflite.Evaluator(Path(files[name]).read_bytes(), SCALE).outputs(x)
+    outputs = evaluate.Evaluator(Path(files[name]).read_bytes(), SCALE).outputs(x)
     assert outputs.shape == (N, 10)
-    whole = tflite.Evaluator(Path(files["float"]).read_bytes(), SCALE).outputs(digits.x_test)
+    whole = evaluate.Evaluator(Path(files["float"]).read_bytes(), SCALE).outputs(digits.x_test)
     assert np.allclose(outputs, whole, atol=1e-5)
 
 
@@ -512,7 +514,7 @@ def test_bad_input_is_one_line_and_exit_code_2(files, arguments, said):
 def test_neither_tensorflow_nor_ray_is_imported(files):
     probe = (
         "import sys; sys.argv[1:] = ['compare', *sys.argv[1:], '--data', 'digits']\n"
-        "from bench.cli import main\n"
+        "from bench.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code, stop.code\n"
         "loaded = {'tensorflow', 'ray', 'tf_keras', 'pandas', 'scipy.stats'} & set(sys.modules)\n"

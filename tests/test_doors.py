@@ -17,18 +17,18 @@ HEAVY = (
 )
 
 BRINGS = {
-    "bench.cli": (),
+    "bench.cli.app": (),
     "bench.study": (),
-    "bench.plan": (),
+    "bench.plan.cells": (),
     "bench.statistics": (),
-    "bench.forecast": (),
+    "bench.plan.forecast": (),
     "bench.datasets.digits": (),
     "bench.models.resnet8": (),
     "bench.runner": ("pyarrow",),
-    "bench.store": ("pyarrow",),
+    "bench.store.folder": ("pyarrow",),
     "bench.analysis": ("pyarrow",),
     "bench.report": ("pyarrow",),
-    "bench.pipelines.tflite": (),
+    "bench.pipelines.convert": (),
 }
 
 
@@ -43,7 +43,7 @@ def test_a_part_brings_along_only_what_it_needs(module):
 def test_help_needs_no_numbers(arguments):
     probe = (
         f"import sys; sys.argv[1:] = {arguments!r}\n"
-        "from bench.cli import main\n"
+        "from bench.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
         f"heavy = {('numpy', *HEAVY)!r}\n"

@@ -5,8 +5,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import plan, study
-from bench.arms import ARMS
+from bench import study
+from bench.plan import cells as plan
+from bench.plan.trajectories import trajectories
+from bench.study.arms import ARMS
 
 studies = st.fixed_dictionaries(
     {
@@ -37,7 +39,7 @@ def test_every_cell_once_whatever_the_study(made):
 def test_trajectories_hold_the_wanted_cells_and_no_other(made, data):
     cells = plan.cells(made)
     wanted = data.draw(st.lists(st.sampled_from(cells), unique=True))
-    planned = plan.trajectories(wanted)
+    planned = trajectories(wanted)
     assert sorted(c.id for t in planned for c in t.cells) == sorted(c.id for c in wanted)
     for trajectory in planned:
         ends = [segment.budget for segment in trajectory.segments]
@@ -51,7 +53,7 @@ def test_trajectories_hold_the_wanted_cells_and_no_other(made, data):
 
 def test_one_trajectory_per_seed_serves_every_budget_and_calibration():
     made = study.load("digits", ["seeds=3", "calibration_examples=[50,200]", "extra=[1,2]"])
-    planned = plan.trajectories(plan.cells(made))
+    planned = trajectories(plan.cells(made))
     assert len(planned) == 3
     forks = [fork for segment in planned[0].segments for fork in segment.forks]
     # Calibration reaches into no training but qat-cal's.

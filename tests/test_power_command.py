@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from bench.errors import InputError
-from bench.power_command import (
+from bench.cli.answers import (
     MOST_EXAMPLES,
     Asked,
     examples_needed,
@@ -20,6 +19,7 @@ from bench.power_command import (
     solve,
     warnings,
 )
+from bench.errors import InputError
 from bench.statistics.crossed import crossed_sums, seed_variance
 from bench.statistics.mcnemar import power_mcnemar
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bench.schema import CELLS, CONTRASTS
-from bench.store import Store
+from bench.store.folder import Store
+from bench.store.schema import CELLS, CONTRASTS
 
 STUDY = """
 title = "small"
@@ -122,7 +122,7 @@ def test_analyze_writes_the_same_report_again_without_tensorflow_and_ray(one_wor
     before = [path.read_bytes() for path in outputs]
     probe = (
         "import sys; sys.argv[1:] = ['analyze', sys.argv[1]]\n"
-        "from bench.cli import main\n"
+        "from bench.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code, stop.code\n"
         "loaded = {'tensorflow', 'ray', 'tf_keras', 'pandas'} & set(sys.modules)\n"

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import plan, study
-from bench import schedule as module
-from bench.schedule import AHEAD, CELLS_PER_TASK, Schedule, traced_ahead
-from bench.simulate import DRIVER_S, critical_path, simulate
+from bench import study
+from bench.plan import cells as plan
+from bench.plan import schedule as module
+from bench.plan.schedule import AHEAD, CELLS_PER_TASK, Schedule, traced_ahead
+from bench.plan.simulate import DRIVER_S, critical_path, simulate
 
 SEEDS = st.integers(1, 12)
 

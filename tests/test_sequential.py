@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench import plan, report, runner, sequential, study
-from bench.analysis import analyze
+from bench import report, runner, study
+from bench.analysis import analyze, next_look
+from bench.cli.progress import RunProgress
 from bench.errors import InputError
-from bench.progress import RunProgress
+from bench.plan import cells as plan
+from bench.plan import looks
 from bench.statistics import sequential as by_looks
 from bench.statistics.families import Verdict
-from bench.store import Store, read
+from bench.store.folder import Store, read
 from tests import synthetic
 
 N = 1000
@@ -21,7 +23,7 @@ TWO_ARMS = {"arms": ("float", "ptq"), "budgets": (1, 8)}
 
 
 def declared(until="decided", max_seeds=25, **fields):
-    return sequential.declare(synthetic.study(**(TWO_ARMS | fields)), until, max_seeds)
+    return looks.declare(synthetic.study(**(TWO_ARMS | fields)), until, max_seeds)
 
 
 def counts(cell):
@@ -81,7 +83,7 @@ def test_seeds_are_added_only_where_a_contrast_is_not_clear(tmp_path):
     assert at[1].verdict is Verdict.MATTERS
     assert not at[8].clear
     assert at[8].verdict is Verdict.UNDECIDED
-    asked = sequential.next_cells(results)
+    asked = next_look.next_cells(results)
     assert {c.budget for c in asked} == {8}
     assert sorted({c.seed for c in asked}) == [10, 11, 12, 13, 14]
     assert {c.arm for c in asked} == {"float", "ptq"}
@@ -92,7 +94,7 @@ def test_at_the_declared_maximum_no_more_is_asked(tmp_path):
     (open_one,) = (c for c in analyze(results).select("seeds") if not c.clear)
     assert open_one.setting.budget == 8
     assert [look.n for look in open_one.looks] == [10, 15, 20, 25]
-    assert sequential.next_cells(results) == []
+    assert next_look.next_cells(results) == []
 
 
 def test_without_a_maximum_seeds_go_on_and_intervals_are_the_confidence_sequences(tmp_path):
@@ -100,7 +102,7 @@ def test_without_a_maximum_seeds_go_on_and_intervals_are_the_confidence_sequence
     (open_one,) = (c for c in analyze(results).select("seeds") if not c.clear)
     level = 0.05 / 2
     assert open_one.simultaneous == by_looks.anytime_interval(open_one.pairs.d, level)
-    assert sorted({c.seed for c in sequential.next_cells(results)}) == [25, 26, 27, 28, 29]
+    assert sorted({c.seed for c in next_look.next_cells(results)}) == [25, 26, 27, 28, 29]
 
 
 def test_intervals_are_the_repeated_ones_at_the_familys_level(tmp_path):
@@ -119,7 +121,7 @@ def test_a_batch_cut_short_is_finished_before_the_next_look(tmp_path):
     results = read(folder(tmp_path, declared(), 15, killed))
     (open_one,) = (c for c in analyze(results).select("seeds") if not c.clear)
     assert [look.n for look in open_one.looks] == [10]
-    asked = sequential.next_cells(results)
+    asked = next_look.next_cells(results)
     assert {(c.seed, c.arm, c.budget) for c in asked} == {(11, "ptq", 8), (13, "ptq", 8)}
 
 
@@ -131,7 +133,7 @@ def test_a_failed_cell_is_not_asked_for_again_and_its_look_has_a_pair_less(tmp_p
     results = read(folder(tmp_path, declared(), 15, failing))
     (open_one,) = (c for c in analyze(results).select("seeds") if not c.clear)
     assert [look.n for look in open_one.looks] == [9, 14]
-    assert {c.seed for c in sequential.next_cells(results)} == {15, 16, 17, 18, 19}
+    assert {c.seed for c in next_look.next_cells(results)} == {15, 16, 17, 18, 19}
 
 
 def test_a_half_width_asks_for_seeds_until_the_interval_is_that_narrow(tmp_path):

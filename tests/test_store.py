@@ -4,11 +4,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from bench import plan, study
-from bench import store as module
+from bench import study
 from bench.errors import InputError
-from bench.schema import CELLS
-from bench.store import Store, read
+from bench.plan import cells as plan
+from bench.store import folder as module
+from bench.store.folder import Store, read
+from bench.store.schema import CELLS
 
 STUDY = study.load("digits", ["seeds=2", "budgets=1"])
 CELL = plan.cells(STUDY)[0]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import study
-from bench.arms import ARMS, PRIMARY
 from bench.errors import InputError
+from bench.study.arms import ARMS, PRIMARY
 
 BAD = {
     "seeds=0": ("seeds", "at least 1 seed"),

@@ -28,8 +28,8 @@ from bench.analysis.records import (
 )
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
-from bench.arms import Contrast
-from bench.store import Results
+from bench.store.folder import Results
+from bench.study.arms import Contrast
 
 __all__ = [
     "DETAILED_SEEDS",

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.records import Pairs, Sample, Setting, positions
-from bench.arms import Contrast
 from bench.errors import InputError
 from bench.statistics import interaction, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import CrossedSums
+from bench.study.arms import Contrast
 
 
 def _paired_settings(

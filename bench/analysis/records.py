@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.arms import Contrast
 from bench.statistics import bootstrap, families, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
 from bench.statistics.families import Verdict
 from bench.statistics.sequential import Look
 from bench.study import Study
+from bench.study.arms import Contrast
 
 Kind = Literal["contrast", "interaction", "slope"]
 Population = Literal["seeds", "seeds+examples"]

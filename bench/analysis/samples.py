@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import datasets, plan
+from bench import datasets
 from bench.analysis.records import (
     DISAGREEING,
     Checks,
@@ -18,11 +18,13 @@ from bench.analysis.records import (
     Value,
     WrongFormat,
 )
-from bench.arms import ARMS
 from bench.errors import InputError
-from bench.schema import EVALUATED, FACTOR_NAMES, RESULTS
-from bench.store import Results
+from bench.plan.cells import cells
+from bench.store.folder import Results
+from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study
+from bench.study.arms import ARMS
+from bench.study.factors import FACTOR_NAMES
 
 
 class StudyRows:
@@ -84,7 +86,7 @@ class StudyRows:
     def _named_cells(self) -> frozenset[str]:
         """Identities of the study's cells; empty where the data are not here to identify them."""
         try:
-            return frozenset(cell.id for cell in plan.cells(self.study))
+            return frozenset(cell.id for cell in cells(self.study))
         except (InputError, OSError):
             return frozenset()
 

@@ -40,3 +40,9 @@ def check(name: str, where: str) -> str:
 def get(name: str) -> ModuleType:
     """The model's module: import is cheap, TensorFlow comes with `build`."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def cost(name: str) -> Cost:
+    """What a model's training takes."""
+    of: Cost = get(name).COST
+    return of

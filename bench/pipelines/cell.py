@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from bench import models
-from bench.arms import ARMS
 from bench.datasets import Dataset
-from bench.pipelines import tflite, train
+from bench.pipelines import convert, evaluate, train
+from bench.pipelines.audit import audit
 from bench.pipelines.lean import tf
-from bench.plan import Cell, Fork, Segment
+from bench.plan.cells import Cell
+from bench.plan.trajectories import Fork, Segment
+from bench.study.arms import ARMS
 
 Row = dict[str, Any]
 
@@ -165,17 +167,17 @@ def _evaluated(data: Dataset, cell: Cell, trainer: train.Trainer, fork: Fork) ->
 
 
 def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) -> Row:
-    evaluator = tflite.Evaluator(blob, data.scale)
+    evaluator = evaluate.Evaluator(blob, data.scale)
     outputs = evaluator.outputs(data.x_test)
     predictions = outputs.argmax(axis=1)
-    tied = tflite.ties(outputs)
+    tied = evaluate.ties(outputs)
     logits = evaluator.logits(outputs).astype(np.float64)
     n = len(data.x_test)
     correct = int((predictions == data.y_test).sum())
     loss = _cross_entropy(logits, data.y_test)
     seen = min(n, len(data.x_train), TRAIN_SEEN)
     train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
-    audit = tflite.audit(blob)
+    audited = audit(blob)
     # What always answering with the commonest class would score: no better is no model.
     constant = int(np.bincount(data.y_test).max())
     diverged = not np.isfinite(loss) or correct <= constant
@@ -191,7 +193,7 @@ def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) ->
         "predictions": predictions.astype(
             np.uint8 if len(data.classes) <= 256 else np.uint16
         ).tobytes(),
-        **{name: getattr(audit, name) for name in audit.__dataclass_fields__},
+        **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "ties": int(tied.sum()),
         "disagreements": _disagreements(data, trainer, logits) if cell.arm == CHECKED else None,
     }
@@ -217,8 +219,8 @@ def _disagreements(data: Dataset, trainer: train.Trainer, logits: np.ndarray) ->
 
 
 def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
-    parts = range(0, len(data.x_test), tflite.CHUNK)
-    logits = [trainer.logits(tf.constant(data.x_test[i : i + tflite.CHUNK])) for i in parts]
+    parts = range(0, len(data.x_test), evaluate.CHUNK)
+    logits = [trainer.logits(tf.constant(data.x_test[i : i + evaluate.CHUNK])) for i in parts]
     return np.concatenate(logits)
 
 
@@ -250,8 +252,8 @@ def _trainer(
 
 
 @lru_cache
-def _converter(trainer: train.Trainer) -> tflite.Converter:
-    return tflite.Converter(trainer.model, trainer.scale)
+def _converter(trainer: train.Trainer) -> convert.Converter:
+    return convert.Converter(trainer.model, trainer.scale)
 
 
 @lru_cache(maxsize=4)

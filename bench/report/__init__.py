@@ -8,9 +8,9 @@ verdicts. Neither TensorFlow nor Ray is ever imported here.
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import store
 from bench.analysis import Analysis, Population, analyze
 from bench.errors import InputError
+from bench.store import folder as store
 
 
 def write(folder: Path, population: Population = "seeds") -> Analysis:
@@ -38,7 +38,7 @@ def write_table(
     out: a folder for it, made if it is not there. Raises InputError for a table that cannot be
     analyzed, and for an `out` that holds a run's results.
     """
-    from bench.foreign import analyze_table
+    from bench.analysis.table import analyze_table
 
     if (out / "study.toml").exists():
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
@@ -49,15 +49,15 @@ def write_table(
 
 def write_report(analysis: Analysis, folder: Path, population: Population = "seeds") -> None:
     """Write the report of an analysis that is already made."""
-    from bench.report import content, figures, html, markdown, verdicts
+    from bench.report import build, html, markdown, svg, verdicts
 
-    report = content.build(analysis)
+    report = build.build(analysis)
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
-        out.write_text(f"figures/{name}", figures.standalone(figure.svg, figure.alt))
+        out.write_text(f"figures/{name}", svg.standalone(figure.svg, figure.alt))
     for old in (folder / "figures").glob("*.svg"):
         if old.name not in drawn:
             old.unlink()

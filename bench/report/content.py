@@ -4,31 +4,12 @@ Prose is plain text with two marks: `code` and **strong**. What comes from a use
 datasets, files) goes through `code`, so that it cannot be markup.
 """
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.analysis import Analysis, Population
-
-SECTIONS = (
-    "answer",
-    "forest",
-    "looks",
-    "accuracy",
-    "one_epoch",
-    "split",
-    "one_run",
-    "seeds",
-    "churn",
-    "differences",
-    "checks",
-    "variance",
-    "failures",
-    "method",
-)
-"""Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
+from bench.analysis import Population
 
 Text = str
 Level = Literal["error", "warning", "info"]
@@ -155,21 +136,3 @@ def figures_of(blocks: Sequence[Block]) -> Iterator[Figure]:
             yield block
         elif isinstance(block, Details):
             yield from figures_of(block.blocks)
-
-
-def build(analysis: Analysis) -> Report:
-    """The whole report. A section that has nothing to say (None) is left out."""
-    from bench.report import notes
-
-    populations = tuple(dict.fromkeys(c.population for c in analysis.comparisons)) or ("seeds",)
-    parts = []
-    for name in SECTIONS:
-        module = importlib.import_module(f"bench.report.sections.{name}")
-        variants = {
-            population: section
-            for population in (populations if module.BY_POPULATION else (None,))
-            if (section := module.build(analysis, population or "seeds")) is not None
-        }
-        if variants:
-            parts.append(Part(name, variants))
-    return Report(analysis.title, populations, tuple(notes.build(analysis)), tuple(parts))

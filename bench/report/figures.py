@@ -6,7 +6,6 @@ of their own beside them. pyplot is never imported: it costs half a second.
 """
 
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,22 +15,19 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Transform
 
+from bench.report.svg import BLUE, FONT, GROUND, INK, clean
 from bench.statistics.families import Verdict
 
-INK = "#010203"  # becomes currentColor
-GROUND = "#fdfcfb"  # becomes the page's ground, for markers that hide the line behind them
-
-BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+ORANGE, GREEN, VERMILLION = "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, GREY = "#cc79a7", "#56b4e9", "#858585"
 
 WIDTH = 540
 """Of every figure, in CSS pixels: readable on a phone, not too large on a desk."""
-
-FONT = 9.3  # pt, 12.4 px
 
 
 @dataclass(frozen=True)
@@ -163,7 +159,7 @@ def draw(name: str, height: float, paint: Callable[[Canvas], None]) -> str:
         paint(canvas)
         out = io.StringIO()
         FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})
-    return _clean(out.getvalue(), name)
+    return clean(out.getvalue(), name)
 
 
 class Texts(Artist):
@@ -346,6 +342,12 @@ class Plot:
         stroke.set_zorder(z)
         self.ax.add_artist(stroke)
 
+    def areas(self, corners: Sequence[Any], colors: Sequence[str]) -> None:
+        """Filled polygons, in data, that do not move the axes' limits."""
+        self.ax.add_collection(
+            PolyCollection(corners, facecolors=colors, linewidths=0), autolim=False
+        )
+
     def markers(
         self, points: Sequence[tuple[float, float]], style: Style, size: float = 5, **more: Any
     ) -> None:
@@ -416,57 +418,3 @@ def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]
 def key_height(entries: Sequence[tuple[str, Style]]) -> float:
     """Pixels that a figure's key takes at its top."""
     return 12 + 18 * (1 + max((row for _, row in _key_places(entries)), default=0))
-
-
-_FONTS = (
-    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', "
-    "'DejaVu Sans', Arial, sans-serif"
-)
-
-
-def _clean(svg: str, name: str) -> str:
-    """Only what is needed: no prolog and metadata, colours that follow the page, unique ids."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
-    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S)
-    # matplotlib's style for `*` would hold for the whole page that the figure stands in.
-    svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", svg, flags=re.S)
-    used = set(re.findall(r"url\(#([^)]+)\)", svg)) | set(re.findall(r'href="#([^"]+)"', svg))
-    svg = re.sub(
-        r' id="([^"]+)"',
-        lambda m: f' id="{name}-{m.group(1)}"' if m.group(1) in used else "",
-        svg,
-    )
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
-    svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
-    svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground, #fff)")
-    svg = svg.replace(BLUE, f"var(--blue, {BLUE})")  # too dark for a dark page
-    svg = re.sub(r"<svg[^>]*?viewBox=\"([^\"]+)\"[^>]*>", _opening, svg, count=1)
-    return svg.strip() + "\n"
-
-
-def _opening(match: re.Match[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{match.group(1)}" font-family="{_FONTS}" font-size="{FONT:g}">'
-    )
-
-
-def standalone(svg: str, alt: str) -> str:
-    """The figure as a file of its own, on its own ground, light or dark as the reader's system."""
-    style = (
-        "<style>svg{--ground:#fff;--blue:#0072b2;color:#1f2328;background:var(--ground)}"
-        "@media (prefers-color-scheme:dark){"
-        "svg{--ground:#14171b;--blue:#4aa3df;color:#d9dde2}}</style>"
-    )
-    title = f"<title>{_escape(alt)}</title>"
-    at = svg.index(">") + 1
-    box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
-    assert box is not None
-    width, height = (float(size) * 4 / 3 for size in box.groups())
-    opening = svg[: at - 1] + f' width="{width:.0f}" height="{height:.0f}" role="img">'
-    return opening + title + style + svg[at:]
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

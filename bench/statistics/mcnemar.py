@@ -149,3 +149,56 @@ def detectable_difference_two_files(
         enough = power_mcnemar(middle, discordance, n, alpha) >= power
         low, high = (low, middle) if enough else (middle, high)
     return high
+
+
+MOST_EXAMPLES = 10**6
+"""Larger test sets are not searched for: exact sums would take long, and none is as large."""
+
+
+def examples_needed(
+    difference: float, discordance: float, alpha: float, power: float = 0.8
+) -> int | None:
+    """Test examples with which exact McNemar on two files has the power, one fewer has not.
+
+    difference, discordance: shares, as for power_mcnemar. None beyond MOST_EXAMPLES.
+    The exact test's power is no quite rising function of the examples: a few fewer may do.
+    """
+
+    def enough(n: int) -> bool:
+        return power_mcnemar(difference, discordance, n, alpha) >= power
+
+    # The normal approximation (Connor 1987) says where to look; the exact sums say where it is.
+    z_alpha, z_power = -float(special.ndtri(alpha / 2)), float(special.ndtri(power))
+    spread = z_alpha * sqrt(discordance) + z_power * sqrt(discordance - difference**2)
+    near = max(8, ceil((max(spread, 0.0) / difference) ** 2))
+    if near > MOST_EXAMPLES:
+        return None
+    low, high = near, near
+    while low and enough(low):
+        low = low - 1 - low // 20
+    while not enough(high):
+        high += 1 + high // 20
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def largest_churn(
+    difference: float, examples: int, alpha: float, power: float = 0.8
+) -> float | None:
+    """The largest share of discordant examples at which two files' difference, a share, is
+    detected with the power; None if it is not even where all of them fall one way."""
+
+    def enough(churn: float) -> bool:
+        return power_mcnemar(difference, churn, examples, alpha) >= power
+
+    if not enough(difference):
+        return None
+    low, high = difference, 1.0
+    if enough(high):
+        return high
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return low

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from bench import store
 from bench.statistics.crossed import crossed, crossed_sums
 from bench.statistics.paired import paired_t
 from bench.statistics.sign_flip import sign_flip_p
+from bench.store import folder as store
 
 ALPHA = 0.05
 DRAWS = 2000

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import plan
-from bench.arms import ARMS
-from bench.store import Store
+from bench.plan import cells as plan
+from bench.store.folder import Store
 from bench.study import Study
+from bench.study.arms import ARMS
 
 BUDGETS = (1, 2, 4, 8, 16, 32, 64)
 

@@ -18,9 +18,10 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 
 import sleeping
 
-from bench import plan, runner
-from bench.simulate import DRIVER_S, critical_path, simulate
-from bench.store import Store
+from bench import runner
+from bench.plan import cells as plan
+from bench.plan.simulate import DRIVER_S, critical_path, simulate
+from bench.store.folder import Store
 from bench.study import load
 
 CPUS = (1, 2, 8, 32, 200, 1000)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.arms import ARMS
 from bench.datasets import Dataset
-from bench.plan import Fork, Segment
+from bench.plan.trajectories import Fork, Segment
+from bench.study.arms import ARMS
 
 NOW = datetime.now(UTC)
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.runner import WORKER_ENVIRONMENT
+from bench.runner.worker import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
 
@@ -34,7 +34,7 @@ from PIL import Image
 from worker_memory import WorkerMemory
 
 from bench.datasets.parquet_folder import _decode
-from bench.store import Store
+from bench.store.folder import Store
 
 SHAPES = {"bncnn": (8, 8, 1), "tutorial_cnn": (28, 28, 1), "resnet8": (32, 32, 3)}
 BATCHES = {"bncnn": 32, "tutorial_cnn": 32, "resnet8": 64}
@@ -238,8 +238,8 @@ def seconds(*codes: str) -> float:
 def start() -> None:
     imports = (
         "",
-        "import bench.cli, bench.runner, bench.progress, bench.store",
-        "import bench.cli, bench.runner, bench.progress, bench.store, ray",
+        "import bench.cli.app, bench.runner, bench.cli.progress, bench.store",
+        "import bench.cli.app, bench.runner, bench.cli.progress, bench.store, ray",
     )
     python, own, ray = (min(seconds(code) for _ in range(3)) for code in imports)
     worker = "import bench.pipelines.cell"

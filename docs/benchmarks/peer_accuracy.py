@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench import store
-from bench.arms import ARMS, CONTRASTS, Contrast
+from bench.store import folder as store
+from bench.study.arms import ARMS, CONTRASTS, Contrast
 
 
 def main() -> None:

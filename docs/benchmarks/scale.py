@@ -13,8 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import plan, report, runner
-from bench.schedule import AHEAD
+from bench.trajectories import trajectories
+
+from bench import report, runner
+from bench.plan import cells as plan
+from bench.plan.schedule import AHEAD
 from bench.study import load
 
 PER_SEED = 8 * 6  # budgets x arms
@@ -53,7 +56,7 @@ def main() -> None:
     study = load("digits", [f"seeds={-(-cells // PER_SEED)}", "budgets=[1,2,3,4,5,6,7,8]"])
     start, at_start = time.perf_counter(), rss_mb()
     planned = plan.cells(study)
-    plan.trajectories(planned)
+    trajectories(planned)
     planning = time.perf_counter() - start
     total = len(planned)
     del planned

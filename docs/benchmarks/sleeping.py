@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench import plan
 from bench.datasets import Dataset
-from bench.plan import Fork, Segment
-from bench.store import Store
+from bench.plan import cells as plan
+from bench.plan.times import MEASURED, Estimated, Measured
+from bench.plan.trajectories import Fork, Segment
+from bench.store.folder import Store
 from bench.study import load
-from bench.times import MEASURED, Estimated, Measured
 
 _traced: set[Any] = set()
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from worker_memory import WorkerMemory
 
-from bench.store import Store
+from bench.store.folder import Store
 
 ARMS = ["float", "ptq", "float+k", "ptq+k", "qat"]  # the peer has no qat-cal
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.runner import WORKER_ENVIRONMENT
+from bench.runner.worker import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
 

@@ -5,7 +5,8 @@ import pytest
 
 from bench import models
 from bench.errors import InputError
-from bench.pipelines import cell, tflite, train
+from bench.pipelines import cell, convert, train
+from bench.pipelines.audit import audit
 
 SHAPE, CLASSES = (16, 16, 3), 7
 
@@ -32,7 +33,7 @@ def test_every_model_keeps_the_contract(name):
     quantized = train.Trainer(module.build, SHAPE, CLASSES, "adam", 255.0, base.model)
     assert set(names) <= {v.name for v in quantized.model.weights}
     calibration = np.random.default_rng(1).integers(0, 256, (8, *SHAPE), dtype=np.uint8)
-    assert tflite.audit(tflite.Converter(base.model, 255.0).ptq(calibration)).float_ops == 0
+    assert audit(convert.Converter(base.model, 255.0).ptq(calibration)).float_ops == 0
 
 
 def test_resnet8_is_mlperf_tinys():

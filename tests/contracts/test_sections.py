@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
 from bench.analysis import Analysis, analyze
-from bench.report import content, figures, html, markdown, sections
+from bench.report import build, content, html, markdown, sections, svg
 from bench.report.content import Report, Section
+from bench.store import folder as store
 from tests import synthetic
 from tests.report.pages import Page
 
@@ -36,7 +36,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
 @pytest.fixture(scope="module")
 def whole(analysis: Analysis) -> Report:
-    return content.build(analysis)
+    return build.build(analysis)
 
 
 def alone(whole: Report, name: str) -> Report:
@@ -45,7 +45,7 @@ def alone(whole: Report, name: str) -> Report:
 
 
 def test_every_section_has_its_place() -> None:
-    assert sorted(content.SECTIONS) == FOUND
+    assert sorted(build.SECTIONS) == FOUND
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -78,13 +78,13 @@ def test_figures_have_a_caption_and_alternative_text_and_are_svg(whole: Report, 
     for figure in alone(whole, name).figures():
         assert len(figure.caption) > 40
         assert len(figure.alt) > 40
-        root = ET.fromstring(figures.standalone(figure.svg, figure.alt))
+        root = ET.fromstring(svg.standalone(figure.svg, figure.alt))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert "nan" not in figure.svg
 
 
 def test_says_the_same_twice(analysis: Analysis, whole: Report) -> None:
-    assert content.build(analysis) == whole
+    assert build.build(analysis) == whole
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -96,7 +96,7 @@ def test_bears_a_study_in_which_nothing_worked(tmp_path: Path, name: str) -> Non
     failed = analyze(store.read(synthetic.write(tmp_path, study, edit=fail)))
     built = import_module(f"bench.report.sections.{name}").build(failed, "seeds")
     assert built is None or isinstance(built, Section)
-    Page.of(html.render(content.build(failed)))
+    Page.of(html.render(build.build(failed)))
 
 
 def test_ids_stand_once_in_the_whole_page_and_references_have_a_target(whole: Report) -> None:

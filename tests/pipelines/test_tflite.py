@@ -6,7 +6,8 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 
 from bench import datasets, models
-from bench.pipelines import cell, tflite, train
+from bench.pipelines import cell, convert, evaluate, train
+from bench.pipelines.audit import audit
 
 SCALE = 16.0
 
@@ -54,7 +55,7 @@ def stock(model, calibration=None, int8=True):
 
 
 def outputs(blob, x):
-    return tflite.Evaluator(blob, SCALE).outputs(x)
+    return evaluate.Evaluator(blob, SCALE).outputs(x)
 
 
 def one_at_a_time(blob, x):
@@ -74,30 +75,30 @@ def one_at_a_time(blob, x):
 
 
 def test_fast_float_conversion_is_the_stock_one(trained, digits):
-    fast = tflite.Converter(trained[0], SCALE).float32()
+    fast = convert.Converter(trained[0], SCALE).float32()
     assert np.array_equal(
         outputs(fast, digits.x_test), outputs(stock(trained[0], int8=False), digits.x_test)
     )
-    assert tflite.audit(fast).number_format == "float32"
+    assert audit(fast).number_format == "float32"
 
 
 def test_fast_ptq_conversion_is_the_stock_one(trained, digits, calibration):
-    fast = tflite.Converter(trained[0], SCALE).ptq(calibration)
+    fast = convert.Converter(trained[0], SCALE).ptq(calibration)
     assert np.array_equal(
         outputs(fast, digits.x_test), outputs(stock(trained[0], calibration), digits.x_test)
     )
-    assert tflite.audit(fast).number_format == "int8"
+    assert audit(fast).number_format == "int8"
 
 
 def test_fast_qat_conversion_is_the_stock_one(trained, digits):
-    fast = tflite.Converter(trained[1], SCALE).qat()
+    fast = convert.Converter(trained[1], SCALE).qat()
     assert np.array_equal(outputs(fast, digits.x_test), outputs(stock(trained[1]), digits.x_test))
-    assert tflite.audit(fast).number_format == "int8"
+    assert audit(fast).number_format == "int8"
 
 
 def test_a_converter_takes_the_weights_of_the_moment(trained, digits):
     model = trained[0]
-    converter = tflite.Converter(model, SCALE)
+    converter = convert.Converter(model, SCALE)
     before = converter.float32()
     weights = model.get_weights()
     model.set_weights([2 * w for w in weights])
@@ -110,36 +111,36 @@ def test_a_converter_takes_the_weights_of_the_moment(trained, digits):
 
 def test_a_converter_of_many_models_makes_the_file_of_a_fresh_one(trained, calibration):
     """Byte for byte, though it freezes its graph only once."""
-    for model, convert in (
+    for model, made in (
         (trained[0], lambda converter: converter.float32()),
         (trained[0], lambda converter: converter.ptq(calibration)),
         (trained[1], lambda converter: converter.qat()),
     ):
-        converter = tflite.Converter(model, SCALE)
-        first = convert(converter)
+        converter = convert.Converter(model, SCALE)
+        first = made(converter)
         weights = model.get_weights()
         model.set_weights([0.5 * w for w in weights])
-        changed = convert(converter)
+        changed = made(converter)
         assert changed != first
-        assert changed == convert(tflite.Converter(model, SCALE))
+        assert changed == made(convert.Converter(model, SCALE))
         model.set_weights(weights)
-        assert convert(converter) == first
+        assert made(converter) == first
 
 
 def test_one_batch_gives_the_bits_of_one_example_at_a_time(trained, digits, calibration):
-    blob = tflite.Converter(trained[0], SCALE).ptq(calibration)
+    blob = convert.Converter(trained[0], SCALE).ptq(calibration)
     assert np.array_equal(outputs(blob, digits.x_test), one_at_a_time(blob, digits.x_test))
 
 
 def test_chunks_of_unequal_length_change_nothing(trained, digits, calibration, monkeypatch):
-    blob = tflite.Converter(trained[0], SCALE).ptq(calibration)
+    blob = convert.Converter(trained[0], SCALE).ptq(calibration)
     whole = outputs(blob, digits.x_test)
-    monkeypatch.setattr(tflite, "CHUNK", 64)  # 797 = 12 * 64 + 29
+    monkeypatch.setattr(evaluate, "CHUNK", 64)  # 797 = 12 * 64 + 29
     assert np.array_equal(outputs(blob, digits.x_test), whole)
 
 
 def test_uint8_and_float_inputs_are_quantized_alike(trained, digits, calibration):
-    blob = tflite.Converter(trained[0], SCALE).ptq(calibration)
+    blob = convert.Converter(trained[0], SCALE).ptq(calibration)
     assert np.array_equal(
         outputs(blob, digits.x_test), outputs(blob, digits.x_test.astype(np.float32))
     )
@@ -158,12 +159,12 @@ def test_zero_steps_of_qat_with_calibrated_ranges_are_close_to_ptq(digits, calib
     def accuracy(blob):
         return np.mean(outputs(blob, digits.x_test).argmax(1) == digits.y_test)
 
-    converter = tflite.Converter(quantized.model, SCALE)
+    converter = convert.Converter(quantized.model, SCALE)
     quantized.load(cold)
     chance = accuracy(converter.qat())
     quantized.calibrate(tf.constant(calibration))
     calibrated = accuracy(converter.qat())
-    ptq = accuracy(tflite.Converter(base.model, SCALE).ptq(calibration))
+    ptq = accuracy(convert.Converter(base.model, SCALE).ptq(calibration))
     assert chance < 0.5 < 0.8 < ptq
     assert abs(calibrated - ptq) < 0.01
 
@@ -172,7 +173,7 @@ def test_an_unquantized_operator_makes_a_file_mixed(trained):
     """Dynamic-range weights with float activations are the thread's sibling's mistake."""
     converter = tf.lite.TFLiteConverter.from_keras_model(trained[0])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    found = tflite.audit(converter.convert())
+    found = audit(converter.convert())
     if found.int8_tensors:  # TFLite leaves weights under 1,024 elements as they are
         assert found.number_format == "mixed"
     assert found.float_ops > 0
@@ -180,11 +181,11 @@ def test_an_unquantized_operator_makes_a_file_mixed(trained):
 
 def test_ties_are_counted_where_the_highest_two_are_equal():
     scores = np.array([[1, 5, 5], [5, 1, 4], [7, 7, 7], [0, 1, 2]], dtype=np.int8)
-    assert tflite.ties(scores).tolist() == [True, False, True, False]
+    assert evaluate.ties(scores).tolist() == [True, False, True, False]
 
 
 def test_dequantized_logits_are_step_times_distance_from_zero(trained, digits, calibration):
-    evaluator = tflite.Evaluator(tflite.Converter(trained[0], SCALE).ptq(calibration), SCALE)
+    evaluator = evaluate.Evaluator(convert.Converter(trained[0], SCALE).ptq(calibration), SCALE)
     raw = evaluator.outputs(digits.x_test[:20])
     step, zero = evaluator._output["quantization"]
     assert np.allclose(evaluator.logits(raw), step * (raw.astype(int) - zero), rtol=1e-6)

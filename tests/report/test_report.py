@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import report, store
+from bench import report
 from bench.analysis import analyze
 from bench.report import content, html, markdown, notes, terminal, words
 from bench.report.sections import answer
 from bench.statistics.checks import Interval
+from bench.store import folder as store
 from tests import synthetic
 from tests.report.pages import Page
 

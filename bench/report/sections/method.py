@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.analysis import Analysis, Population
-from bench.arms import ARMS
 from bench.report import words
 from bench.report.content import (
     Block,
@@ -18,6 +17,7 @@ from bench.report.content import (
     Terms,
     code,
 )
+from bench.study.arms import ARMS
 
 BY_POPULATION = False
 

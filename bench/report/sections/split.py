@@ -1,7 +1,6 @@
 """What `qat - ptq` is made of: extra training, quantization awareness, cold ranges."""
 
 import numpy as np
-from matplotlib.collections import PolyCollection
 
 from bench.analysis import Analysis, Population, Split, splits
 from bench.report import figures, words
@@ -97,7 +96,7 @@ def _svg(analysis: Analysis, found: tuple[Split, ...]) -> str:
             totals.append((total.mean / reach, y))
             plot.at_left(8, y, words.place(split.setting, analysis.varying))
             plot.at_right(RIGHT - 4, y, f"{words.signed(total.mean)} pp")
-        plot.ax.add_collection(PolyCollection(bars, facecolors=colors, linewidths=0), autolim=False)
+        plot.areas(bars, colors)
         plot.lines(lines, width=1.0, z=4)
         plot.markers(totals, figures.Style(figures.INK, "D"))
 

@@ -7,10 +7,11 @@ from statistics import median
 from typing import Any
 
 from bench import models
-from bench.arms import ARMS
 from bench.datasets import Size
-from bench.plan import Cell, Fork, Segment
-from bench.schema import FACTOR_NAMES
+from bench.plan.cells import Cell
+from bench.plan.trajectories import Fork, Segment
+from bench.study.arms import ARMS
+from bench.study.factors import FACTOR_NAMES
 
 START_S = 8.0
 """Seconds from the command to workers that have imported TensorFlow."""
@@ -27,6 +28,9 @@ FORWARD = 0.3
 
 MEASURED = ("dataset", "model", *FACTOR_NAMES, "budget", "arm", "extra")
 """Cells that are equal in these differ in their seed only, and take the same time."""
+
+
+Key = tuple[Any, ...]
 
 
 class Estimated:
@@ -48,14 +52,14 @@ class Estimated:
         return {key: TRACE_S[kind]}
 
     def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:
-        size, cost = self._sizes[segment.dataset], models.get(segment.model).COST
+        size, cost = self._sizes[segment.dataset], models.cost(segment.model)
         examples = segment.recipe.train_examples or size.train
         steps = ceil(examples / segment.recipe.batch_size)
         epoch = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
         return epochs * epoch * (cost.qat if quantized else 1.0)
 
     def _evaluation(self, segment: Segment, cell: Cell) -> float:
-        size, cost = self._sizes[segment.dataset], models.get(segment.model).COST
+        size, cost = self._sizes[segment.dataset], models.cost(segment.model)
         # A float file's predictions are compared with Keras's own.
         passes = 2 if ARMS[cell.arm].number_format == "float32" else 1
         return CONVERT_S + passes * FORWARD * size.test * size.pixels * cost.pixel_us * 1e-6
@@ -66,14 +70,15 @@ class Measured:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], otherwise: Estimated) -> None:
         self._otherwise = otherwise
-        trained, evaluated = defaultdict(list), defaultdict(list)
+        trained: dict[Key, list[float]] = defaultdict(list)
+        evaluated: dict[Key, list[float]] = defaultdict(list)
         for row in rows:
             if row["eval_s"] is not None:
                 key = tuple(row[name] for name in MEASURED)
                 trained[key].append(row["train_s"])
                 evaluated[key].append(row["convert_s"] + row["eval_s"])
-        self._trained = {key: median(seconds) for key, seconds in trained.items()}
-        self._evaluated = {key: median(seconds) for key, seconds in evaluated.items()}
+        self._trained: dict[Key, float] = {key: median(each) for key, each in trained.items()}
+        self._evaluated: dict[Key, float] = {key: median(each) for key, each in evaluated.items()}
 
     def seconds(self, segment: Segment, fork: Fork | None) -> float:
         # A float snapshot's row carries the seconds of the segment that led to it.
@@ -91,6 +96,6 @@ class Measured:
         return self._otherwise.graphs(segment, fork)
 
 
-def _key(cell: Cell) -> tuple[Any, ...]:
+def _key(cell: Cell) -> Key:
     columns = cell.columns
     return tuple(columns[name] for name in MEASURED)

@@ -1,14 +1,11 @@
-"""Adding seeds until the answer is clear: what is declared beforehand, and what runs next.
+"""Adding seeds until the answer is clear: what is declared before the first seed runs.
 
 The statistics are in bench.statistics.sequential; bench.analysis says which contrasts are clear.
 """
 
-from bench.analysis import analyze
 from bench.errors import InputError
-from bench.forecast import primary_family
-from bench.plan import Cell, cells
+from bench.plan.forecast import primary_family
 from bench.statistics.families import fewest_seeds
-from bench.store import Results
 from bench.study import Sequential, Study
 
 FIRST, STEP = 10, 5
@@ -48,30 +45,3 @@ def declare(study: Study, until: str, max_seeds: int | None) -> Study:
         fields["looks"] = (*range(first, max_seeds, STEP), max_seeds)
     grown = study if max_seeds is None else study.with_seeds(max_seeds)
     return grown.model_copy(update={"sequential": Sequential.model_validate(fields)})
-
-
-def next_cells(results: Results) -> list[Cell]:
-    """The cells up to the next look of every primary contrast that is not clear yet.
-
-    Empty where all are clear, or at their declared maximum. A cell that has a row, whatever its
-    status, is not asked for again.
-    """
-    study = results.study
-    assert study.sequential is not None, "only a sequential study asks"
-    known = set(results.cells["cell"].to_pylist())
-    wanted: dict[str, Cell] = {}
-    for comparison in analyze(results).select("seeds"):
-        if comparison.family != "primary" or comparison.clear:
-            continue
-        look = study.sequential.look_after(comparison.pairs.attempted)
-        if look is None:
-            continue
-        setting = comparison.setting
-        for cell in cells(study.with_seeds(look)):
-            here = cell.columns
-            same = all(
-                here[name] == value for name, value in setting.fields().items() if name != "extra"
-            )
-            if same and cell.extra in (None, setting.extra) and cell.id not in known:
-                wanted[cell.id] = cell
-    return sorted(wanted.values(), key=lambda cell: cell.seed)

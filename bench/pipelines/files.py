@@ -13,13 +13,14 @@ import numpy as np
 
 from bench import datasets
 from bench.errors import InputError
-from bench.pipelines import tflite
-from bench.power_command import examples_needed
+from bench.pipelines import evaluate
+from bench.pipelines.audit import FLOAT_IO, Audit, audit
 from bench.statistics.checks import Interval
 from bench.statistics.families import Verdict
 from bench.statistics.mcnemar import (
     McNemar,
     detectable_difference_two_files,
+    examples_needed,
     fewest_discordant,
     mcnemar,
     power_mcnemar,
@@ -75,10 +76,10 @@ class FileResult:
     accuracy: float
     ties: int
     not_finite: int
-    input: tflite.Port
-    output: tflite.Port
+    input: evaluate.Port
+    output: evaluate.Port
     feed: Feed
-    audit: tflite.Audit
+    audit: Audit
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Resolution:
     is detected with POWER; smallest_significant: the smallest measured one, pp, on as many
     discordant examples as here; None where there is none. fewest_discordant: examples, below
     which no p can be <= alpha. examples_needed: test examples to detect delta with POWER; None
-    beyond power_command.MOST_EXAMPLES.
+    beyond mcnemar.MOST_EXAMPLES.
     """
 
     discordance: float
@@ -245,10 +246,10 @@ def _read(path: str) -> bytes:
         ) from None
 
 
-def _interface(path: str, blob: bytes) -> tuple[tflite.Port, tflite.Port]:
+def _interface(path: str, blob: bytes) -> tuple[evaluate.Port, evaluate.Port]:
     """The one input and the one output of an image classifier."""
     try:
-        inputs, outputs = tflite.ports(blob)
+        inputs, outputs = evaluate.ports(blob)
     except ValueError as error:
         raise InputError(
             path, f"no whole TFLite file ({_first_line(error)})", "allowed: a TFLite file"
@@ -279,8 +280,8 @@ def _interface(path: str, blob: bytes) -> tuple[tflite.Port, tflite.Port]:
 def _evaluated(
     path: str,
     blob: bytes,
-    fed: tflite.Port,
-    read: tflite.Port,
+    fed: evaluate.Port,
+    read: evaluate.Port,
     test: TestSet,
     scale: float | None,
     offset: float | None,
@@ -292,7 +293,7 @@ def _evaluated(
     scale = (1.0 if raw else test.scale) if scale is None else scale
     offset = 0.0 if offset is None else offset
     try:
-        evaluator = tflite.Evaluator(blob, scale, offset)
+        evaluator = evaluate.Evaluator(blob, scale, offset)
         outputs = evaluator.outputs(x)
     except (RuntimeError, ValueError) as error:
         raise InputError(
@@ -322,17 +323,17 @@ def _evaluated(
         path=path,
         correct=correct,
         accuracy=correct / len(test.y),
-        ties=int(tflite.ties(outputs[finite]).sum()),
+        ties=int(evaluate.ties(outputs[finite]).sum()),
         not_finite=int((~finite).sum()),
         input=fed,
         output=read,
         feed=feed,
-        audit=tflite.audit(blob),
+        audit=audit(blob),
     )
     return result, predicted
 
 
-def _fitting(path: str, fed: tflite.Port, test: TestSet) -> tuple[int, ...]:
+def _fitting(path: str, fed: evaluate.Port, test: TestSet) -> tuple[int, ...]:
     """The shape of one example as the file takes it: whole, grey without channel, or flat."""
     height, width, channels = test.x.shape[1:]
     shapes = [(height, width, channels), (height * width * channels,)]
@@ -370,7 +371,7 @@ def _check_classes(path: str, found: int, test: TestSet) -> None:
     raise InputError(path, f"gives {found} scores", allowed)
 
 
-def _holds(fed: tflite.Port) -> Interval | None:
+def _holds(fed: evaluate.Port) -> Interval | None:
     if fed.step == 0:
         return None
     limits = np.iinfo(fed.dtype)
@@ -396,7 +397,7 @@ def _warnings(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
     said = []
     if a.audit.sha256 == b.audit.sha256:
         said.append("A and B are the same file, byte by byte")
-    formats = [file.audit.number_format.removesuffix(tflite.FLOAT_IO) for file in (a, b)]
+    formats = [file.audit.number_format.removesuffix(FLOAT_IO) for file in (a, b)]
     if formats[0] != formats[1]:
         said.append(
             f"unlike number formats: A is {a.audit.number_format}, B is {b.audit.number_format}; "

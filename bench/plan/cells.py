@@ -7,17 +7,17 @@ so that a cluster is not held to one seed per core.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby, product
+from itertools import product
 from typing import Any
 
 from bench import datasets
-from bench.arms import ARMS, Training
 from bench.errors import InputError
-from bench.schema import FACTOR_NAMES, Status
+from bench.store.schema import Status
 from bench.study import Study
+from bench.study.arms import ARMS
+from bench.study.factors import FACTOR_NAMES
 
 RECIPE = 1
 """Part of every identity: raise it when the same study would give other results."""
@@ -94,48 +94,6 @@ def _identity(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
-    """Cells of one seed and budget that share one training behind the snapshot."""
-
-    training: Training
-    cells: tuple[Cell, ...]
-
-    @property
-    def extras(self) -> tuple[int, ...]:
-        """The epochs more at which this training is evaluated, ascending; none for `float`."""
-        return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
-
-    @property
-    def quantized(self) -> bool:
-        """Does it train what quantize_model made of the float model?"""
-        return self.training in ("qat", "qat-cal")
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Float epochs from one budget (or from initialization) to the next, and the forks there."""
-
-    dataset: str
-    model: str
-    seed: int
-    recipe: Recipe  # of training
-    start: int
-    budget: int
-    forks: tuple[Fork, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trajectory:
-    """The segments of one seed in order: each starts from the weights that the last one left."""
-
-    segments: tuple[Segment, ...]
-
-    @property
-    def cells(self) -> Iterator[Cell]:
-        return (cell for segment in self.segments for fork in segment.forks for cell in fork.cells)
-
-
 def check_data(study: Study) -> dict[str, datasets.Size]:
     """The size of each dataset, by label.
 
@@ -188,39 +146,3 @@ def cells(study: Study) -> list[Cell]:
         for seed, (dataset, content), model, recipe, budget, arm in grid
         for extra in (study.extra if ARMS[arm].extra else (None,))
     ]
-
-
-def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
-    """The least training that gives the wanted cells, in the cells' order.
-
-    Only budgets with a wanted cell become snapshots; cells that share a training share a fork.
-    """
-    shared: dict[tuple[str, str, int, Recipe], list[Cell]] = {}
-    for cell in wanted:
-        key = (cell.dataset, cell.model, cell.seed, cell.recipe.training)
-        shared.setdefault(key, []).append(cell)
-    return [
-        Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
-        for (dataset, model, seed, recipe), members in shared.items()
-    ]
-
-
-def _segments(
-    dataset: str, model: str, seed: int, recipe: Recipe, members: list[Cell]
-) -> Iterator[Segment]:
-    start = 0
-    by_budget = sorted(members, key=lambda cell: cell.budget)
-    for budget, at_budget in groupby(by_budget, key=lambda cell: cell.budget):
-        yield Segment(dataset, model, seed, recipe, start, budget, tuple(_forks(at_budget)))
-        start = budget
-
-
-def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
-    shared: dict[tuple[Training, Recipe], list[Cell]] = {}
-    for cell in members:
-        training = ARMS[cell.arm].training
-        # Only qat-cal's training sees the calibration data.
-        recipe = cell.recipe if training == "qat-cal" else cell.recipe.training
-        shared.setdefault((training, recipe), []).append(cell)
-    for (training, _), together in shared.items():
-        yield Fork(training, tuple(together))

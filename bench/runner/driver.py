@@ -10,20 +10,21 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib import import_module
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import datasets, environment
+from bench import datasets
 from bench.datasets import Dataset
 from bench.errors import InputError
-from bench.plan import RECIPE, Cell, Fork, Segment, Trajectory, cells, check_data, trajectories
-from bench.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
-from bench.schema import RESULTS
-from bench.store import Store
+from bench.plan.cells import RECIPE, Cell, cells, check_data
+from bench.plan.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
+from bench.plan.trajectories import Trajectory, trajectories
+from bench.runner import environment
+from bench.runner.worker import WORKER_ENVIRONMENT, Outcome, tasks
+from bench.store.folder import Store
+from bench.store.schema import RESULTS
 from bench.study import Study
 
 RETRIES = 2
@@ -34,14 +35,6 @@ WRITE_EVERY_S = 0.5
 
 PIPELINE = "bench.pipelines.cell"
 """The module that does the work in every worker: prepare(), trace(), run_segment(), run_fork()."""
-
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    # Off by default on CPUs without AVX-512, where it halves the time of a step too.
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
-}
 
 
 class Watcher(Protocol):
@@ -55,16 +48,6 @@ class Watcher(Protocol):
 
     def finished(self, rows: Sequence[dict[str, Any]]) -> None:
         """Rows that are on disk now."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a task sends to the driver: rows, the seconds that they took, and its process's
-    environment the first time."""
-
-    rows: list[dict[str, Any]]
-    seconds: float
-    environment: dict[str, Any] | None
 
 
 def run(
@@ -258,7 +241,7 @@ class _Driver:
         self._store, self._about = store, about
         self._watcher, self._capacity = watcher, capacity
         self._pipeline = pipeline
-        self._tasks = _tasks()
+        self._tasks = tasks(RETRIES)
         # Importing TensorFlow takes a worker longer than anything before the first step.
         self._warm = [self._tasks.warm_up.remote(pipeline) for _ in range(capacity())]
         self._schedule = Schedule()
@@ -344,89 +327,3 @@ class _Driver:
             self._watcher.finished(self._rows)
             self._rows = []
             self._written = time.monotonic()
-
-
-@dataclass(frozen=True)
-class _Tasks:
-    warm_up: Any
-    trace: Any
-    leaving: Any  # leaves a checkpoint
-    ending: Any
-
-
-def _tasks() -> _Tasks:
-    """The remote functions. One CPU each; a dead worker's task runs again on another."""
-    import ray
-
-    one_cpu = {"num_cpus": 1, "max_retries": RETRIES}
-    return _Tasks(
-        ray.remote(**one_cpu)(_warm_up),
-        ray.remote(**one_cpu)(_trace),
-        ray.remote(**one_cpu, num_returns=2)(_run),
-        ray.remote(**one_cpu)(_run_to_the_end),
-    )
-
-
-_Piece = tuple[Segment, Fork | None]
-
-
-def _warm_up(pipeline: str) -> None:
-    import_module(pipeline).prepare()
-
-
-def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
-    body = import_module(pipeline)
-    body.prepare()
-    with suppress(Exception):  # a cell that meets it says so in its row
-        body.trace(data, segments)
-
-
-def _run(
-    pipeline: str, data: Dataset, works: Sequence[Sequence[_Piece]], checkpoint: Any
-) -> tuple[Any, Outcome]:
-    """Run works one after another, each from `checkpoint`. Returns where the last one ended."""
-    body = import_module(pipeline)
-    body.prepare()
-    started = time.perf_counter()
-    rows: list[dict[str, Any]] = []
-    for pieces in works:
-        after = checkpoint
-        for segment, fork in pieces:
-            if fork is None:
-                after = body.run_segment(data, segment, after)
-            else:
-                rows += body.run_fork(data, segment, fork, after)
-    where = _where()
-    return after, Outcome(
-        [row | where for row in rows], time.perf_counter() - started, _first_time()
-    )
-
-
-def _run_to_the_end(*arguments: Any) -> Outcome:
-    return _run(*arguments)[1]
-
-
-@cache
-def _where() -> dict[str, Any]:
-    """The columns of a row that say what it ran on."""
-    import ray
-
-    found = environment.of_this_process()
-    return {
-        "node": ray.get_runtime_context().get_node_id()[:8],
-        "cpu": found["cpu"],
-        "versions": environment.key(found),
-    }
-
-
-_told: set[str] = set()
-
-
-def _first_time() -> dict[str, Any] | None:
-    """This process's environment the first time it is asked for, then None."""
-    found = environment.of_this_process()
-    key = environment.key(found)
-    if key in _told:
-        return None
-    _told.add(key)
-    return found

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.arms import ARMS
-from bench.plan import Cell
-from bench.schema import EVALUATED
+from bench.plan.cells import Cell
+from bench.store.schema import EVALUATED
+from bench.study.arms import ARMS
 
 LINE_EVERY = 5.0
 """Seconds between two plain lines."""

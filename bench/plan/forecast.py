@@ -7,13 +7,15 @@ from itertools import product
 from math import ceil
 from typing import Any
 
-from bench import times
-from bench.arms import ARMS
-from bench.plan import Trajectory, cells, check_data, trajectories
-from bench.schema import FACTOR_NAMES, RESULTS
-from bench.simulate import critical_path, simulate
+from bench.plan import times
+from bench.plan.cells import cells, check_data
+from bench.plan.simulate import critical_path, simulate
+from bench.plan.trajectories import Trajectory, trajectories
 from bench.statistics import families, power
+from bench.store.schema import RESULTS
 from bench.study import Study
+from bench.study.arms import ARMS
+from bench.study.factors import FACTOR_NAMES
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
-from bench.plan import Fork, Segment, Trajectory
-from bench.schedule import AHEAD, Schedule, Task, Work, traced_ahead
+from bench.plan.schedule import AHEAD, Schedule, Task, Work, traced_ahead
+from bench.plan.trajectories import Fork, Segment, Trajectory
 
 DRIVER_S = 0.001
 """Seconds of the driver for a task: to send it, and to take what it gave."""

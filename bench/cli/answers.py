@@ -5,24 +5,20 @@ of each test alpha / tests), and two model files on new examples (exact McNemar)
 """
 
 from dataclasses import dataclass
-from math import ceil, inf, sqrt
+from math import ceil, inf
 from typing import TYPE_CHECKING, Literal
-
-from scipy.special import ndtri
 
 from bench.errors import InputError
 from bench.statistics import families, mcnemar
 from bench.statistics import power as seeds_power
 from bench.statistics.crossed import sd_from_test_noise
+from bench.statistics.mcnemar import MOST_EXAMPLES, examples_needed, largest_churn
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Group = Literal["seeds", "files", "noise"]
 Unit = Literal["pp", "seeds", "examples", "share", "%"]
-
-MOST_EXAMPLES = 10**6
-"""Larger test sets are not searched for: exact sums would take long, and none is as large."""
 
 COMBINATIONS = (
     "allowed: two or three of --seeds, --sd, --difference; two or three of --examples, --churn, "
@@ -270,55 +266,6 @@ def _noise(asked: Asked) -> tuple[Answer, ...]:
         return ()
     said = "SD over seeds that test noise alone causes: equally good models differ so much"
     return (Answer("sd_from_test_noise", "noise", asked.noise_sd, "pp", said),)
-
-
-def examples_needed(
-    difference: float, discordance: float, alpha: float, power: float = 0.8
-) -> int | None:
-    """Test examples with which exact McNemar on two files has the power, one fewer has not.
-
-    difference, discordance: shares, as for mcnemar.power_mcnemar. None beyond MOST_EXAMPLES.
-    The exact test's power is no quite rising function of the examples: a few fewer may do.
-    """
-
-    def enough(n: int) -> bool:
-        return mcnemar.power_mcnemar(difference, discordance, n, alpha) >= power
-
-    # The normal approximation (Connor 1987) says where to look; the exact sums say where it is.
-    z_alpha, z_power = -float(ndtri(alpha / 2)), float(ndtri(power))
-    spread = z_alpha * sqrt(discordance) + z_power * sqrt(discordance - difference**2)
-    near = max(8, ceil((max(spread, 0.0) / difference) ** 2))
-    if near > MOST_EXAMPLES:
-        return None
-    low, high = near, near
-    while low and enough(low):
-        low = low - 1 - low // 20
-    while not enough(high):
-        high += 1 + high // 20
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
-def largest_churn(
-    difference: float, examples: int, alpha: float, power: float = 0.8
-) -> float | None:
-    """The largest share of discordant examples at which two files' difference, a share, is
-    detected with the power; None if it is not even where all of them fall one way."""
-
-    def enough(churn: float) -> bool:
-        return mcnemar.power_mcnemar(difference, churn, examples, alpha) >= power
-
-    if not enough(difference):
-        return None
-    low, high = difference, 1.0
-    if enough(high):
-        return high
-    while high - low > 1e-6 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if enough(middle) else (low, middle)
-    return low
 
 
 def warnings(asked: Asked) -> tuple[str, ...]:

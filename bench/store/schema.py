@@ -1,6 +1,8 @@
 """Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from bench.study.factors import FACTORS, Column
 
 Status = Literal["ok", "diverged", "unsupported", "failed", "timeout"]
 
@@ -10,29 +12,13 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
-
-class Column(NamedTuple):
-    name: str
-    type: str  # of Arrow, as pyarrow.type_for_alias understands it
-    meaning: str  # with its unit
-
-
-FACTORS = (
-    Column("train_examples", "int32", "training examples used; null: all"),
-    Column("batch_size", "int32", "examples in a training step"),
-    Column("optimizer", "string", "of every training, float, control and QAT"),
-    Column("learning_rate", "float64", "constant, of every training"),
-    Column("calibration_examples", "int32", "training examples drawn to calibrate PTQ and qat-cal"),
-)
-FACTOR_NAMES = tuple(column.name for column in FACTORS)
-
 CELLS = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     Column("seed", "int64", "replicate"),
     Column("budget", "int32", "float epochs E"),
-    Column("arm", "string", "name in bench.arms"),
+    Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
     Column("status", "string", "ok, diverged, unsupported, failed or timeout"),

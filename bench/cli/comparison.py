@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.compare import POWER, Comparison, FileResult
-from bench.power_command import MOST_EXAMPLES
+from bench.pipelines.files import POWER, Comparison, FileResult
 from bench.report import words
 from bench.report.words import count, interval, p_value, percent, signed, trimmed
 from bench.statistics.families import Verdict
+from bench.statistics.mcnemar import MOST_EXAMPLES
 
 
 def as_json(comparison: Comparison) -> str:

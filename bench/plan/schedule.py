@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from typing import Any
 
-from bench.plan import Cell, Fork, Segment, Trajectory
+from bench.plan.cells import Cell
+from bench.plan.trajectories import Fork, Segment, Trajectory
 
 AHEAD = 2
 """Tasks in flight per CPU: one runs, one is ready on the node when it ends."""

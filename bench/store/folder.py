@@ -25,8 +25,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import InputError
-from bench.schema import CELLS, CONTRASTS, RESULTS, Column
+from bench.store.schema import CELLS, CONTRASTS, RESULTS
 from bench.study import Study, validate
+from bench.study.factors import Column
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:

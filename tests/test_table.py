@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import report, store
+from bench import report
 from bench.analysis import analyze
+from bench.analysis.table import analyze_table
 from bench.errors import InputError
-from bench.foreign import analyze_table
 from bench.statistics.families import Verdict
+from bench.store import folder as store
 from tests import synthetic
 
 SCHEMA = json.loads(

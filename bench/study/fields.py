@@ -23,10 +23,10 @@ from pydantic import (
 
 from bench import datasets as known_datasets
 from bench import models as known_models
-from bench.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.errors import InputError, nearest
+from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 
-SHIPPED = Path(__file__).parent / "studies"
+SHIPPED = Path(__file__).parent / "shipped"
 Stream = Literal["initialization", "order", "calibration"]
 
 T = TypeVar("T")

@@ -1,0 +1,90 @@
+"""`analyze`: the report again, or one of somebody's own table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import show
+from bench.errors import InputError
+
+EXAMPLES = (
+    "ptq-vs-qat analyze results/digits",
+    "ptq-vs-qat analyze results/digits --population seeds+examples",
+    "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
+    'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
+)
+
+
+def analyze(
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS",
+            help="A result folder; or a table of your own, CSV or Parquet: columns seed, arm, one "
+            "or more metrics, and if you like dataset, model, budget, extra and factors.",
+        ),
+    ],
+    population: Annotated[
+        str,
+        typer.Option(
+            metavar="seeds|seeds+examples",
+            help="Whom conclusions speak about: new seeds on this test set, or new test examples "
+            "too.",
+        ),
+    ] = "seeds",
+    out: Annotated[Path | None, typer.Option(help="Of a table: the folder for its report.")] = None,
+    factors: Annotated[
+        str | None, typer.Option(help="Of a table: numeric columns that are factors, a, b.")
+    ] = None,
+    contrasts: Annotated[
+        str | None, typer.Option(help='Of a table: "a - b, c - b"; by default every pair of arms.')
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Of a table: smallest difference that matters.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Of a table: level of the tests.")] = None,
+) -> None:
+    """Make the report again from the Parquet files alone, or one of your own table.
+
+    Imports neither TensorFlow nor Ray.
+    """
+    from bench import report
+    from bench.analysis import POPULATIONS
+
+    if population not in POPULATIONS:
+        raise InputError("--population", repr(population), f"allowed: {', '.join(POPULATIONS)}")
+    of_a_table = {
+        "--out": out,
+        "--factors": factors,
+        "--contrasts": contrasts,
+        "--delta": delta,
+        "--alpha": alpha,
+    }
+    if not results.exists():
+        raise InputError(
+            "RESULTS", f"no {str(results)!r}", "allowed: a result folder, or a CSV or Parquet file"
+        )
+    if results.is_dir():
+        for option, value in of_a_table.items():
+            if value is not None:
+                raise InputError(
+                    option, f"{str(results)!r} is no table", "allowed: with a CSV or Parquet file"
+                )
+        show(report.write(results, population), results, population)
+        return
+    if out is None:
+        raise InputError("--out", "missing", "allowed: a folder for the table's report")
+    made = report.write_table(
+        results,
+        out,
+        factors=_listed(factors),
+        contrasts=None if contrasts is None else _listed(contrasts),
+        delta=delta,
+        alpha=0.05 if alpha is None else alpha,
+    )
+    show(made, out, population)
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

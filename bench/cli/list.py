@@ -1,0 +1,41 @@
+"""`list`: datasets, models, arms and studies."""
+
+from pathlib import Path
+from typing import Any
+
+EXAMPLES: tuple[str, ...] = ()
+
+
+def list_() -> None:
+    """The datasets, models, arms and studies that are there."""
+    import ast
+    import tomllib
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench import datasets, models
+    from bench.study import shipped
+    from bench.study.arms import ARMS
+
+    def sentence(package: Any, name: str) -> str:
+        source = (Path(package.__path__[0]) / f"{name}.py").read_text("utf-8")
+        return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
+
+    groups = {
+        "datasets": {name: sentence(datasets, name) for name in datasets.names()}
+        | {"./FOLDER": sentence(datasets, "parquet_folder")},
+        "models": {name: sentence(models, name) for name in models.names()},
+        "arms": {arm.name: arm.sentence for arm in ARMS.values()},
+        "studies": {
+            name: tomllib.loads(path.read_text("utf-8")).get("title", "")
+            for name, path in shipped().items()
+        },
+    }
+    console = Console()
+    for group, entries in groups.items():
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for name, text in entries.items():
+            table.add_row(f"  {name}", text)
+        console.print(f"[bold]{group}[/]")
+        console.print(table)

@@ -1,0 +1,49 @@
+"""`plan`: what would run, how long it takes, what it can detect."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import SetOption, StudyArgument
+
+EXAMPLES = (
+    "ptq-vs-qat plan digits",
+    "ptq-vs-qat plan digits --set seeds=50 --sd 2.5",
+)
+
+
+def plan(
+    study: StudyArgument,
+    overrides: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A result folder: what is there is not counted, its times and SDs are."),
+    ] = None,
+    sd: Annotated[
+        float | None,
+        typer.Option(min=0, help="SD over seeds of a paired difference, in pp, to assume."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
+    ] = None,
+) -> None:
+    """What would run, how long it takes, and the smallest difference that it can detect."""
+    from bench.plan.forecast import ASSUMED_SD, describe, forecast
+    from bench.plan.times import MEASURED
+    from bench.store.folder import Store
+    from bench.study import load
+
+    loaded = load(study, overrides or ())
+    store = Store(out) if out else None
+    pilot = store.pilot_sds(loaded.primary_contrasts) if store else ()
+    if sd is not None:
+        sds, source = (sd,), "as given by --sd"
+    elif pilot:
+        sds, source = pilot, f"smallest, median and largest in {out}"
+    else:
+        sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
+    measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()
+    made = forecast(loaded, measured, sds, workers or os.cpu_count() or 1)
+    typer.echo(describe(loaded, made, source))

@@ -1,0 +1,91 @@
+"""Cells -> the trajectories that they share: the least training that gives them.
+
+A trajectory is the float training of one seed through all budgets, each budget a snapshot. From
+each snapshot fork the float evaluation, the control and QAT, every one of them a task of its own,
+so that a cluster is not held to one seed per core.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from bench.plan.cells import Cell, Recipe
+from bench.study.arms import ARMS, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Cells of one seed and budget that share one training behind the snapshot."""
+
+    training: Training
+    cells: tuple[Cell, ...]
+
+    @property
+    def extras(self) -> tuple[int, ...]:
+        """The epochs more at which this training is evaluated, ascending; none for `float`."""
+        return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
+
+    @property
+    def quantized(self) -> bool:
+        """Does it train what quantize_model made of the float model?"""
+        return self.training in ("qat", "qat-cal")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Float epochs from one budget (or from initialization) to the next, and the forks there."""
+
+    dataset: str
+    model: str
+    seed: int
+    recipe: Recipe  # of training
+    start: int
+    budget: int
+    forks: tuple[Fork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The segments of one seed in order: each starts from the weights that the last one left."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        return (cell for segment in self.segments for fork in segment.forks for cell in fork.cells)
+
+
+def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
+    """The least training that gives the wanted cells, in the cells' order.
+
+    Only budgets with a wanted cell become snapshots; cells that share a training share a fork.
+    """
+    shared: dict[tuple[str, str, int, Recipe], list[Cell]] = {}
+    for cell in wanted:
+        key = (cell.dataset, cell.model, cell.seed, cell.recipe.training)
+        shared.setdefault(key, []).append(cell)
+    return [
+        Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
+        for (dataset, model, seed, recipe), members in shared.items()
+    ]
+
+
+def _segments(
+    dataset: str, model: str, seed: int, recipe: Recipe, members: list[Cell]
+) -> Iterator[Segment]:
+    start = 0
+    by_budget = sorted(members, key=lambda cell: cell.budget)
+    for budget, at_budget in groupby(by_budget, key=lambda cell: cell.budget):
+        yield Segment(dataset, model, seed, recipe, start, budget, tuple(_forks(at_budget)))
+        start = budget
+
+
+def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
+    shared: dict[tuple[Training, Recipe], list[Cell]] = {}
+    for cell in members:
+        training = ARMS[cell.arm].training
+        # Only qat-cal's training sees the calibration data.
+        recipe = cell.recipe if training == "qat-cal" else cell.recipe.training
+        shared.setdefault((training, recipe), []).append(cell)
+    for (training, _), together in shared.items():
+        yield Fork(training, tuple(together))

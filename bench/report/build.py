@@ -1,0 +1,42 @@
+"""Analysis -> the report's content: its sections in order."""
+
+import importlib
+
+from bench.analysis import Analysis
+from bench.report.content import Part, Report
+
+SECTIONS = (
+    "answer",
+    "forest",
+    "looks",
+    "accuracy",
+    "one_epoch",
+    "split",
+    "one_run",
+    "seeds",
+    "churn",
+    "differences",
+    "checks",
+    "variance",
+    "failures",
+    "method",
+)
+"""Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
+
+
+def build(analysis: Analysis) -> Report:
+    """The whole report. A section that has nothing to say (None) is left out."""
+    from bench.report import notes
+
+    populations = tuple(dict.fromkeys(c.population for c in analysis.comparisons)) or ("seeds",)
+    parts = []
+    for name in SECTIONS:
+        module = importlib.import_module(f"bench.report.sections.{name}")
+        variants = {
+            population: section
+            for population in (populations if module.BY_POPULATION else (None,))
+            if (section := module.build(analysis, population or "seeds")) is not None
+        }
+        if variants:
+            parts.append(Part(name, variants))
+    return Report(analysis.title, populations, tuple(notes.build(analysis)), tuple(parts))

@@ -1,0 +1,5 @@
+"""What a study is: its fields, its factors, its arms. Nothing that runs."""
+
+from bench.study.fields import Sequential, Study, load, shipped, validate
+
+__all__ = ["Sequential", "Study", "load", "shipped", "validate"]
