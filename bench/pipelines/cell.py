@@ -84,7 +84,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
     at = segment.budget
     try:
         trainer, state = _forked(data, segment, fork, checkpoint)
-    except train.Unsupported as error:
+    except train.Refused as error:
         return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
     for extra in fork.extras or (0,):
         if fork.extras:
@@ -105,14 +105,14 @@ def _forked(
     base = _trainer_of(data, segment, False)
     if fork.training == "float":
         return base, checkpoint.state
-    weights = base.named_weights(checkpoint.state)
+    weights = checkpoint.state.weights
     if fork.training == "float+k":
         return base, base.forked(weights)
     trainer = _trainer_of(data, segment, True)
     state = trainer.forked(weights)
     if fork.training == "qat-cal":
         trainer.load(state)
-        trainer.calibrate(tf.constant(_calibration(data, fork.cells[0])))
+        trainer.calibrate(_calibration(data, fork.cells[0]), segment.recipe.batch_size)
         state = trainer.state
     return trainer, state
 
@@ -128,8 +128,9 @@ def _trained(
     x, y = _tensors(data)
     pin, n = dict(segment.recipe.pin), len(data.x_train)
     orders = [train.data_order(n, epoch, segment.seed, pin) for epoch in range(start, end)]
+    noise = [train.noise(epoch, segment.seed, pin) for epoch in range(start, end)]
     trainer.load(state)
-    trainer.run(x, y, orders, segment.recipe.batch_size, segment.recipe.learning_rate)
+    trainer.run(x, y, orders, segment.recipe.batch_size, segment.recipe.learning_rate, noise)
     return trainer.state
 
 
