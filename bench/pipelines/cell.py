@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from bench import models
 from bench.datasets import Dataset
 from bench.pipelines import convert, evaluate, train
 from bench.pipelines.audit import audit
-from bench.pipelines.lean import tf
+from bench.pipelines.cache import recent
+from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS
@@ -30,6 +32,10 @@ TRAIN_SEEN = 1000
 CHECKED = "float"
 """The arm whose file is compared with Keras: once per seed and budget. float+k comes from the same
 graph by the same converter, and TensorFlow's inference costs more than the file's."""
+
+TRAINERS = 16
+"""Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
+optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
@@ -243,7 +249,7 @@ def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Train
     return _trainer(segment.model, shape, classes, data.scale, segment.recipe.optimizer, quantized)
 
 
-@lru_cache
+@recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str, shape: tuple[int, ...], classes: int, scale: float, optimizer: str, quantized: bool
 ) -> train.Trainer:
@@ -252,9 +258,14 @@ def _trainer(
     return train.Trainer(build, shape, classes, optimizer, scale, base)
 
 
-@lru_cache
 def _converter(trainer: train.Trainer) -> convert.Converter:
-    return convert.Converter(trainer.model, trainer.scale)
+    if trainer not in _converters:
+        _converters[trainer] = convert.Converter(trainer.model, trainer.scale)
+    return _converters[trainer]
+
+
+_converters: WeakKeyDictionary[train.Trainer, convert.Converter] = WeakKeyDictionary()
+"""It goes with its trainer."""
 
 
 @lru_cache(maxsize=4)
