@@ -1,8 +1,12 @@
 """Networks that the tests of pipelines share, beside those that are shipped."""
 
+import hashlib
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
+
+from bench.pipelines import train
 
 layers = tf_keras.layers
 
@@ -78,3 +82,21 @@ def examples(n, seed=0):
 def tensors(n, seed=0):
     x, y = examples(n, seed)
     return tf.constant(x), tf.constant(y)
+
+
+def trainer_of(build, float_model=None, optimizer="sgd"):
+    return train.Trainer(build, SHAPE, CLASSES, optimizer, SCALE, float_model)
+
+
+def trained(trainer, seed=3, epochs=(0, 1), n=40):
+    """The state after these epochs of 16 examples a step, from the seed's initialization."""
+    x, y = tensors(n)
+    trainer.load(trainer.initial(seed, {}))
+    orders = [train.data_order(n, epoch, seed, {}) for epoch in epochs]
+    trainer.run(x, y, orders, 16, 1e-2, [train.noise(epoch, seed, {}) for epoch in epochs])
+    return trainer.state
+
+
+def digest(state):
+    arrays = (*state.weights, *state.optimizer)
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()

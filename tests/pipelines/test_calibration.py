@@ -72,6 +72,10 @@ def expected(base, build, x, batch, training):
     return extremes
 
 
+def equal(ours, theirs):
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
 def check(quantized, extremes):
     """Every range of an activation is the oracle's. Returns how many there are."""
     ranges = quantized.named_weights(quantized.state)
@@ -97,7 +101,7 @@ def test_ranges_are_what_plain_keras_takes_on_each_batch(name, mode):
     quantized.calibrate(x, 20, mode)
     assert check(quantized, expected(base, CHAINS[name], x, 20, mode == "training")) >= 3
     after = quantized.float_weights(quantized.state)
-    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert equal(before, after)
     # The weights' ranges are set as well: TFMOT's are symmetric.
     ranges = quantized.named_weights(quantized.state)
     dense = base.model.layers[-1].name
@@ -142,8 +146,7 @@ def test_modes_agree_where_there_is_no_batch_norm_and_differ_where_there_is():
         for mode in ("training", "inference"):
             quantized.calibrate(x, 16, mode)
             states.append(quantized.state.weights)
-        equal = all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
-        assert equal == agree
+        assert equal(*states) == agree
 
 
 def test_ranges_do_not_depend_on_what_was_calibrated_before():

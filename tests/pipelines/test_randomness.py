@@ -1,6 +1,5 @@
 """What layers draw depends on seed, epoch, step and layer alone; the rest is refused by name."""
 
-import hashlib
 import random
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from scipy import stats
 from bench import models
 from bench.pipelines import cell, train
 from tests.pipelines import networks
-from tests.pipelines.networks import CLASSES, SCALE, SHAPE, layers
+from tests.pipelines.networks import CLASSES, SHAPE, digest, layers, trained, trainer_of
 
 FEATURES = int(np.prod(SHAPE))
 
@@ -23,10 +22,6 @@ FEATURES = int(np.prod(SHAPE))
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     cell.prepare()
-
-
-def trainer_of(build, float_model=None, optimizer="sgd"):
-    return train.Trainer(build, SHAPE, CLASSES, optimizer, SCALE, float_model)
 
 
 def noisy(shape, classes):
@@ -49,8 +44,8 @@ def noisy(shape, classes):
 def recurrent(shape, classes):
     return networks.stack(
         lambda: layers.Reshape(shape[:2]),
-        lambda: layers.LSTM(5, dropout=0.2, recurrent_dropout=0.2, return_sequences=True),
-        lambda: layers.RNN(layers.GRUCell(5, dropout=0.2)),
+        lambda: layers.Bidirectional(layers.LSTM(5, dropout=0.2, return_sequences=True)),
+        lambda: layers.RNN(layers.GRUCell(5, dropout=0.2, recurrent_dropout=0.2)),
     )(shape, classes)
 
 
@@ -62,20 +57,6 @@ def attentive(shape, classes):
 
 
 KINDS = {"noisy": noisy, "recurrent": recurrent, "attentive": attentive}
-
-
-def trained(trainer, seed=3, epochs=(0, 1), n=40):
-    """The state after these epochs of 16 examples a step, from the seed's initialization."""
-    x, y = networks.tensors(n)
-    trainer.load(trainer.initial(seed, {}))
-    orders = [train.data_order(n, epoch, seed, {}) for epoch in epochs]
-    trainer.run(x, y, orders, 16, 1e-2, [train.noise(epoch, seed, {}) for epoch in epochs])
-    return trainer.state
-
-
-def digest(state):
-    arrays = (*state.weights, *state.optimizer)
-    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -248,112 +229,21 @@ def test_after_tracing_the_layers_are_as_they_were():
     assert np.array_equal(trainer.logits(x), trainer.logits(x))
 
 
-class Own(layers.Layer):
-    """A layer of somebody's own; `draw` is what it adds to its input while training."""
+def test_autograph_traces_control_too():
+    """A layer whose Python branches on tensors: no graph is traced without AutoGraph."""
 
-    draw = staticmethod(lambda x: 0.0)
+    class Branching(layers.Layer):
+        def call(self, x):
+            if tf.reduce_sum(x) > 0:
+                x = 2 * x
+            return x
 
-    def call(self, x, training=None):
-        return x + self.draw(x) if training else x
-
-
-def own(draw):
-    return type("Own", (Own,), {"draw": staticmethod(draw)})
-
-
-KEPT = np.random.default_rng(0)
-COUNTER = []
-
-UNCONTROLLED = {
-    "tf.random": lambda x: tf.random.normal(tf.shape(x)),
-    "seeded": lambda x: tf.random.uniform(tf.shape(x), seed=3),
-    "dropout": lambda x: tf.nn.dropout(x, 0.5),
-    "shuffle": lambda x: tf.random.shuffle(x),
-    "in a branch": lambda x: tf.cond(
-        tf.reduce_sum(x) > 0, lambda: tf.random.normal(tf.shape(x)), lambda: x
-    ),
-    "in a loop": lambda x: tf.map_fn(lambda one: one + tf.random.normal(()), x),
-    "numpy": lambda x: np.random.rand(),  # noqa: NPY002
-    "default_rng": lambda x: np.random.default_rng().normal(),
-    "kept generator": lambda x: KEPT.normal(),
-    "python": lambda x: random.random(),
-    "stateless by chance": lambda x: tf.random.stateless_normal(
-        tf.shape(x), [random.randrange(10**9), 0]
-    ),
-    "py_function": lambda x: tf.numpy_function(lambda: np.float32(0), (), tf.float32),
-    "count of calls": lambda x: COUNTER.append(0) or float(len(COUNTER)),
-}
-
-
-@pytest.mark.parametrize("kind", UNCONTROLLED)
-def test_what_cannot_be_controlled_is_refused_by_name(kind):
-    made = own(UNCONTROLLED[kind])
-    build = networks.stack(lambda: layers.Conv2D(2, 3), lambda: made(name="mine"))
-    with pytest.raises(train.Uncontrolled, match=r"layer mine \(Own\)"):
-        trainer_of(build)
-
-
-def test_randomness_in_inference_is_refused():
-    """Dropout that is always on is under control in training, but not in the converted file."""
-
-    def build(shape, classes):
-        inputs = layers.Input(shape)
-        x = layers.Dropout(0.5, name="always")(layers.Flatten()(inputs), training=True)
-        return tf_keras.Model(inputs, layers.Dense(classes)(x))
-
-    with pytest.raises(train.Uncontrolled, match=r"layer always \(Dropout\)"):
-        trainer_of(build)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: layers.Lambda(lambda x: x + tf.random.normal(tf.shape(x)), name="mine"),
-        lambda: layers.Dense(4, activation=lambda x: tf.nn.dropout(x, 0.5), name="mine"),
-        lambda: layers.TimeDistributed(own(UNCONTROLLED["tf.random"])(name="mine")),
-    ],
-)
-def test_functions_and_wrapped_layers_that_draw_are_refused_by_name(make):
-    x, y = networks.tensors(8)
-    with pytest.raises(train.Uncontrolled, match="layer mine"):
-        trainer_of(networks.stack(make)).trace(x, y)
-
-
-def test_a_regularizer_that_draws_is_refused_before_a_step():
-    def draws(kernel):
-        return tf.random.uniform(()) * tf.reduce_sum(kernel)
-
-    build = networks.stack(lambda: layers.Dense(3, kernel_regularizer=draws, name="mine"))
-    trainer = trainer_of(build)
-    start = trainer.state
-    with pytest.raises(train.Uncontrolled, match="RandomUniform"):
-        trained(trainer)
-    trainer.load(start)
-
-
-def test_a_generator_of_a_layers_own_is_refused():
-    class Drawing(layers.Layer):
-        def __init__(self):
-            super().__init__(name="mine")
-            self.generator = tf.random.Generator.from_seed(1)
-
-        def call(self, x, training=None):
-            return x + self.generator.normal(tf.shape(x)) if training else x
-
-    with pytest.raises(train.Uncontrolled, match="mine"):
-        trainer_of(networks.stack(Drawing))
-
-
-def test_a_hidden_variable_is_refused():
-    hidden = tf.Variable(1.0, name="hidden")
-
-    def draw(x):
-        hidden.assign_add(1.0)
-        return hidden
-
-    made = own(draw)
-    with pytest.raises(train.Uncontrolled, match="hidden"):
-        trainer_of(networks.stack(lambda: made(name="mine")))
+    trainer = trainer_of(networks.stack(Branching, lambda: layers.Dropout(0.5)))
+    first = digest(trained(trainer))
+    assert first == digest(trained(trainer))
+    assert first != digest(trained(trainer, epochs=(0, 2)))
+    kept = masks(trainer, 1, 0)
+    assert 0 < kept.sum() < kept.size
 
 
 def test_keras_own_generator_in_a_layer_of_somebodys_own_is_controlled():
