@@ -14,7 +14,7 @@ from bench.errors import InputError, nearest
 from bench.study.factors import FACTORS
 
 ROLES = ("seed", "arm", "dataset", "model", "budget", "extra")
-NUMERIC_FACTORS = {column.name for column in FACTORS if column.type != "string"}
+NUMERIC_FACTORS = {factor.name for factor in FACTORS.values() if factor.ordered}
 
 
 @dataclass(frozen=True)

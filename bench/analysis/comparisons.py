@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from bench.analysis.changes import Design
 from bench.analysis.records import (
     DETAILED,
     METHODS,
@@ -18,13 +19,21 @@ from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
 
 
-def _family(pairs: Pairs, primary: Collection[str]) -> Family:
-    if pairs.kind != "contrast":
-        return "interaction"
-    return "primary" if pairs.contrast.name in primary else "exploratory"
+def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:
+    """Which correction a comparison falls under: the protocol's "Many differences at once"."""
+    if pairs.kind == "contrast":
+        named = pairs.contrast.name in primary
+        return "primary" if named and design.is_primary(pairs.setting) else "exploratory"
+    if pairs.declared:
+        return "primary"
+    if pairs.factor == "budget" and not design.is_primary(pairs.setting):
+        return "exploratory"
+    return "interaction"
 
 
-def compare(pairs: Sequence[Pairs], primary: Collection[str], alpha: float) -> Iterator[Comparison]:
+def compare(
+    pairs: Sequence[Pairs], primary: Collection[str], alpha: float, design: Design
+) -> Iterator[Comparison]:
     """Test every pair for each population, and correct each family by itself.
 
     A family is counted within one metric and one population.
@@ -32,7 +41,7 @@ def compare(pairs: Sequence[Pairs], primary: Collection[str], alpha: float) -> I
     members: dict[tuple[str, Population, Family], list[Comparison]] = {}
     for one in pairs:
         for population in POPULATIONS:
-            tested = _test(one, population, _family(one, primary), alpha)
+            tested = _test(one, population, _family(one, primary, design), alpha)
             if tested is not None:
                 key = (one.metric, population, tested.family)
                 members.setdefault(key, []).append(tested)

@@ -13,10 +13,10 @@ from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
 from bench.statistics.families import Verdict
 from bench.statistics.sequential import Look
-from bench.study import Study
 from bench.study.arms import Contrast
+from bench.study.factors import FACTORS
 
-Kind = Literal["contrast", "interaction", "slope"]
+Kind = Literal["contrast", "interaction", "slope", "effect"]
 Population = Literal["seeds", "seeds+examples"]
 Family = Literal["primary", "interaction", "exploratory"]
 Value = str | int | float | None
@@ -46,7 +46,8 @@ DISAGREEING = 0.001
 class Setting:
     """What is held fixed in a contrast; None where it does not apply.
 
-    factors: (name, value) of every factor; budget: float epochs E; extra: epochs k more.
+    factors: (name, level) of the factors that reach the arm, or either arm of a contrast; budget:
+    float epochs E; extra: epochs k more.
     """
 
     dataset: str | None
@@ -59,6 +60,22 @@ class Setting:
     def panel(self) -> "Setting":
         """The setting without its budget: what one row of budgets in a figure shares."""
         return replace(self, budget=None)
+
+    def without(self, name: str) -> "Setting":
+        """The setting without a factor, or without its dataset, model, budget or extra."""
+        if name in ("dataset", "model", "budget", "extra"):
+            fields: dict[str, Any] = {name: None}
+            return replace(self, **fields)
+        return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
+
+    def within(self, other: "Setting") -> bool:
+        """Does this setting say nothing else than `other`, which may say more?"""
+        theirs = other.fields()
+        return all(
+            theirs.get(name) == value
+            for name, value in self.fields().items()
+            if value is not None or name != "extra"
+        )
 
     def fields(self) -> dict[str, Value]:
         return {
@@ -117,14 +134,18 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The paired differences of one contrast at one setting (or how they change with the budget).
+    """The paired differences of one contrast at one setting, or how they change: with the budget
+    (interaction, slope) or with a factor (effect, slope).
 
-    planned: seeds that should be there; seeds: shared by both arms, ascending; d: float (seeds,),
+    planned: seeds that should be there; seeds: shared by all samples, ascending; d: float (seeds,),
     arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
-    values are known; cells: sums over seeds and over test examples; churn: None for interactions;
-    mixed: shared seeds whose cells ran on different CPUs or versions; delta: the smallest
-    difference of the contrast that matters, None where none is declared; doublings: from the
-    smallest to the largest budget, 1 unless this is a slope.
+    values are known; cells: sums over seeds and over test examples, in steps of `cell_step`; churn:
+    of contrasts only; mixed: shared seeds whose cells ran on different CPUs or versions; delta: the
+    smallest difference of the contrast that matters, None where none is declared; doublings: from
+    the smallest to the largest level, 1 unless this is a slope. factor, level, reference: of a
+    change, what changes, and from which level to which; moved: the one arm that a factor reaches,
+    where it reaches only one: the change is then that arm's own, whatever stands beside it.
+    declared: is this change in the study's primary family?
     """
 
     kind: Kind
@@ -140,9 +161,20 @@ class Pairs:
     step: float = 1.0
     delta: float | None = None
     cells: CrossedSums | None = None
+    cell_step: float = 100.0
     churn: paired.Churn | None = None
     mixed: int = 0
     doublings: float = 1.0
+    factor: str | None = None
+    level: str | None = None
+    reference: str | None = None
+    moved: str | None = None
+    declared: bool = False
+
+    @property
+    def name(self) -> str:
+        """The contrast's name; of an effect on one arm alone, that arm's."""
+        return self.moved or self.contrast.name
 
     @property
     def attempted(self) -> int:
@@ -167,7 +199,7 @@ class Pairs:
     @cached_property
     def crossed(self) -> Crossed | None:
         """The estimate for new seeds and new test examples."""
-        return None if self.cells is None else crossed(self.cells, scale=100.0)
+        return None if self.cells is None else crossed(self.cells, scale=self.cell_step)
 
     @cached_property
     def p_signflip(self) -> float | None:
@@ -253,7 +285,7 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        return self.pairs.contrast.name
+        return self.pairs.name
 
     @property
     def setting(self) -> Setting:
@@ -285,7 +317,11 @@ class Comparison:
         exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
         return {
             "kind": pairs.kind,
+            **dict.fromkeys(FACTORS),
             **self.setting.fields(),
+            "factor": pairs.factor,
+            "level": pairs.level,
+            "reference": pairs.reference,
             "contrast": self.name,
             "metric": pairs.metric,
             "unit": pairs.unit,
@@ -318,92 +354,6 @@ class Comparison:
             "worst_low": worst_low,
             "worst_high": worst_high,
         }
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """A float TFLite file that does not do what its Keras model does."""
-
-    setting: Setting
-    seed: int
-    disagreements: int
-    n: int
-
-
-@dataclass(frozen=True)
-class WrongFormat:
-    """An arm whose files are audited as another number format than it claims."""
-
-    arm: str
-    claimed: str
-    found: str
-    cells: int
-
-
-@dataclass(frozen=True)
-class Checks:
-    """What must hold before any contrast is believed, and where it does not."""
-
-    planned: int = 0
-    with_result: int = 0
-    disagreements: tuple[Disagreement, ...] = ()
-    wrong_formats: tuple[WrongFormat, ...] = ()
-    mixed_seeds: tuple[int, ...] = ()
-    ignored_files: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.with_result >= self.planned
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """All that a report says, as numbers.
-
-    samples: every arm at every setting; comparisons: every contrast at every setting, by family;
-    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
-    """
-
-    title: str
-    alpha: float
-    study: Study | None
-    contrasts: tuple[Contrast, ...]
-    samples: tuple[Sample, ...]
-    comparisons: tuple[Comparison, ...]
-    detailed: bool
-    checks: Checks
-    environment: Mapping[str, Any]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of contrasts.parquet."""
-        return [comparison.row(self.detailed) for comparison in self.comparisons]
-
-    @cached_property
-    def arms(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(sample.arm for sample in self.samples))
-
-    @cached_property
-    def varying(self) -> tuple[str, ...]:
-        """The fields of a setting that differ between the arms' samples: what a label must say."""
-        seen: dict[str, set[Value]] = {}
-        for sample in self.samples:
-            for name, value in sample.setting.fields().items():
-                if not (name == "extra" and value is None):
-                    seen.setdefault(name, set()).add(value)
-        return tuple(name for name, values in seen.items() if len(values) > 1)
-
-    def select(
-        self, population: Population = "seeds", kind: Kind = "contrast", name: str | None = None
-    ) -> tuple[Comparison, ...]:
-        """Comparisons of one population and kind, and of one contrast where it is named."""
-        return tuple(
-            c
-            for c in self.comparisons
-            if c.population == population
-            and c.pairs.kind == kind
-            and (name is None or c.name == name)
-        )
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ a new tf_keras model that ends in logits, and `COST` for time estimates.
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from bench.errors import InputError, nearest
@@ -46,3 +47,8 @@ def cost(name: str) -> Cost:
     """What a model's training takes."""
     of: Cost = get(name).COST
     return of
+
+
+def source(name: str) -> str:
+    """The text of a model's file."""
+    return (Path(__path__[0]) / f"{name}.py").read_text("utf-8")

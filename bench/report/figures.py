@@ -22,6 +22,7 @@ from matplotlib.transforms import Transform
 
 from bench.report.svg import BLUE, FONT, GROUND, INK, clean
 from bench.statistics.families import Verdict
+from bench.study.arms import ARMS
 
 ORANGE, GREEN, VERMILLION = "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, GREY = "#cc79a7", "#56b4e9", "#858585"
@@ -39,14 +40,8 @@ class Style:
     hollow: bool = False
 
 
-_ARMS = {
-    "float": Style(GREY, "o"),
-    "float+k": Style(GREY, "o", hollow=True),
-    "ptq": Style(BLUE, "s"),
-    "ptq+k": Style(BLUE, "s", hollow=True),
-    "qat": Style(VERMILLION, "D"),
-    "qat-cal": Style(VERMILLION, "D", hollow=True),
-}
+_COLORS = {"grey": GREY, "blue": BLUE, "vermillion": VERMILLION}
+_ARMS = {arm.name: Style(_COLORS[arm.color], arm.marker, arm.hollow) for arm in ARMS.values()}
 _OTHERS = tuple(
     Style(color, marker)
     for color, marker in zip(

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from bench.study.factors import FACTORS, Column
+from bench.study.factors import COLUMNS as FACTORS
+from bench.study.factors import Column
 
 Status = Literal["ok", "diverged", "unsupported", "failed", "timeout"]
 
@@ -12,7 +13,7 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
-CELLS = (
+PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
@@ -21,6 +22,10 @@ CELLS = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
+)
+
+CELLS = (
+    *PLAN,
     Column("status", "string", "ok, diverged, unsupported, failed or timeout"),
     Column("error", "string", "why not ok; null where ok"),
     Column("n", "int32", "test examples"),
@@ -57,16 +62,20 @@ CELLS = (
     Column("cpu", "string", "CPU model"),
     Column("versions", "string", "key into environment.json"),
     Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
+    Column("package", "string", "hash of this package's sources that computed it"),
 )
 
 CONTRASTS = (
-    Column("kind", "string", "contrast, interaction or slope"),
+    Column("kind", "string", "contrast, interaction, slope or effect"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
-    Column("budget", "int32", "float epochs E; null for interaction and slope"),
+    Column("budget", "int32", "float epochs E; null for interaction, slope and effect"),
     Column("extra", "int32", "epochs k more; null where neither arm has any"),
-    Column("contrast", "string", "arm minus arm"),
+    Column("factor", "string", "what changes; of contrasts null"),
+    Column("level", "string", "of the factor, minus `reference`; null for slopes"),
+    Column("reference", "string", "the level that the change is counted from; null for slopes"),
+    Column("contrast", "string", "arm minus arm; of an effect on one arm alone, that arm"),
     Column("metric", "string", "what is compared"),
     Column("unit", "string", "of mean, sd and intervals: pp for accuracies"),
     Column("population", "string", "seeds, or seeds+examples"),

@@ -35,27 +35,20 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 def _panels(samples: list[Sample]) -> dict[tuple[Setting, str], list[Sample]]:
     """Samples by what a figure shares: all of a setting but the budget.
 
-    An arm without epochs more stands in the figure of every k.
+    An arm that some factor, or k, does not reach stands in the figures of all its levels.
     """
-    panels: dict[tuple[Setting, str], list[Sample]] = {}
-    for sample in samples:
-        panels.setdefault((sample.setting.panel, sample.metric), []).append(sample)
-    result: dict[tuple[Setting, str], list[Sample]] = {}
-    for (panel, metric), members in panels.items():
-        base = (Setting(panel.dataset, panel.model, panel.factors, None, None), metric)
-        extended = [
-            key
-            for key in panels
-            if key != base
-            and key[1] == metric
-            and Setting(key[0].dataset, key[0].model, key[0].factors, None, None) == base[0]
+    panels = list(dict.fromkeys((s.setting.panel, s.metric) for s in samples))
+    whole = [
+        (panel, metric)
+        for panel, metric in panels
+        if not any(other != panel and panel.within(other) and metric == of for other, of in panels)
+    ]
+    return {
+        (panel, metric): [
+            s for s in samples if s.metric == metric and s.setting.panel.within(panel)
         ]
-        if panel.extra is None and extended:
-            continue
-        result[panel, metric] = [
-            *(panels.get(base, []) if panel.extra is not None else []), *members
-        ]  # fmt: skip
-    return result
+        for panel, metric in whole
+    }
 
 
 def _figure(

@@ -114,11 +114,13 @@ def _one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
     smallest, _ = words.budget_ends(analysis)
     for split in splits(analysis):
         if split.setting.budget == smallest:
-            training, awareness, cold = (f"{words.signed(float(d.mean()))} pp" for d in split.parts)
+            training, weights, conversion = (
+                f"{words.signed(float(d.mean()))} pp" for d in split.parts
+            )
             text += (
-                f" What it is made of after {words.epochs(smallest)}: {training} from the extra "
-                f"training, {awareness} from quantization awareness, {cold} from ranges that "
-                "start cold."
+                f" What it is made of after {words.epochs(smallest)}: {training} from more "
+                f"training, {weights} from what simulated quantization did to the weights, "
+                f"{conversion} from QAT's own conversion."
             )
     yield Paragraph(f"**Is one epoch the reason?** {text}", lead=True)
 

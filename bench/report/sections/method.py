@@ -18,6 +18,7 @@ from bench.report.content import (
     code,
 )
 from bench.study.arms import ARMS
+from bench.study.factors import FACTORS
 
 BY_POPULATION = False
 
@@ -134,7 +135,8 @@ def _study(analysis: Analysis) -> Table:
     fields = analysis.study.model_dump(mode="json")
     fields["seeds"] = f"{len(analysis.study.seeds)}: {_run(analysis.study.seeds)}"
     fields["datasets"] = sorted({str(s.setting.dataset) for s in analysis.samples})
-    fields["train_examples"] = ["all" if n is None else n for n in fields["train_examples"]]
+    for name, factor in FACTORS.items():
+        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
     fields["primary"] = list(analysis.study.primary_contrasts)
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import Analysis, Pairs, Population, Setting
+from bench.analysis import Analysis, Population, Setting
 from bench.report import figures, words
 from bench.report.content import Block, Cell, Column, Figure, Paragraph, Section, Table
 from bench.statistics import single_runs as runs
@@ -48,16 +48,15 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 
 def _outcomes(analysis: Analysis) -> list[_Outcomes]:
-    by_setting: dict[Setting, dict[str, Pairs]] = {}
-    for c in analysis.select("seeds"):
-        if c.name in ("qat - ptq", "qat - float") and c.pairs.metric == "accuracy":
-            by_setting.setdefault(c.setting, {})[c.name] = c.pairs
+    of_float = analysis.select("seeds", name="qat - float")
     found = []
-    for setting, pairs in by_setting.items():
-        if len(pairs) < 2:
+    for whole in analysis.select("seeds", name="qat - ptq"):
+        beside = next((c for c in of_float if c.setting.within(whole.setting)), None)
+        if beside is None or whole.pairs.metric != "accuracy":
             continue
-        qat, ptq = pairs["qat - ptq"].samples
-        floats = pairs["qat - float"].samples[1]
+        setting = whole.setting
+        qat, ptq = whole.pairs.samples
+        floats = beside.pairs.samples[1]
         seeds = tuple(sorted(set(qat.seeds) & set(ptq.seeds) & set(floats.seeds)))
         if seeds:
             q, p, f = (sample.at(seeds) for sample in (qat, ptq, floats))

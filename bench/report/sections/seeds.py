@@ -1,6 +1,7 @@
 """Every seed as a line through the arms: pairing made visible."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from bench.report.content import Figure, Section
 
 BY_POPULATION = False  # the seeds themselves
 
-ORDER = ("float", "ptq", "qat", "qat-cal", "ptq+k", "float+k")
+ORDER = ("float", "ptq", "qat", "qat-cal", "qat-recal", "ptq+k", "float+k")
 MOST_BLOCKS = 6
 MOST_LINES = 300
 
@@ -29,14 +30,13 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sample]]]:
     """The first panel's settings, each with its arms' samples."""
-    first = analysis.samples[0]
     extras = [s.setting.extra for s in analysis.samples if s.setting.extra is not None]
+    fullest = max((s.setting.panel for s in analysis.samples), key=lambda p: len(p.factors))
+    panel = replace(fullest, extra=min(extras, default=None))
+    metric = analysis.samples[0].metric
     shown: dict[int | None, dict[str, Sample]] = {}
     for s in analysis.samples:
-        same = (s.setting.dataset, s.setting.model, s.setting.factors, s.metric) == (
-            first.setting.dataset, first.setting.model, first.setting.factors, first.metric
-        )  # fmt: skip
-        if same and s.seeds and s.setting.extra in (None, min(extras, default=None)):
+        if s.seeds and s.metric == metric and s.setting.panel.within(panel):
             shown.setdefault(s.setting.budget, {})[s.arm] = s
     return [
         (f"E = {budget}" if budget is not None else "", samples)
