@@ -156,15 +156,17 @@ def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
     levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
-    reach: dict[str, tuple[tuple[int, str], ...]] = {}
+    reach: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
     places: dict[tuple[Any, ...], Place] = {}
     for cell, dataset, model, budget, arm, extra, seed, values in zip(
         *columns, levels, strict=True
     ):
-        if arm not in reach:
-            names_of = of_arms(arm) if arm in ARMS else ()
-            reach[arm] = tuple((i, name) for i, name in enumerate(FACTORS) if name in names_of)
-        factors = tuple((name, values[i]) for i, name in reach[arm])
+        if (arm, model) not in reach:
+            names_of = of_arms(arm, model=model) if arm in ARMS else ()
+            reach[arm, model] = tuple(
+                (i, name) for i, name in enumerate(FACTORS) if name in names_of
+            )
+        factors = tuple((name, values[i]) for i, name in reach[arm, model])
         plain = (dataset, model, factors, budget, arm, extra)
         if plain not in places:
             places[plain] = Setting(dataset, model, factors, budget, extra), arm
@@ -175,7 +177,7 @@ def _grid(study: Study) -> Iterator[Place]:
     """Every place that the study plans, in the study's order."""
     labels = [datasets.label(name) for name in study.datasets]
     for dataset, model, budget, arm in product(labels, study.models, study.budgets, study.arms):
-        names = of_arms(arm)
+        names = of_arms(arm, model=model)
         for levels in product(*(study.levels(name) for name in names)):
             factors = tuple(zip(names, levels, strict=True))
             for extra in study.extra if ARMS[arm].extra else (None,):
