@@ -1,4 +1,5 @@
-"""How contrasts change: with the budget (interaction, slope), with a factor (effect, slope).
+"""How contrasts change: with the budget (interaction, slope), with a factor (effect, slope); and
+what they are over all their settings (overall).
 
 Each is a sum of samples with whole weights, over a divisor: one number per seed again, which goes
 through the same paired tests. Source: the protocol's "Factors and their effects" (docs/method.md).
@@ -54,6 +55,16 @@ def changes(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
             first = known.setdefault(key, effect)
             known[key] = replace(first, declared=first.declared or effect.declared)
     yield from known.values()
+    for members in by_contrast.values():
+        yield from _overall([one for one in members if design.is_primary(one.setting)])
+
+
+def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
+    """Per seed that has all of a contrast's primary settings, the mean over them: about these
+    settings, and no others."""
+    if len(pairs) > 1:
+        base = replace(_blank(pairs[0], pairs), kind="overall", setting=_common(pairs))
+        yield _summed(base, [term for one in pairs for term in _signed(one, 1)], len(pairs))
 
 
 def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:

@@ -26,6 +26,8 @@ def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:
         return "primary" if named and design.is_primary(pairs.setting) else "exploratory"
     if pairs.declared:
         return "primary"
+    if pairs.kind == "overall":
+        return "overall"
     if pairs.factor == "budget" and not design.is_primary(pairs.setting):
         return "exploratory"
     return "interaction"

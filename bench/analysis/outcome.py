@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bench.analysis.belief import FloatCheck
 from bench.analysis.records import Comparison, Kind, Population, Sample, Setting, Value
 from bench.study import Study
 from bench.study.arms import Contrast
@@ -63,6 +64,7 @@ class Analysis:
     detailed: bool
     checks: Checks
     environment: Mapping[str, Any]
+    float_checks: tuple[FloatCheck, ...] = ()
 
     @property
     def rows(self) -> list[dict[str, Any]]:

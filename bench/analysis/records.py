@@ -1,7 +1,7 @@
 """What an analysis is made of: settings, samples, pairs, comparisons, and the whole of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -16,9 +16,9 @@ from bench.statistics.sequential import Look
 from bench.study.arms import Contrast
 from bench.study.factors import FACTORS
 
-Kind = Literal["contrast", "interaction", "slope", "effect"]
+Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
 Population = Literal["seeds", "seeds+examples"]
-Family = Literal["primary", "interaction", "exploratory"]
+Family = Literal["primary", "interaction", "overall", "exploratory"]
 Value = str | int | float | None
 
 POPULATIONS: tuple[Population, ...] = ("seeds", "seeds+examples")
@@ -29,6 +29,7 @@ OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEE
 METHODS: Mapping[Family, families.Method] = {
     "primary": "holm",
     "interaction": "holm",
+    "overall": "holm",
     "exploratory": "bh",
 }
 
@@ -94,7 +95,8 @@ class Sample:
     planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
     percent); correct: bool (seeds, examples), None where only values are known; machines: per
-    seed the CPU and the versions that its cell ran on.
+    seed the CPU and the versions that its cell ran on; audited: what its files were found to be
+    beside their number format; not_finite: models with outputs that are not finite.
     """
 
     setting: Setting
@@ -107,6 +109,8 @@ class Sample:
     values: FloatArray
     correct: NDArray[np.bool_] | None = None
     machines: tuple[tuple[Value, Value], ...] = ()
+    audited: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    not_finite: int = 0
 
     @cached_property
     def counts(self) -> IntArray:
@@ -264,6 +268,7 @@ class Comparison:
     half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
     contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
     which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
+    withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 
     pairs: Pairs
@@ -282,6 +287,8 @@ class Comparison:
     seeds_needed_equivalence: int | None = None
     looks: tuple[Look, ...] = ()
     clear: bool = False
+    withheld: tuple[str, ...] = ()
+    qualified: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -198,12 +198,14 @@ def _evaluated(
     epochs = cell.budget + (cell.extra or 0)
     training = TRAININGS[fork.training]
     cold = training.cold and arm.ranges == training.ranges
+    momentum = trainer.batch_norm_momentum
     return {
         **cell.columns,
         **measured,
         "epochs": epochs,
         "steps": epochs * steps,
         "examples_seen": epochs * len(data.x_train),
+        "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
         "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
@@ -240,6 +242,7 @@ def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) ->
         ).tobytes(),
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "ties": int(tied.sum()),
+        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
         "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
     }
 
