@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from bench.analysis.records import Pairs, Sample, Setting, positions
 from bench.errors import InputError
-from bench.statistics import interaction, paired
+from bench.statistics import decimals, interaction, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import CrossedSums
 from bench.study.arms import Contrast
+
+LARGEST_WHOLE = 10**15
+"""Of differences in steps: below it their sums over budgets fit in 64 bits and in a float."""
 
 
 def _paired_settings(
@@ -32,7 +35,9 @@ def _paired_settings(
             if extra is None and set(a) | set(b) != {None}:
                 continue
             first, second = a.get(extra, a.get(None)), b.get(extra, b.get(None))
-            if first is not None and second is not None:
+            if first is None or second is None:
+                continue
+            if first.seeds or second.seeds or first.correct is not None:  # else never measured
                 yield replace(setting, extra=extra), (first, second)
 
 
@@ -67,7 +72,12 @@ def _pair(
     seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
     at_a, at_b = positions(a, seeds), positions(b, seeds)
     whole, cells, churn, step = None, None, None, 1.0
-    d = a.values[at_a] - b.values[at_b]
+    d = paired.subtract(a.values[at_a], b.values[at_b]) if seeds else np.empty(0)
+    if a.whole is not None and b.whole is not None and seeds:
+        whole = a.whole[at_a] - b.whole[at_b]
+        step = a.step
+        d = decimals.in_unit(whole, step)
+        whole = whole if abs(whole).max() <= LARGEST_WHOLE else None
     if a.correct is not None and b.correct is not None and seeds:
         if a.correct.shape[1] != b.correct.shape[1]:
             raise InputError(
@@ -104,6 +114,7 @@ def _pair(
         cells=cells,
         churn=churn,
         mixed=mixed,
+        lower_is_better=a.lower_is_better,
     )
 
 
@@ -129,6 +140,7 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
         mixed=max(one.mixed for one in pairs),
         step=first.step,
         delta=first.delta,
+        lower_is_better=first.lower_is_better,
     )
     slope = replace(base, kind="slope", unit=f"{first.unit} per doubling", doublings=doublings)
     if not seeds:
@@ -138,14 +150,14 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     d = np.column_stack([one.d[rows] for one, rows in zip(pairs, at, strict=True)])
     change = interaction.smallest_minus_largest(d, budgets)
     trend = interaction.slope_per_doubling(d, budgets)
-    if first.whole is None:
+    if any(one.whole is None for one in pairs):
         yield from (replace(base, d=change), replace(slope, d=trend))
         return
     counts = np.column_stack(
         [one.whole[rows] for one, rows in zip(pairs, at, strict=True) if one.whole is not None]
     )
     whole = interaction.smallest_minus_largest(counts, budgets)
-    cells = _cells_of_change(base.samples, seeds, whole)
+    cells = None if first.cells is None else _cells_of_change(base.samples, seeds, whole)
     yield replace(base, d=change, whole=whole, cells=cells)
     # Budgets that are powers of two have whole weights, and so an exact test.
     logs = np.log2(budgets)

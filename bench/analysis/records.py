@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.reading import Reading
 from bench.statistics import bootstrap, families, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
@@ -77,7 +78,8 @@ class Sample:
     planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
     percent); correct: bool (seeds, examples), None where only values are known; machines: per
-    seed the CPU and the versions that its cell ran on.
+    seed the CPU and the versions that its cell ran on; whole: int (seeds,), values in steps of
+    `step`, where values are decimal numbers; lower_is_better: None where it is not known.
     """
 
     setting: Setting
@@ -90,6 +92,9 @@ class Sample:
     values: FloatArray
     correct: NDArray[np.bool_] | None = None
     machines: tuple[tuple[Value, Value], ...] = ()
+    whole: IntArray | None = None
+    step: float = 1.0
+    lower_is_better: bool | None = False
 
     @cached_property
     def counts(self) -> IntArray:
@@ -143,6 +148,7 @@ class Pairs:
     churn: paired.Churn | None = None
     mixed: int = 0
     doublings: float = 1.0
+    lower_is_better: bool | None = False
 
     @property
     def attempted(self) -> int:
@@ -159,10 +165,28 @@ class Pairs:
         contrast by delta from the smallest to the largest budget."""
         return None if self.delta is None else self.delta / self.doublings
 
+    @property
+    def of_values(self) -> bool:
+        """Are only values known, not test examples?"""
+        return all(sample.correct is None for sample in self.samples)
+
+    @cached_property
+    def unmoved(self) -> tuple[str, ...]:
+        """Arms to which every seed gives the same value, where only values are known: their seeds
+        are no repetitions, and nothing follows about new ones."""
+        if len(self.seeds) < 2 or not self.of_values:
+            return ()
+        same = (s.arm for s in self.samples if (v := s.at(self.seeds)).min() == v.max())
+        return tuple(dict.fromkeys(same))
+
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed."""
-        return paired.paired_t(self.d) if self.seeds else None
+        """The paired t-test over seeds; None without any seed, the mean alone without any effect
+        of the seed."""
+        if not self.seeds:
+            return None
+        test = paired.paired_t(self.d)
+        return paired.PairedT(test.n, test.mean, *(None,) * 3, 0, None) if self.unmoved else test
 
     @cached_property
     def crossed(self) -> Crossed | None:
@@ -171,19 +195,19 @@ class Pairs:
 
     @cached_property
     def p_signflip(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def p_wilcoxon(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def win_rate(self) -> proportions.WinRate | None:
-        return proportions.win_rate(self.d) if self.seeds else None
+        return proportions.win_rate(self.d) if self.seeds and not self.unmoved else None
 
     @property
     def dz(self) -> float | None:
@@ -361,7 +385,8 @@ class Analysis:
     """All that a report says, as numbers.
 
     samples: every arm at every setting; comparisons: every contrast at every setting, by family;
-    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
+    detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
+    somebody's own table was read, None of a study.
     """
 
     title: str
@@ -373,6 +398,7 @@ class Analysis:
     detailed: bool
     checks: Checks
     environment: Mapping[str, Any]
+    reading: Reading | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:
