@@ -96,7 +96,9 @@ class Sample:
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
     percent); correct: bool (seeds, examples), None where only values are known; machines: per
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
-    beside their number format; not_finite: models with outputs that are not finite.
+    beside their number format; not_finite: models with outputs that are not finite; whole: int
+    (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
+    where it is not known.
     """
 
     setting: Setting
@@ -111,6 +113,9 @@ class Sample:
     machines: tuple[tuple[Value, Value], ...] = ()
     audited: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     not_finite: int = 0
+    whole: IntArray | None = None
+    step: float = 1.0
+    lower_is_better: bool | None = False
 
     @cached_property
     def counts(self) -> IntArray:
@@ -118,6 +123,13 @@ class Sample:
         assert self.correct is not None, "only where examples are known"
         counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
         return counts
+
+    @property
+    def in_steps(self) -> tuple[IntArray, float] | None:
+        """Values as whole multiples of a step, and the step in `unit`; None where they are none."""
+        if self.correct is not None:
+            return self.counts, 100 / self.correct.shape[1]
+        return None if self.whole is None else (self.whole, self.step)
 
     def mean(self) -> float | None:
         return float(self.values.mean()) if self.seeds else None
@@ -174,6 +186,7 @@ class Pairs:
     reference: str | None = None
     moved: str | None = None
     declared: bool = False
+    lower_is_better: bool | None = False
 
     @property
     def name(self) -> str:
@@ -195,10 +208,28 @@ class Pairs:
         contrast by delta from the smallest to the largest budget."""
         return None if self.delta is None else self.delta / self.doublings
 
+    @property
+    def of_values(self) -> bool:
+        """Are only values known, not test examples?"""
+        return all(sample.correct is None for sample in self.samples)
+
+    @cached_property
+    def unmoved(self) -> tuple[str, ...]:
+        """Arms to which every seed gives the same value, where only values are known: their seeds
+        are no repetitions, and nothing follows about new ones."""
+        if len(self.seeds) < 2 or not self.of_values:
+            return ()
+        same = (s.arm for s in self.samples if (v := s.at(self.seeds)).min() == v.max())
+        return tuple(dict.fromkeys(same))
+
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed."""
-        return paired.paired_t(self.d) if self.seeds else None
+        """The paired t-test over seeds; None without any seed, the mean alone without any effect
+        of the seed."""
+        if not self.seeds:
+            return None
+        test = paired.paired_t(self.d)
+        return paired.PairedT(test.n, test.mean, *(None,) * 3, 0, None) if self.unmoved else test
 
     @cached_property
     def crossed(self) -> Crossed | None:
@@ -207,19 +238,19 @@ class Pairs:
 
     @cached_property
     def p_signflip(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def p_wilcoxon(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def win_rate(self) -> proportions.WinRate | None:
-        return proportions.win_rate(self.d) if self.seeds else None
+        return proportions.win_rate(self.d) if self.seeds and not self.unmoved else None
 
     @property
     def dz(self) -> float | None:

@@ -9,6 +9,8 @@ from bench.report import figures, words
 from bench.statistics.families import Verdict
 
 ROW, HEADING, BOTTOM = 17.0, 23.0, 42.0
+NARROWEST = 120.0
+"""Pixels that the intervals themselves keep, however long names and numbers are."""
 
 Group = tuple[str, str, Sequence[Comparison]]
 """Heading, remark at its right end, rows."""
@@ -47,8 +49,10 @@ def draw(
     entries = [(str(v), figures.VERDICTS[v]) for v in Verdict if any(c.verdict == v for c in rows)]
     labels = {id(c): label(c) for c in rows}
     numbers = {id(c): _numbers(c) for c in rows}
-    left = min(max(96.0, *(16 + figures.text_width(text) for text in labels.values())), 250.0)
     right = max(110.0, *(20 + figures.text_width(text) for text in numbers.values()))
+    right = min(right, figures.WIDTH - 96.0 - NARROWEST)
+    widest = max(96.0, *(16 + figures.text_width(text) for text in labels.values()))
+    left = min(widest, 250.0, figures.WIDTH - right - NARROWEST)
     top = figures.key_height(entries) + 4
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
 
@@ -67,11 +71,13 @@ def draw(
         y = 0.0
         for heading, remark, members in groups:
             y -= HEADING / ROW
-            plot.at_left(left - 8, y - 0.05, heading, "left", bold=True)
+            room = figures.WIDTH - 24 - figures.text_width(remark)
+            shown = figures.shortened(heading, room)
+            plot.at_left(left - 8, y - 0.05, shown, "left", bold=True)
             plot.at_right(right - 4, y - 0.05, remark, faint=True)
             for c in members:
                 y -= 1
-                plot.at_left(8, y, labels[id(c)])
+                plot.at_left(8, y, figures.shortened(labels[id(c)], left - 12))
                 plot.at_right(right - 4, y, numbers[id(c)])
                 if c.mean is None or c.interval is None:
                     continue

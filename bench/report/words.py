@@ -31,6 +31,8 @@ def number(value: float | None, unit: str = "pp", sign: bool = False) -> Text:
         return "∞" if value > 0 else f"{MINUS}∞"
     decimals = 2 if abs(value) < 9.995 else 1
     if not unit.startswith("pp") and value:
+        if not 1e-6 <= abs(value) < 1e8:
+            return f"{value:{'+' if sign else ''}.3g}".replace("-", MINUS)
         decimals = min(max(2 - floor(log10(abs(value))), 0), 12)
     text = f"{abs(value):.{decimals}f}"
     zero = not text.strip("0.")
@@ -60,7 +62,7 @@ def percent(share: float | None, decimals: int = 1) -> Text:
 
 def trimmed(value: float | None) -> Text:
     """A declared number as its author wrote it: `0.5`."""
-    return "–" if value is None else f"{value:g}"
+    return "–" if value is None else f"{value:.10g}"
 
 
 def count(n: int, noun: str, plural: str = "") -> Text:
@@ -114,8 +116,37 @@ def arm(name: str) -> Text:
     return "the float model" if name == "float" else code(name)
 
 
+def population(analysis: Analysis, of: Population) -> Text:
+    """Whom a conclusion speaks about; what else was held fixed in somebody's own table is theirs to
+    know."""
+    return POPULATIONS[of] if analysis.study is not None else "new seeds, all else as in the table"
+
+
+def setting_meaning(analysis: Analysis) -> Text:
+    """What a column of settings says."""
+    if analysis.study is not None or "budget" in analysis.varying:
+        return "E: float epochs; k: epochs more; and what else differs here"
+    return "what differs between the settings here"
+
+
+def verdict_label(comparison: Comparison) -> Text:
+    """The verdict for a table's cell."""
+    return "no effect of the seed" if comparison.pairs.unmoved else str(comparison.verdict)
+
+
+def unmoved(comparison: Comparison) -> Text:
+    """Of arms to which every seed gives the same value: why there is no verdict."""
+    arms = listed(arm(name) for name in comparison.pairs.unmoved)
+    return (
+        f"the seed has no effect on {arms} here: {count(comparison.n_seeds, 'seed')} gave one "
+        "value, so that nothing follows about new seeds"
+    )
+
+
 def verdict(comparison: Comparison) -> Text:
     """The verdict as a clause about its two arms, never more than the data say."""
+    if comparison.pairs.unmoved:
+        return unmoved(comparison)
     a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
     mean, unit = comparison.mean or 0.0, comparison.pairs.unit
     side = "above" if mean > 0 else "below"
@@ -138,11 +169,14 @@ def verdict(comparison: Comparison) -> Text:
 
 def estimate(comparison: Comparison) -> Text:
     """Mean and the family's interval, the one that belongs to the verdict:
-    `−5.40 pp [−17.3, +6.60]`."""
+    `−5.40 pp [−17.3, +6.60]`; of equal differences that they are equal: their interval has no
+    width, and is no measure of what is not known."""
     if comparison.mean is None:
         return "no pair of results"
     unit = comparison.pairs.unit
     mean = f"{signed(comparison.mean, unit)} {unit}"
+    if comparison.pairs.test is not None and comparison.pairs.test.constant:
+        return f"{mean} in every seed".replace(" ", "\N{NO-BREAK SPACE}")
     if comparison.simultaneous is None:
         return mean
     text = f"{mean} {interval(comparison.simultaneous, unit)}"
@@ -167,6 +201,8 @@ def budget_ends(analysis: Analysis) -> tuple[int, int]:
 
 def change(comparison: Comparison, analysis: Analysis) -> Text:
     """An interaction's verdict as a clause: how the contrast changes with the budget."""
+    if comparison.pairs.unmoved:
+        return unmoved(comparison)
     low, high = budget_ends(analysis)
     few, many = f"after {count(low, 'epoch')}", f"after {high}"
     side = "higher" if (comparison.mean or 0) > 0 else "lower"
@@ -195,7 +231,7 @@ def rows_in_words(analysis: Analysis, rows: Sequence[Comparison], most: int = 40
         label = place(c.setting, analysis.varying)
         said.append(
             f"{c.name}{', ' + label if label else ''}: {signed(c.mean, c.pairs.unit)} "
-            f"{c.pairs.unit} {interval(c.interval, c.pairs.unit)}, {c.verdict}"
+            f"{c.pairs.unit} {interval(c.interval, c.pairs.unit)}, {verdict_label(c)}"
         )
     more = f"; and {len(rows) - most} more" if len(rows) > most else ""
     return "; ".join(said) + more

@@ -5,7 +5,7 @@ minus arm B, in any unit; results are in the same unit.
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, log, log10, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +23,31 @@ from bench.statistics.checks import (
 
 
 def subtract(a: Numbers, b: Numbers) -> FloatArray:
-    """a - b per seed, without the noise of subtracting decimals; a, b: (n_seeds,).
+    """a - b per seed, without the noise of subtracting floats; a, b: (n_seeds,).
 
     0.2 - 0.1 and 0.3 - 0.2 differ in their last bits: ties, zeros and constant differences
-    would be missed. Rounded at 1e-12 of the largest magnitude of both arms.
+    would be missed. For values that are no decimals of at most 15 digits, such as 13/22: those
+    have bench.statistics.decimals.
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
-    largest = max(abs(x).max(), abs(y).max())
-    if largest == 0:
-        return np.zeros_like(x)
-    decimals = 12 - ceil(log10(largest))
-    rounded: FloatArray = np.round(x - y, decimals) + 0.0  # no -0.0
-    return rounded
+    return without_noise(x - y, max(abs(x).max(), abs(y).max()))
+
+
+def without_noise(d: FloatArray, magnitude: float) -> FloatArray:
+    """Sums of floats, (n,), with sizes that lie within 1e-12 of `magnitude` of the next one made
+    equal, and to zero where they lie that near to it.
+
+    magnitude: the largest absolute value that was summed.
+    """
+    tolerance = 1e-12 * magnitude
+    order = np.argsort(abs(d), kind="stable")
+    sizes = np.concatenate([[0.0], abs(d)[order]])
+    first = np.diff(sizes) > tolerance  # of a run of equal sizes; none: equal to zero
+    runs = np.concatenate([[0.0], sizes[1:][first]])[np.cumsum(first)]
+    equal = np.empty_like(d)
+    equal[order] = runs
+    return np.copysign(equal, d) + 0.0  # no -0.0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,13 @@ NAMES = {
     "qat": "QAT",
     "ptq+k": "PTQ after as many epochs",
 }
+OF_A_TABLE = (
+    ("ptq - float", "Is `ptq` better than `float`?"),
+    ("qat - ptq", "Is `qat` better than `ptq`?"),
+    ("qat - ptq+k", "And better than `ptq+k`?"),
+)
+"""The same of somebody's own table, of which nothing is known but the arms' names."""
+
 MOST_LISTED = 6
 
 
@@ -31,11 +38,15 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = []
     asked = [
         (question, members)
-        for name, question in QUESTIONS
+        for name, question in (OF_A_TABLE if analysis.study is None else QUESTIONS)
         if (members := [c for c in comparisons if c.name == name])
     ]
     for question, members in asked:
-        blocks.append(Paragraph(f"**{question}** {_answer(analysis, members)}", lead=True))
+        for metric in dict.fromkeys(c.pairs.metric for c in members):
+            of_metric = [c for c in members if c.pairs.metric == metric]
+            said = "" if metric == "accuracy" else f" ({code(metric)})"
+            answer = f"**{question}**{said} {_answer(analysis, of_metric)}"
+            blocks.append(Paragraph(answer, lead=True))
     blocks += _one_epoch(analysis, population)
     if not asked:
         blocks += _overview(analysis, comparisons)
@@ -49,10 +60,16 @@ def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     if len(panels) == 1:
         clauses = [
             _clause(analysis, list(group))
-            for _, group in groupby(members, key=lambda c: (c.verdict, _direction(c)))
+            for _, group in groupby(
+                members, key=lambda c: (c.verdict, _direction(c), c.pairs.unmoved)
+            )
         ]
         return f"{_sentence('; '.join(clauses))}."
     counts = []
+    still = [c for c in members if c.pairs.unmoved]
+    members = [c for c in members if not c.pairs.unmoved]
+    if still:
+        counts.append(f"no effect of the seed in {len(still)}")
     for verdict in Verdict:
         for direction, word in ((1, "above"), (-1, "below"), (0, "")):
             group = [c for c in members if c.verdict == verdict and _direction(c) == direction]
@@ -60,7 +77,7 @@ def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
                 a, b = _names(group[0])
                 side = f" ({a} {word} {b})" if word else ""
                 counts.append(f"{verdict} in {len(group)}{side}")
-    return f"Of {words.count(len(members), 'setting')}: {'; '.join(counts)}."
+    return f"Of {words.count(len(members) + len(still), 'setting')}: {'; '.join(counts)}."
 
 
 def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
@@ -72,14 +89,16 @@ def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     a, b = _names(first)
     unit, delta = first.pairs.unit, first.pairs.delta
     within = f"{words.trimmed(delta)} {unit}"
-    above = _direction(first) > 0
+    if first.pairs.unmoved:
+        return f"{when}{words.unmoved(first)} ({estimates})"
+    side = _side(first)
     match first.verdict:
         case Verdict.MATTERS:
-            text = f"{a} is {'better' if above else 'worse'} than {b} by more than {within}"
+            text = f"{a} is {side} {b} by more than {within}"
         case Verdict.TOO_SMALL:
-            text = f"{a} is {'better' if above else 'worse'} than {b}, but by less than {within}"
+            text = f"{a} is {side} {b}, but by less than {within}"
         case Verdict.SIZE_UNDECIDED:
-            text = f"{a} is {'better' if above else 'worse'} than {b}"
+            text = f"{a} is {side} {b}"
             text += "" if delta is None else f", whether by more than {within} is undecided"
         case Verdict.EQUIVALENT:
             text = f"{a} and {b} are equivalent within {within}"
@@ -97,8 +116,18 @@ def _direction(c: Comparison) -> int:
     return (1 if (c.mean or 0) > 0 else -1) if c.verdict in directed else 0
 
 
+def _side(c: Comparison) -> Text:
+    """better or worse where the metric's direction is known."""
+    above, lower = _direction(c) > 0, c.pairs.lower_is_better
+    if lower is None:
+        return "above" if above else "below"
+    return "better than" if above != lower else "worse than"
+
+
 def _names(c: Comparison) -> tuple[Text, Text]:
     a, b = c.pairs.contrast.a, c.pairs.contrast.b
+    if c.pairs.of_values:
+        return code(a), code(b)
     return NAMES.get(a, code(a)), NAMES.get(b, code(b))
 
 
@@ -106,6 +135,8 @@ def _one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
     """The thread's guess, where it was tested on one panel: the change with the budget, and what
     the difference at the smallest budget is made of."""
     changes = analysis.select(population, "interaction", "qat - ptq")
+    if analysis.study is None:
+        return
     if len(changes) != 1 or changes[0].mean is None:
         return
     text = f"QAT minus PTQ is {words.change(changes[0], analysis)}."
@@ -142,11 +173,8 @@ def _overview(analysis: Analysis, comparisons: Sequence[Comparison]) -> Iterator
     if len(primary) <= MOST_LISTED:
         yield Bullets(tuple(_line(analysis, c) for c in primary))
         return
-    counts = [
-        f"{verdict}: {n}"
-        for verdict in Verdict
-        if (n := sum(c.verdict == verdict for c in primary))
-    ]
+    labels = [words.verdict_label(c) for c in primary]
+    counts = [f"{label}: {labels.count(label)}" for label in dict.fromkeys(sorted(labels))]
     yield Paragraph(f"Of {len(primary):,} contrasts: {'; '.join(counts)}.", lead=True)
     largest = sorted(
         (c for c in primary if c.verdict == Verdict.MATTERS),
@@ -167,16 +195,34 @@ def _line(analysis: Analysis, c: Comparison) -> Text:
     return f"{_sentence(words.verdict(c))}{where}{metric}: {words.estimate(c)}."
 
 
+def _at_once(analysis: Analysis, population: Population) -> Text:
+    """For how many contrasts the intervals hold at once: a family is of one metric."""
+    primary = [c for c in analysis.select(population) if c.family == "primary"]
+    sizes = {c.pairs.metric: c.m for c in primary}
+    if not any(m > 1 for m in sizes.values()):
+        return ""
+    if len(sizes) == 1:
+        (m,) = sizes.values()
+        return f" that hold for all {m} primary contrasts at once"
+    if len(set(sizes.values())) == 1:
+        (m,) = set(sizes.values())
+        return f" that hold for the {m} primary contrasts of each metric at once"
+    each = words.listed(f"{m} of {code(metric)}" for metric, m in sizes.items())
+    return f" that hold at once for the primary contrasts of one metric ({each})"
+
+
 def _basis(analysis: Analysis, population: Population) -> Text:
     seeds = sorted({c.n_seeds for c in analysis.select(population)})
     numbers = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
-    primary = [c for c in analysis.select(population) if c.family == "primary"]
-    at_once = f" that hold for all {len(primary)} primary contrasts at once"
+    repeated = (
+        "taken to be independent repetitions"
+        if analysis.study is None
+        else "independent repetitions of the whole training"
+    )
     text = (
-        f"In brackets: {words.level(analysis)} intervals{at_once if len(primary) > 1 else ''}. "
-        f"The numbers rest on {numbers} {'seed' if seeds == [1] else 'seeds'} (independent "
-        "repetitions of the whole training) and speak about "
-        f"{words.POPULATIONS[population]}."
+        f"In brackets: {words.level(analysis)} intervals{_at_once(analysis, population)}. "
+        f"The numbers rest on {numbers} {'seed' if seeds == [1] else 'seeds'} ({repeated}) and "
+        f"speak about {words.population(analysis, population)}."
     )
     if any(c.pairs.unit.startswith("pp") for c in analysis.comparisons):
         text += " pp: percentage points of accuracy (from 95% to 96% is 1 pp)."

@@ -2,7 +2,7 @@
 
 from bench.analysis import Analysis, Comparison, Population
 from bench.report import forest_plot, words
-from bench.report.content import Block, Figure, Paragraph, Section
+from bench.report.content import Block, Figure, Paragraph, Section, code
 
 BY_POPULATION = True
 
@@ -38,13 +38,14 @@ def _figure(
     delta = rows[0].pairs.delta
     axis = forest_plot.scale(rows, delta)
     in_unit = "" if unit == metric else f" in {unit}"
+    named = metric if analysis.study is not None else code(metric)
     caption = (
-        f"**Mean difference of {metric}{in_unit}, with {words.level(analysis)} intervals for "
-        f"{words.POPULATIONS[population]}.** Right of 0 the first arm has the greater value. The "
-        "thick line is the interval of that contrast alone; the thin one holds for all contrasts "
-        "of its family at once. Colour and marker are the verdict."
+        f"**Mean difference of {named}{in_unit}, with {words.level(analysis)} intervals for "
+        f"{words.population(analysis, population)}.** Right of 0 the first arm has the greater "
+        "value. The thick line is the interval of that contrast alone; the thin one holds for all "
+        "contrasts of its family at once. Colour and marker are the verdict."
     )
-    if any(c.family == "exploratory" for c in rows):
+    if analysis.study is not None and any(c.family == "exploratory" for c in rows):
         caption += (
             " Primary contrasts were declared in advance; exploratory ones are hints for the next "
             "study."

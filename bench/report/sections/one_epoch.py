@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, splits
 from bench.report import forest_plot, words
 from bench.report.content import (
     Block,
@@ -51,7 +51,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 def _sentence(analysis: Analysis, c: Comparison) -> str:
     where = words.panel(c.setting, analysis.varying)
     change = words.change(c, analysis)
-    return f"{code(c.name)}{' (' + where + ')' if where else ''}: {change}."
+    metric = "" if c.pairs.metric == "accuracy" else f", {code(c.pairs.metric)}"
+    return f"{code(c.name)}{' (' + where + ')' if where else ''}{metric}: {change}."
 
 
 def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
@@ -74,11 +75,14 @@ def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
     )
     metric = rows[0].pairs.metric
     of = "" if metric == "accuracy" else f" of {metric}"
+    left = "first arm does worse, against the second,"
+    if analysis.study is None:
+        left = "first arm's value, against the second's, is lower"
     caption = (
         f"**How each primary contrast{of} differs between {low} and {high} epochs.** Left of 0 the "
-        "first arm does worse, against the second, after few epochs than after many. An interval "
-        "that excludes 0 says that the number of epochs changes the contrast, not why: the split "
-        "below says what the change is made of."
+        f"{left} after few epochs than after many. An interval "
+        "that excludes 0 says that the number of epochs changes the contrast, not why"
+        + (": the split below says what the change is made of." if splits(analysis) else ".")
     )
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
@@ -117,13 +121,14 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
             ),
             words.p_cell(c.p),
             words.p_cell(c.p_adjusted),
-            Cell(str(c.verdict)),
+            Cell(words.verdict_label(c)),
         )
         for c in rows
     )
     return Table(
         f"one-epoch-table{words.SLUGS[population]}",
-        f"How the primary contrasts change with the budget, for {words.POPULATIONS[population]}",
+        "How the primary contrasts change with the budget, for "
+        f"{words.population(analysis, population)}",
         columns,
         body,
     )

@@ -34,16 +34,18 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     found = _outcomes(analysis)
     if not found:
         return None
+    what = "study" if analysis.study is not None else "table"
     blocks: list[Block] = [
         Paragraph(
             "Somebody who trains once sees one seed, and cannot tell luck from a difference. "
-            "The seeds of this study show how often one run, or the mean of a few, would have "
+            f"The seeds of this {what} show how often one run, or the mean of a few, would have "
             "come out like the thread's: PTQ above the float model, and above QAT."
         )
     ]
     blocks.append(_curve(analysis, found[:MOST_BLOCKS]))
     blocks.append(_table(analysis, found[: words.MOST_ROWS]))
-    blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
+    if analysis.study is not None:  # of other models and data nothing is known
+        blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
     return Section("Would one run have fooled you?", tuple(blocks))
 
 
