@@ -136,35 +136,42 @@ def verdict_label(comparison: Comparison) -> Text:
 
 def unmoved(comparison: Comparison) -> Text:
     """Of arms to which every seed gives the same value: why there is no verdict."""
-    arms = listed(arm(name) for name in comparison.pairs.unmoved)
+    still = listed(code(name) for name in comparison.pairs.unmoved)
     return (
-        f"the seed has no effect on {arms} here: {count(comparison.n_seeds, 'seed')} gave one "
+        f"the seed has no effect on {still} here: {count(comparison.n_seeds, 'seed')} gave one "
         "value, so that nothing follows about new seeds"
     )
+
+
+def arms(comparison: Comparison) -> tuple[Text, Text]:
+    """Its two arms in a sentence; those of somebody's own table are no more than their names."""
+    names = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    a, b = (code(name) if comparison.pairs.of_values else arm(name) for name in names)
+    return a, b
 
 
 def verdict(comparison: Comparison) -> Text:
     """The verdict as a clause about its two arms, never more than the data say."""
     if comparison.pairs.unmoved:
         return unmoved(comparison)
-    a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    a, b = arms(comparison)
     mean, unit = comparison.mean or 0.0, comparison.pairs.unit
     side = "above" if mean > 0 else "below"
     delta = comparison.pairs.delta
     within = trimmed(delta)
     match comparison.verdict:
         case Verdict.MATTERS:
-            return f"{arm(a)} is {side} {arm(b)}, by more than {within} {unit}"
+            return f"{a} is {side} {b}, by more than {within} {unit}"
         case Verdict.TOO_SMALL:
-            return f"{arm(a)} is {side} {arm(b)}, but by less than {within} {unit}"
+            return f"{a} is {side} {b}, but by less than {within} {unit}"
         case Verdict.SIZE_UNDECIDED:
             beyond = "" if delta is None else f"; whether by more than {within} {unit} is undecided"
-            return f"{arm(a)} is {side} {arm(b)}{beyond}"
+            return f"{a} is {side} {b}{beyond}"
         case Verdict.EQUIVALENT:
-            return f"{arm(a)} and {arm(b)} are equivalent within {within} {unit}"
+            return f"{a} and {b} are equivalent within {within} {unit}"
         case Verdict.UNDECIDED:
-            return f"whether {arm(a)} and {arm(b)} differ is undecided"
-    return f"too few seeds to say anything about {arm(a)} and {arm(b)}"
+            return f"whether {a} and {b} differ is undecided"
+    return f"too few seeds to say anything about {a} and {b}"
 
 
 def estimate(comparison: Comparison) -> Text:

@@ -26,17 +26,18 @@ def subtract(a: Numbers, b: Numbers) -> FloatArray:
     """a - b per seed, without the noise of subtracting floats; a, b: (n_seeds,).
 
     0.2 - 0.1 and 0.3 - 0.2 differ in their last bits: ties, zeros and constant differences
-    would be missed. Sizes that lie within 1e-12 of the largest magnitude of both arms of the next
-    one are made equal. For values that are no decimals of at most 15 digits, such as 13/22: those
+    would be missed. Sizes that lie within 1e-12 of their seed's larger value of the next one (for
+    both of the two) are made equal. For values that are no decimals of at most 15 digits, such as 13/22: those
     have bench.statistics.decimals.
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
     d = x - y
-    tolerance = 1e-12 * max(abs(x).max(), abs(y).max())
     order = np.argsort(abs(d), kind="stable")
     sizes = np.concatenate([[0.0], abs(d)[order]])
-    first = np.diff(sizes) > tolerance  # of a run of equal sizes; none: equal to zero
+    # Of its own seed alone: one diverged value must not make all other differences equal.
+    noise = 1e-12 * np.concatenate([[np.inf], np.maximum(abs(x), abs(y))[order]])
+    first = np.diff(sizes) > np.minimum(noise[1:], noise[:-1])  # of a run; none: equal to zero
     runs = np.concatenate([[0.0], sizes[1:][first]])[np.cumsum(first)]
     equal = np.empty_like(d)
     equal[order] = runs

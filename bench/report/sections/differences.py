@@ -88,7 +88,7 @@ def _table(
             "contrasts that are corrected together"
             + ("; primary: declared in advance" if analysis.study is not None else ""),
         ),
-        Column("seeds", "pairs of models that the difference rests on", True),
+        Column("seeds", "pairs that the difference rests on", True),
         Column("family's interval", "holds for all contrasts of the family at once", True),
         Column("p", "t-test: how rare so large a mean is if there is no difference", True),
         *(
