@@ -298,7 +298,7 @@ def _summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
             made = replace(made, whole=whole, step=step / divisor)
         return replace(made, **_crossed(used, seeds, divisor))
     values = [weight * sample.at(seeds) for sample, weight in used]
-    summed = paired.without_noise(np.sum(values, axis=0), max(abs(v).max() for v in values))
+    summed = paired.without_noise(np.sum(values, axis=0), np.max(np.abs(values), axis=0))
     return replace(base, seeds=seeds, d=summed / divisor)
 
 

@@ -138,6 +138,11 @@ class Sample:
         """Values of these seeds, all evaluated: (seeds,)."""
         return self.values[positions(self, seeds)]
 
+    def is_constant(self, seeds: Sequence[int]) -> bool:
+        """Have these seeds, all evaluated, one value?"""
+        values = (self.values if self.whole is None else self.whole)[positions(self, seeds)]
+        return bool((values == values[0]).all())
+
     def over(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, nan where there is none: (seeds,)."""
         known = dict(zip(self.seeds, self.values, strict=True))
@@ -219,8 +224,8 @@ class Pairs:
         are no repetitions, and nothing follows about new ones."""
         if len(self.seeds) < 2 or not self.of_values:
             return ()
-        same = (s.arm for s in self.samples if (v := s.at(self.seeds)).min() == v.max())
-        return tuple(dict.fromkeys(same))
+        still = (s.arm for s in self.samples if s.is_constant(self.seeds))
+        return tuple(dict.fromkeys(still))
 
     @cached_property
     def test(self) -> paired.PairedT | None:

@@ -145,10 +145,10 @@ def _read_csv(path: Path, renamed: Mapping[str, str]) -> tuple[pa.Table, list[st
     if delimiter not in header:
         delimiter = ","
     if delimiter != ",":
-        remarks.append(f"read as separated by {_DELIMITERS[delimiter]}")
+        remarks.append(f"Read as separated by {_DELIMITERS[delimiter]}")
     comma = delimiter == ";" and re.search(r"(?:^|;)\s*-?\d+,\d+\s*(?:;|$)", text, re.MULTILINE)
     if comma:
-        remarks.append("commas were read as decimal points")
+        remarks.append("Commas were read as decimal points")
     # What identifies a row is text: 007 is an arm, and a seed can be longer than a float is exact.
     keys = {old: new for old, new in renamed.items() if new in ("seed", "arm")}
     as_text = {
@@ -180,12 +180,12 @@ def _decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
         encoding = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     try:
         text = data.decode(encoding or "utf-8")
-        said = [] if encoding in (None, "utf-8-sig") else ["read as UTF-16"]
+        said = [] if encoding in (None, "utf-8-sig") else ["Read as UTF-16"]
     except UnicodeDecodeError as error:
         if encoding is not None:
             found = f"no text in {encoding.upper()}: {error}"
             raise InputError(str(path), found, ALLOWED) from None
-        text, said = data.decode("cp1252", errors="replace"), ["read as Windows-1252, not UTF-8"]
+        text, said = data.decode("cp1252", errors="replace"), ["Read as Windows-1252, not UTF-8"]
     if "\0" in text:
         raise InputError(str(path), "bytes that are no text", ALLOWED)
     return text, said

@@ -69,7 +69,7 @@ def of(
     Accuracies between 0 and 1, or between 0 and 100 and none but 0 at most 1, are in percent here,
     their differences in pp. InputError where an accuracy has values of both kinds.
     """
-    values, whole, exact, places = _numbers(column)
+    values, whole, exact, places = _numbers(column, where)
     if (huge := abs(values) > _MOST).any():
         row = int(huge.argmax())
         raise InputError(where, f"{values[row]:g} in row {row + 1}", f"allowed: up to {_MOST:g}")
@@ -108,7 +108,7 @@ def _direction(name: str, declared: bool) -> tuple[bool | None, str]:
 
 
 def _numbers(
-    column: pa.ChunkedArray,
+    column: pa.ChunkedArray, where: str
 ) -> tuple[FloatArray, IntArray, NDArray[np.bool_], int]:
     """Values with nan for what is missing or infinite, the same as whole multiples of
     10**-places, where these are exact, and the places."""
@@ -118,10 +118,12 @@ def _numbers(
     missing = ~np.isfinite(values)
     values[missing] = np.nan
     if pa.types.is_integer(column.type):
-        small = abs(values) < _LARGEST  # False for nan
-        fitting = pc.if_else(pa.array(small), column.combine_chunks(), pa.scalar(0, column.type))
-        whole = np.array(pc.fill_null(fitting, 0).cast(pa.int64()))
-        return values, whole, small, 0
+        if (huge := abs(values) >= _LARGEST).any():
+            row = int(huge.argmax())
+            allowed = "allowed: whole numbers below 2^62, or numbers with a decimal point"
+            raise InputError(where, f"{column[row]} in row {row + 1}", allowed)
+        whole = np.array(pc.fill_null(column.combine_chunks(), 0).cast(pa.int64()))
+        return values, whole, ~missing, 0
     places = decimals.places(values[~missing])
     if places is None:
         return values, np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_), 0

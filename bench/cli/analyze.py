@@ -1,5 +1,6 @@
 """`analyze`: the report again, or one of somebody's own table."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -127,7 +128,9 @@ def analyze(
 
 
 def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+    """Names between commas; one that holds a comma itself stands in double quotes."""
+    parts = next(csv.reader([text or ""], skipinitialspace=True), [])
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _renamed(text: str | None) -> dict[str, str]:

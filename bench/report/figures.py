@@ -56,6 +56,7 @@ VERDICTS = {
     Verdict.EQUIVALENT: Style(BLUE, "s"),
     Verdict.UNDECIDED: Style(GREY, "o", hollow=True),
     Verdict.TOO_FEW_SEEDS: Style(GREY, "x"),
+    Verdict.WITHHELD: Style(GREY, "x"),
 }
 
 
@@ -286,6 +287,8 @@ class Plot:
             self.texts.add(whole, (x + 10) / width, y, text)
 
     def limits(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        if x0 == x1:  # all at one point
+            x0, x1 = x0 - 1, x1 + 1
         self.ax.set_xlim(x0, x1)
         self.ax.set_ylim(y0, y1)
 

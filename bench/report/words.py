@@ -7,6 +7,7 @@ from bench.analysis import Analysis, Comparison, Population, Setting, Value
 from bench.report.content import Cell, Text, code
 from bench.statistics.checks import Interval
 from bench.statistics.families import Verdict
+from bench.study.factors import FACTORS
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -87,8 +88,11 @@ def epochs(n: int) -> Text:
     return count(n, "epoch")
 
 
-def value(of: Value) -> Text:
-    return "all" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
+def value(of: Value, factor: str = "") -> Text:
+    """A level as a study writes it."""
+    if of is None and factor in FACTORS:
+        of = FACTORS[factor].shown(of)
+    return "none" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
 
 
 def place(setting: Setting, varying: Sequence[str]) -> Text:
@@ -102,7 +106,9 @@ def place(setting: Setting, varying: Sequence[str]) -> Text:
         elif name in ("dataset", "model") and name in varying:
             parts.append(value(of))
         elif name in varying and name not in ("budget", "extra"):
-            parts.append(f"{name.replace('_', ' ')} {value(of)}")
+            level = value(of, name)
+            said = "as the model says" if level == "model" else level
+            parts.append(f"{name.replace('_', ' ')} {said}")
     return ", ".join(parts)
 
 
@@ -136,35 +142,44 @@ def verdict_label(comparison: Comparison) -> Text:
 
 def unmoved(comparison: Comparison) -> Text:
     """Of arms to which every seed gives the same value: why there is no verdict."""
-    arms = listed(arm(name) for name in comparison.pairs.unmoved)
+    still = listed(code(name) for name in comparison.pairs.unmoved)
     return (
-        f"the seed has no effect on {arms} here: {count(comparison.n_seeds, 'seed')} gave one "
+        f"the seed has no effect on {still} here: {count(comparison.n_seeds, 'seed')} gave one "
         "value, so that nothing follows about new seeds"
     )
+
+
+def arms(comparison: Comparison) -> tuple[Text, Text]:
+    """Its two arms in a sentence; those of somebody's own table are no more than their names."""
+    names = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    a, b = (code(name) if comparison.pairs.of_values else arm(name) for name in names)
+    return a, b
 
 
 def verdict(comparison: Comparison) -> Text:
     """The verdict as a clause about its two arms, never more than the data say."""
     if comparison.pairs.unmoved:
         return unmoved(comparison)
-    a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    a, b = arms(comparison)
     mean, unit = comparison.mean or 0.0, comparison.pairs.unit
     side = "above" if mean > 0 else "below"
     delta = comparison.pairs.delta
     within = trimmed(delta)
     match comparison.verdict:
         case Verdict.MATTERS:
-            return f"{arm(a)} is {side} {arm(b)}, by more than {within} {unit}"
+            return f"{a} is {side} {b}, by more than {within} {unit}"
         case Verdict.TOO_SMALL:
-            return f"{arm(a)} is {side} {arm(b)}, but by less than {within} {unit}"
+            return f"{a} is {side} {b}, but by less than {within} {unit}"
         case Verdict.SIZE_UNDECIDED:
             beyond = "" if delta is None else f"; whether by more than {within} {unit} is undecided"
-            return f"{arm(a)} is {side} {arm(b)}{beyond}"
+            return f"{a} is {side} {b}{beyond}"
         case Verdict.EQUIVALENT:
-            return f"{arm(a)} and {arm(b)} are equivalent within {within} {unit}"
+            return f"{a} and {b} are equivalent within {within} {unit}"
         case Verdict.UNDECIDED:
-            return f"whether {arm(a)} and {arm(b)} differ is undecided"
-    return f"too few seeds to say anything about {arm(a)} and {arm(b)}"
+            return f"whether {a} and {b} differ is undecided"
+        case Verdict.WITHHELD:
+            return f"no verdict on {a} and {b} is given ({'; '.join(comparison.withheld)})"
+    return f"too few seeds to say anything about {a} and {b}"
 
 
 def estimate(comparison: Comparison) -> Text:
@@ -221,6 +236,8 @@ def change(comparison: Comparison, analysis: Analysis) -> Text:
             return f"equivalent within {within} {few} and {many} ({numbers})"
         case Verdict.UNDECIDED:
             return f"undecided whether it differs between {low} and {high} epochs ({numbers})"
+        case Verdict.WITHHELD:
+            return f"withheld ({'; '.join(comparison.withheld)})"
     return f"too few seeds to say whether it differs between {low} and {high} epochs"
 
 
@@ -231,7 +248,7 @@ def rows_in_words(analysis: Analysis, rows: Sequence[Comparison], most: int = 40
         label = place(c.setting, analysis.varying)
         said.append(
             f"{c.name}{', ' + label if label else ''}: {signed(c.mean, c.pairs.unit)} "
-            f"{c.pairs.unit} {interval(c.interval, c.pairs.unit)}, {verdict_label(c)}"
+            f"{c.pairs.unit} {interval(c.simultaneous, c.pairs.unit)}, {verdict_label(c)}"
         )
     more = f"; and {len(rows) - most} more" if len(rows) > most else ""
     return "; ".join(said) + more

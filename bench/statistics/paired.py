@@ -31,19 +31,20 @@ def subtract(a: Numbers, b: Numbers) -> FloatArray:
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
-    return without_noise(x - y, max(abs(x).max(), abs(y).max()))
+    return without_noise(x - y, np.maximum(abs(x), abs(y)))
 
 
-def without_noise(d: FloatArray, magnitude: float) -> FloatArray:
-    """Sums of floats, (n,), with sizes that lie within 1e-12 of `magnitude` of the next one made
-    equal, and to zero where they lie that near to it.
+def without_noise(d: FloatArray, magnitude: FloatArray) -> FloatArray:
+    """Sums of floats per seed, (n_seeds,), with sizes made equal that differ by rounding alone: by
+    less than 1e-12 of their seed's magnitude, for both of two neighbours; and so to zero.
 
-    magnitude: the largest absolute value that was summed.
+    magnitude: float (n_seeds,), the largest absolute value that was summed.
     """
-    tolerance = 1e-12 * magnitude
     order = np.argsort(abs(d), kind="stable")
     sizes = np.concatenate([[0.0], abs(d)[order]])
-    first = np.diff(sizes) > tolerance  # of a run of equal sizes; none: equal to zero
+    # Of its own seed alone: one diverged value must not make all other differences equal.
+    noise = 1e-12 * np.concatenate([[np.inf], magnitude[order]])
+    first = np.diff(sizes) > np.minimum(noise[1:], noise[:-1])  # of a run; none: equal to zero
     runs = np.concatenate([[0.0], sizes[1:][first]])[np.cumsum(first)]
     equal = np.empty_like(d)
     equal[order] = runs

@@ -1,11 +1,14 @@
 """The answer, in a few sentences of plain words, to what was asked in the thread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
-from bench.analysis import Analysis, Comparison, Population, splits
+from bench.analysis import Analysis, Comparison, Population, Setting, splits
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
+from bench.report.sections.one_run import outcomes
+from bench.statistics import single_runs as runs
 from bench.statistics.families import Verdict
 
 BY_POPULATION = True
@@ -31,6 +34,7 @@ OF_A_TABLE = (
 """The same of somebody's own table, of which nothing is known but the arms' names."""
 
 MOST_LISTED = 6
+MOST_PANELS = 4
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -48,6 +52,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             answer = f"**{question}**{said} {_answer(analysis, of_metric)}"
             blocks.append(Paragraph(answer, lead=True))
     blocks += _one_epoch(analysis, population)
+    blocks += _thread(analysis)
     if not asked:
         blocks += _overview(analysis, comparisons)
     blocks.append(Paragraph(_basis(analysis, population)))
@@ -56,15 +61,32 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     """One contrast over all settings: sentences where they are few, counts where they are not."""
-    panels = {c.setting.panel for c in members}
+    panels: dict[Setting, list[Comparison]] = {}
+    for c in members:
+        panels.setdefault(c.setting.panel, []).append(c)
     if len(panels) == 1:
-        clauses = [
-            _clause(analysis, list(group))
-            for _, group in groupby(
-                members, key=lambda c: (c.verdict, _direction(c), c.pairs.unmoved)
-            )
+        return _of_panel(analysis, members)
+    if len(panels) <= MOST_PANELS:
+        each = [
+            f"With {words.panel(panel, analysis.varying)}: {_of_panel(analysis, of, False)}"
+            for panel, of in panels.items()
         ]
-        return f"{_sentence('; '.join(clauses))}."
+        return f"{' '.join(each)} {_together(analysis, members)}".strip()
+    return f"{_counts(members)} {_together(analysis, members)}".strip()
+
+
+def _of_panel(analysis: Analysis, members: Sequence[Comparison], first: bool = True) -> Text:
+    clauses = [
+        _clause(analysis, list(group))
+        for _, group in groupby(
+            members, key=lambda c: (c.verdict, _direction(c), c.pairs.unmoved, _heads(c))
+        )
+    ]
+    text = "; ".join(clauses)
+    return f"{_sentence(text) if first else text}."
+
+
+def _counts(members: Sequence[Comparison]) -> Text:
     counts = []
     still = [c for c in members if c.pairs.unmoved]
     members = [c for c in members if not c.pairs.unmoved]
@@ -80,6 +102,49 @@ def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     return f"Of {words.count(len(members) + len(still), 'setting')}: {'; '.join(counts)}."
 
 
+def _together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """The overall effect, never alone: the smallest and the largest setting stand beside it."""
+    first = members[0]
+    overall = [
+        c
+        for c in analysis.select(first.population, "overall", first.name)
+        if c.pairs.metric == first.pairs.metric and c.mean is not None
+    ]
+    known = [c for c in members if c.mean is not None and c.family == "primary"]
+    if not overall or len(known) < 2:
+        return ""
+    (whole,) = overall
+    ordered = sorted(known, key=lambda c: c.mean or 0.0)
+    ends = [
+        f"{words.signed(c.mean, c.pairs.unit)} ({words.place(c.setting, analysis.varying)})"
+        for c in (ordered[0], ordered[-1])
+    ]
+    said = (
+        f"over these {len(known)} settings together {words.estimate(whole)}, "
+        f"{words.verdict_label(whole)}; from {ends[0]} to {ends[1]}"
+    )
+    if {1, -1} <= {_direction(c) for c in known}:
+        return f"The settings differ in both directions; {said}."
+    return f"{_sentence(said)}."
+
+
+def _heads(c: Comparison) -> tuple[Text, ...]:
+    """What qualifies it, without its numbers."""
+    return tuple(text.partition(": ")[0] for text in (*c.withheld, *c.qualified))
+
+
+def _reservations(group: Sequence[Comparison], of: Callable[[Comparison], Sequence[Text]]) -> Text:
+    """What qualifies all of a group, each said once with all its numbers."""
+    details: dict[Text, dict[Text, None]] = {}
+    for c in group:
+        for text in of(c):
+            head, _, detail = text.partition(": ")
+            details.setdefault(head, {}).update({detail: None} if detail else {})
+    return "; ".join(
+        f"{head}: {words.listed(detail)}" if detail else head for head, detail in details.items()
+    )
+
+
 def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     """`after 1 and 2 epochs QAT is below PTQ by more than 0.5 pp (−5.40 pp [...] and ...)`."""
     budgets = [c.setting.budget for c in group if c.setting.budget is not None]
@@ -89,10 +154,15 @@ def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     a, b = _names(first)
     unit, delta = first.pairs.unit, first.pairs.delta
     within = f"{words.trimmed(delta)} {unit}"
+    reservations = _reservations(group, lambda c: c.qualified)
+    qualified = f", to be read with care ({reservations})" if reservations else ""
     if first.pairs.unmoved:
         return f"{when}{words.unmoved(first)} ({estimates})"
     side = _side(first)
     match first.verdict:
+        case Verdict.WITHHELD:
+            why = _reservations(group, lambda c: c.withheld)
+            return f"{when}no verdict on {a} and {b} is given: {why}"
         case Verdict.MATTERS:
             text = f"{a} is {side} {b} by more than {within}"
         case Verdict.TOO_SMALL:
@@ -107,7 +177,7 @@ def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
         case _:
             seeds = words.listed(sorted({str(c.n_seeds) for c in group}), "or")
             return f"{when}{seeds} seeds are too few for a verdict on {a} and {b}"
-    return f"{when}{text} ({estimates})"
+    return f"{when}{text} ({estimates}){qualified}"
 
 
 def _direction(c: Comparison) -> int:
@@ -132,28 +202,78 @@ def _names(c: Comparison) -> tuple[Text, Text]:
 
 
 def _one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
-    """The thread's guess, where it was tested on one panel: the change with the budget, and what
-    the difference at the smallest budget is made of."""
-    changes = analysis.select(population, "interaction", "qat - ptq")
+    """The thread's guess: how QAT minus PTQ changes with the budget, panel by panel, and what the
+    difference at the smallest budget is made of."""
+    changes = [
+        c for c in analysis.select(population, "interaction", "qat - ptq") if c.mean is not None
+    ]
+    if analysis.study is None or not 0 < len(changes) <= MOST_PANELS:
+        return
+    smallest, _ = words.budget_ends(analysis)
+    said = []
+    for change in changes:
+        label = words.panel(change.setting, analysis.varying) if len(changes) > 1 else ""
+        text = f"QAT minus PTQ is {words.change(change, analysis)}"
+        if change.verdict in (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS, Verdict.WITHHELD):
+            text = f"{words.change(change, analysis)}, for QAT minus PTQ"
+        text = f"with {label}: {text}" if label else text
+        for split in splits(analysis):
+            if split.setting.budget == smallest and change.setting.within(
+                replace(split.setting, budget=None)
+            ):
+                training, weights, conversion = (
+                    f"{words.signed(float(d.mean()))} pp" for d in split.parts
+                )
+                text += (
+                    f". After {words.epochs(smallest)} it is made of {training} from more "
+                    f"training, {weights} from what simulated quantization did to the weights, "
+                    f"{conversion} from QAT's own conversion"
+                )
+        said.append(f"{_sentence(text)}.")
+    yield Paragraph(f"**Is one epoch the reason?** {' '.join(said)}", lead=True)
+
+
+def _thread(analysis: Analysis) -> Iterator[Block]:
+    """Whose single runs after the smallest budget look like the thread's own numbers."""
     if analysis.study is None:
         return
-    if len(changes) != 1 or changes[0].mean is None:
-        return
-    text = f"QAT minus PTQ is {words.change(changes[0], analysis)}."
-    if changes[0].verdict in (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS):
-        text = f"{_sentence(words.change(changes[0], analysis))}, for QAT minus PTQ."
     smallest, _ = words.budget_ends(analysis)
-    for split in splits(analysis):
-        if split.setting.budget == smallest:
-            training, weights, conversion = (
-                f"{words.signed(float(d.mean()))} pp" for d in split.parts
+    judged = []
+    for o in outcomes(analysis):
+        if o.setting.budget != smallest:
+            continue
+        claims = [
+            (name, low, runs.claim(d, low, high, analysis.alpha))
+            for (name, (low, high)), d in zip(
+                runs.THREAD_CLAIMS.items(), (o.ptq_float, o.ptq_qat, o.qat_float), strict=True
             )
-            text += (
-                f" What it is made of after {words.epochs(smallest)}: {training} from more "
-                f"training, {weights} from what simulated quantization did to the weights, "
-                f"{conversion} from QAT's own conversion."
-            )
-    yield Paragraph(f"**Is one epoch the reason?** {text}", lead=True)
+        ]
+        if any(claim is None for _, _, claim in claims):
+            continue
+        inside = [f"{words.signed(low)} for `{n}`" for n, low, c in claims if c and c.explained]
+        outside = [
+            f"{words.signed(low)} for `{n}` (one run here: {words.interval(c.interval)})"
+            for n, low, c in claims
+            if c and not c.explained
+        ]
+        parts = []
+        if inside:
+            parts.append(f"{words.listed(inside)} could be one run of this study")
+        if outside:
+            parts.append(f"{words.listed(outside)} could not")
+        judged.append((o.setting, "; ".join(parts)))
+    if not 0 < len(judged) <= MOST_PANELS:
+        return
+    each = []
+    for setting, text in judged:
+        label = words.panel(setting, analysis.varying) if len(judged) > 1 else ""
+        each.append(_sentence(f"with {label}: {text}." if label else f"{text}."))
+    yield Paragraph(
+        f"**Do the thread's numbers look like this?** After {words.epochs(smallest)}, in pp. "
+        f"{' '.join(each)} This is another model on other data: what fits shows that it can come "
+        "about so, not that it did.",
+        lead=True,
+    )
 
 
 def _epochs(budgets: Sequence[int]) -> Text:

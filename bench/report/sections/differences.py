@@ -25,6 +25,7 @@ VERDICT_MEANINGS = {
     Verdict.EQUIVALENT: "shown to lie within ±Δ; not significant",
     Verdict.UNDECIDED: "neither: the data allow a difference that matters, and none at all",
     Verdict.TOO_FEW_SEEDS: "with so few seeds no outcome could have been significant",
+    Verdict.WITHHELD: "a check says that these numbers are not those of the contrast",
 }
 
 
@@ -81,14 +82,14 @@ def _table(
         Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if len(metrics) > 1 else []),
         Column("mean", "difference of the means, in percentage points for accuracies", True),
-        Column(f"{level} interval", "of this contrast alone", True),
+        Column(f"pointwise {level} interval", "of this contrast alone", True),
         Column("verdict", "of the corrected tests; below it is said what each means"),
         Column(
             "family",
             "contrasts that are corrected together"
             + ("; primary: declared in advance" if analysis.study is not None else ""),
         ),
-        Column("seeds", "pairs of models that the difference rests on", True),
+        Column("seeds", "pairs that the difference rests on", True),
         Column("family's interval", "holds for all contrasts of the family at once", True),
         Column("p", "t-test: how rare so large a mean is if there is no difference", True),
         *(

@@ -10,7 +10,7 @@ MOST_ROWS = 90
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
-    shown = [c for c in analysis.select(population) if c.interval is not None]
+    shown = [c for c in analysis.select(population) if c.simultaneous is not None]
     if not shown:
         return None
     blocks: list[Block] = []
@@ -42,8 +42,8 @@ def _figure(
     caption = (
         f"**Mean difference of {named}{in_unit}, with {words.level(analysis)} intervals for "
         f"{words.population(analysis, population)}.** Right of 0 the first arm has the greater "
-        "value. The thick line is the interval of that contrast alone; the thin one holds for all "
-        "contrasts of its family at once. Colour and marker are the verdict."
+        "value. An interval holds for all contrasts of its family at once: it is the one that "
+        "stands beside the verdict everywhere. Colour and marker are the verdict."
     )
     if analysis.study is not None and any(c.family == "exploratory" for c in rows):
         caption += (

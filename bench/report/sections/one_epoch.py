@@ -38,7 +38,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             tuple(_sentence(analysis, c) for c in changes[:MOST_SENTENCES] if c.mean is not None)
         ),
     ]
-    shown = [c for c in changes if c.interval is not None]
+    shown = [c for c in changes if c.simultaneous is not None]
     for at, metric in enumerate(dict.fromkeys(c.pairs.metric for c in shown)):
         name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"
         of_metric = [c for c in shown if c.pairs.metric == metric][:MOST_ROWS]
@@ -90,27 +90,27 @@ def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
 
 
 def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, ...]) -> Table:
+    several = len({c.pairs.metric for c in rows}) > 1
+    setting = any(words.panel(c.setting, analysis.varying) for c in rows)
+    unit = "in percentage points" if analysis.study is not None else "in the metric's unit"
     columns = (
         Column("contrast", "first arm minus second, paired by seed"),
-        *(
-            [Column("setting")]
-            if any(words.panel(c.setting, analysis.varying) for c in rows)
-            else []
-        ),
+        *([Column("setting")] if setting else []),
+        *([Column("metric")] if several else []),
         Column("change", "interaction: smallest minus largest budget; slope: per doubling of E"),
         Column("seeds", "with results at all budgets that it needs", True),
-        Column("mean", "in percentage points; of a slope per doubling", True),
-        Column(f"{words.level(analysis)} interval", "of this change alone", True),
+        Column("mean", f"{unit}; of a slope per doubling", True),
+        Column(f"pointwise {words.level(analysis)} interval", "of this change alone", True),
         Column("family's interval", "holds for all changes at once", True),
         Column("p", "paired t-test", True),
         Column("p, corrected", "by Holm over the interaction family", True),
         Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
     )
-    setting = len(columns) == 10
     body = tuple(
         (
             Cell(code(c.name)),
             *([Cell(words.panel(c.setting, analysis.varying))] if setting else []),
+            *([Cell(code(c.pairs.metric))] if several else []),
             Cell(c.pairs.kind),
             Cell(words.seeds(c), c.n_seeds),
             words.number_cell(c.mean, c.pairs.unit, sign=True),
