@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from bench.analysis import Analysis, Comparison, Population, Setting, splits
+from bench.analysis.alike import unlike
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.sections.one_run import outcomes
@@ -49,7 +50,9 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         for metric in dict.fromkeys(c.pairs.metric for c in members):
             of_metric = [c for c in members if c.pairs.metric == metric]
             said = "" if metric == "accuracy" else f" ({code(metric)})"
-            answer = f"**{question}**{said} {_answer(analysis, of_metric)}"
+            answer = (
+                f"**{question}**{said} {_answer(analysis, of_metric)}{_unlike(analysis, of_metric)}"
+            )
             blocks.append(Paragraph(answer, lead=True))
     blocks += _one_epoch(analysis, population)
     blocks += _thread(analysis)
@@ -73,6 +76,15 @@ def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
         ]
         return f"{' '.join(each)} {_together(analysis, members)}".strip()
     return f"{_counts(members)} {_together(analysis, members)}".strip()
+
+
+def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """Where the arms are unlike in number format or steps, it is said beside the verdict."""
+    if analysis.study is None:
+        return ""
+    found = unlike(members)
+    said = [text for text in (found.number_format, found.steps) if text]
+    return f" The two differ in {words.listed(said)}." if said else ""
 
 
 def _of_panel(analysis: Analysis, members: Sequence[Comparison], first: bool = True) -> Text:

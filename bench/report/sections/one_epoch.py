@@ -43,7 +43,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"
         of_metric = [c for c in shown if c.pairs.metric == metric][:MOST_ROWS]
         blocks.append(_figure(analysis, name, of_metric))
-    slopes = analysis.select(population, "slope")
+    slopes = [c for c in analysis.select(population, "slope") if c.pairs.factor == "budget"]
     blocks.append(_table(analysis, population, (*changes, *slopes)[: words.MOST_ROWS]))
     return Section("Is one epoch the reason?", tuple(blocks))
 
