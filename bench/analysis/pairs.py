@@ -62,9 +62,10 @@ def _paired_settings(
             if known is None or _explicit(a, b) > _explicit(*known):
                 found[setting] = (a, b)
     alone = {replace(s, extra=None) for s in found if s.extra is not None}
-    for setting, arms in found.items():
+    panels = {panel: at for at, panel in enumerate(dict.fromkeys(s.panel for s in found))}
+    for setting in sorted(found, key=lambda s: panels[s.panel]):
         if setting.extra is not None or setting not in alone:
-            yield setting, arms
+            yield setting, found[setting]
 
 
 def _place(sample: Sample, shared: Collection[str]) -> tuple[object, ...]:

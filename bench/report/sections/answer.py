@@ -9,6 +9,7 @@ from bench.analysis.alike import unlike
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.sections.one_run import outcomes
+from bench.statistics import conjunction
 from bench.statistics import single_runs as runs
 from bench.statistics.families import Verdict
 
@@ -135,6 +136,20 @@ def _together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
         f"over these {len(known)} settings together {words.estimate(whole)}, "
         f"{words.verdict_label(whole)}; from {ends[0]} to {ends[1]}"
     )
+    tests = [c.estimate for c in known if c.estimate is not None]
+    found, same = (
+        conjunction.directions(tests, analysis.alpha),
+        conjunction.equivalent(tests, whole.pairs.delta, analysis.alpha)
+        if whole.pairs.delta
+        else None,
+    )
+    a, b = _names(first)
+    said += (
+        f". {_sentence(a)} is shown to be above {b} in at least {found.positive.u} of these "
+        f"{len(tests)} settings, below it in at least {found.negative.u}"
+    )
+    if same is not None:
+        said += f", equivalent within {words.trimmed(whole.pairs.delta)} pp in at least {same.u}"
     if {1, -1} <= {_direction(c) for c in known}:
         return f"The settings differ in both directions; {said}."
     return f"{_sentence(said)}."
