@@ -26,9 +26,9 @@ def subtract(a: Numbers, b: Numbers) -> FloatArray:
     """a - b per seed, without the noise of subtracting floats; a, b: (n_seeds,).
 
     0.2 - 0.1 and 0.3 - 0.2 differ in their last bits: ties, zeros and constant differences
-    would be missed. Sizes that lie within 1e-12 of their seed's larger value of the next one (for
-    both of the two) are made equal. For values that are no decimals of at most 15 digits, such as 13/22: those
-    have bench.statistics.decimals.
+    would be missed. Neighbouring sizes are made equal where they lie closer than 1e-12 of the
+    larger value of either's seed. For values such as 13/22: decimals of at most 15 digits have
+    bench.statistics.decimals.
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
