@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import InputError
-from bench.store.schema import CELLS, CONTRASTS, RESULTS
+from bench.store.schema import CELLS, CONTRASTS, PLAN, RESULTS
 from bench.study import Study, validate
 from bench.study.factors import Column
 
@@ -43,6 +43,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 CELL_SCHEMA = arrow_schema(CELLS)
 CONTRAST_SCHEMA = arrow_schema(CONTRASTS)
+PLAN_SCHEMA = arrow_schema(PLAN)
 LABEL_SCHEMA = pa.schema(
     [
         pa.field("dataset", pa.string()),
@@ -72,6 +73,7 @@ class Results:
     labels: Mapping[str, np.ndarray]
     environment: Mapping[str, Any]
     ignored: tuple[str, ...]
+    plan: pa.Table | None = None
 
 
 class Store:
@@ -150,6 +152,15 @@ class Store:
         added = pa.Table.from_arrays(columns, schema=LABEL_SCHEMA)
         together = pa.concat_tables([known, added]).unify_dictionaries()
         self._write_table(Path("labels.parquet"), together)
+
+    def write_plan(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._write_table(
+            Path("plan.parquet"), pa.Table.from_pylist(list(rows), schema=PLAN_SCHEMA)
+        )
+
+    def plan_rows(self) -> list[dict[str, Any]]:
+        path = self.folder / "plan.parquet"
+        return _read_table(path).to_pylist() if path.is_file() else []
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
@@ -304,4 +315,12 @@ def read(folder: Path) -> Results:
     names = np.array(labels["dataset"].to_pylist(), dtype=object)
     values = np.array(labels["label"].to_pylist(), dtype=np.int32)
     by_dataset = {name: values[names == name] for name in dict.fromkeys(names)}
-    return Results(study, cells, by_dataset, store.environment(), ignored)
+    plan = folder / "plan.parquet"
+    return Results(
+        study,
+        cells,
+        by_dataset,
+        store.environment(),
+        ignored,
+        _read_table(plan) if plan.is_file() else None,
+    )
