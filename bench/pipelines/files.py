@@ -62,6 +62,8 @@ class Comparison:
     fixed: examples that only a has right; broken: only b; predictions_differ: examples that they
     classify differently, both wrong included. interval: Tango's score interval at 1 - alpha, for
     new examples; p: exact McNemar; p words the direction where the two disagree at the border.
+    verdict: None where it is withheld, `withheld` says why; the numbers are then those of files
+    that were fed the wrong numbers, or gave none.
     """
 
     dataset: str
@@ -76,9 +78,16 @@ class Comparison:
     p: float
     alpha: float
     delta: float
-    verdict: Verdict
+    verdict: Verdict | None
+    withheld: tuple[str, ...]
     resolution: Resolution
     warnings: tuple[str, ...]
+
+    @property
+    def unlike_formats(self) -> bool:
+        """Whether the number formats differ in more than the type of input and output."""
+        a, b = (file.audit.number_format.removesuffix(FLOAT_IO) for file in (self.a, self.b))
+        return a != b
 
 
 def compare(
@@ -95,8 +104,10 @@ def compare(
 
     a, b: paths; data: an embedded dataset's name or a folder with test.parquet; delta: the
     smallest difference that matters, pp; scales, offsets: what each file's input is, x / scale +
-    offset; none (the dataset's own), one for both, or one each. Raises InputError naming the
-    option or file that is not as expected.
+    offset; none (the dataset's own), one for both, or one each. No verdict is given on a file
+    whose quantized input holds another range than it was fed, unless its scale or offset is
+    given, nor on one whose outputs are not finite. Raises InputError naming the option or file
+    that is not as expected.
     """
     if not 0 < delta <= 100:
         raise InputError("--delta", f"found {delta:g}", "allowed: above 0, at most 100 pp")
@@ -108,6 +119,7 @@ def compare(
     with Processes(len(jobs)) as processes:
         test = load_test(data)
         (result_a, predicted_a), (result_b, predicted_b) = processes.evaluate(jobs, test)
+    withheld = (*_misfed(result_a, result_b, test), *_not_finite(result_a, result_b, test))
     right_a, right_b = predicted_a == test.y, predicted_b == test.y
     counts = mcnemar(int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum()), len(test.y))
     return Comparison(
@@ -123,9 +135,10 @@ def compare(
         p=counts.p,
         alpha=alpha,
         delta=delta,
-        verdict=verdict(counts, delta / 100, alpha),
+        verdict=None if withheld else verdict(counts, delta / 100, alpha),
+        withheld=withheld,
         resolution=_resolution(counts, delta / 100, alpha),
-        warnings=_warnings(result_a, result_b, test),
+        warnings=_warnings(result_a, result_b, test, bool(withheld)),
     )
 
 
@@ -185,34 +198,90 @@ def _resolution(counts: McNemar, delta: float, alpha: float) -> Resolution:
     )
 
 
-def _warnings(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+    """Why no verdict: files fed what nobody chose and their inputs were not made for; and what
+    options fit, or say that it is as wanted."""
+    misfed = [file for file in (a, b) if file.feed.misfed and not file.feed.chosen]
+    if not misfed:
+        return ()
+    said = [_unlike_ranges("A" if file is a else "B", file) for file in misfed]
+    fits, taken = [], False
+    for file in (a, b):
+        tells = file.feed.chosen or file.feed.holds is not None or file.feed.misfed
+        fitted = file if file in misfed else misfed[0]
+        taken |= not tells
+        as_fed = tells and file not in misfed
+        fits.append((file.feed.scale, file.feed.offset) if as_fed else _fit(fitted, test))
+    kept = [(file.feed.scale, file.feed.offset) for file in (a, b)]
+    note = " (a float32 input does not tell what it was made for: here the same)" if taken else ""
+    said.append(f"choose: {_options(fits)} fits{note}; {_options(kept)} keeps what was fed")
+    return tuple(said)
+
+
+def _unlike_ranges(letter: str, file: FileResult) -> str:
+    feed, holds = file.feed, _range(file)
+    return (
+        f"{letter} was fed {feed.low:.3g} to {feed.high:.3g}, but its input holds "
+        f"{holds.low:.3g} to {holds.high:.3g}: "
+    ) + (
+        f"{feed.clipped:.1%} of the numbers were clipped"
+        if feed.clipped > CLIPPED
+        else f"only {feed.used:.1%} of that was used"
+    )
+
+
+def _range(file: FileResult) -> Interval:
+    limits = np.iinfo(file.input.dtype)
+    return file.feed.holds or Interval(float(limits.min), float(limits.max))
+
+
+def _fit(file: FileResult, test: TestSet) -> tuple[float, float]:
+    """The scale and offset that spread the data's range, 0 to test.scale, over what the input
+    holds: the usual ones where they are within 2% of it, else to four digits."""
+    low, high = _range(file)
+    room = 0.02 * (high - low)
+    usual = [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, test.scale), (0.0, 255.0), (-128.0, 127.0)]
+    for start, end in usual:
+        if abs(low - start) <= room and abs(high - end) <= room:
+            return test.scale / (end - start), start
+    return float(f"{test.scale / (high - low):.4g}"), float(f"{low:.4g}")
+
+
+def _options(feeds: Sequence[tuple[float, float]]) -> str:
+    """The command's options for A and B, once where they are equal."""
+    said = []
+    for option, values in zip(
+        ("--input-scale", "--input-offset"), zip(*feeds, strict=True), strict=True
+    ):
+        said += [
+            f"{option} {value:g}" for value in (values if len(set(values)) > 1 else values[:1])
+        ]
+    return " ".join(said)
+
+
+def _not_finite(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+    return tuple(
+        f"{letter} gives nan or infinity on {file.not_finite:,} of {len(test.y):,} examples"
+        for letter, file in (("A", a), ("B", b))
+        if file.not_finite
+    )
+
+
+def _warnings(a: FileResult, b: FileResult, test: TestSet, withheld: bool) -> tuple[str, ...]:
     """What must be read before the numbers."""
     said = []
     if a.audit.sha256 == b.audit.sha256:
         said.append("A and B are the same file, byte by byte")
-    formats = [file.audit.number_format.removesuffix(FLOAT_IO) for file in (a, b)]
-    if formats[0] != formats[1]:
-        said.append(
-            f"unlike number formats: A is {a.audit.number_format}, B is {b.audit.number_format}; "
-            "their difference is that of the models and that of the formats in one"
-        )
     for letter, file in (("A", a), ("B", b)):
-        feed = file.feed
-        if feed.clipped > CLIPPED:
-            limits = np.iinfo(file.input.dtype)
-            holds = feed.holds or Interval(float(limits.min), float(limits.max))
+        if file.feed.misfed and file.feed.chosen:
             said.append(
-                f"{letter} was fed {feed.low:.3g} to {feed.high:.3g}, but its input holds "
-                f"{holds.low:.3g} to {holds.high:.3g}: {feed.clipped:.1%} of the numbers were "
-                "clipped; --input-scale and --input-offset say how it is fed"
+                f"{_unlike_ranges(letter, file)}; --input-scale and --input-offset were given, "
+                "and are taken as they are"
             )
-        if file.not_finite:
-            said.append(
-                f"{letter} gives nan or infinity on {file.not_finite:,} examples; they count as "
-                "wrong"
-            )
+        if file.constant is not None:
+            said.append(f"{letter} answers class {file.constant} for every example")
     commonest = float(np.bincount(test.y).max()) / len(test.y)
-    if max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
+    if not withheld and max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
         said.append(
             f"both files are often wrong ({a.accuracy:.1%} and {b.accuracy:.1%}; always the "
             f"commonest class gets {commonest:.1%}): if you know them to be better, they were "

@@ -91,6 +91,11 @@ def evaluated(
     raw = fed.step == 0 and fed.dtype != "float32"  # integers as they are: the pixels
     scale = (1.0 if raw else test.scale) if scale is None else scale
     offset = 0.0 if offset is None else offset
+    low, high = (float(end) / scale + offset for end in (test.x.min(), test.x.max()))
+    if not max(abs(low), abs(high)) < np.finfo(np.float32).max:
+        raise InputError(
+            "--input-scale", f"found {scale:g}: x / scale overflows", "allowed: greater numbers"
+        )
     try:
         evaluator = evaluate.Evaluator(blob, scale, offset)
         outputs = evaluator.outputs(x)
@@ -111,7 +116,6 @@ def evaluated(
     predicted = np.where(finite, outputs.argmax(axis=1), -1)
     answered = np.unique(predicted)
     correct = int((predicted == test.y).sum())
-    low, high = (float(end) / scale + offset for end in (test.x.min(), test.x.max()))
     holds = _holds(fed)
     feed = Feed(
         scale=scale,
@@ -153,7 +157,7 @@ def _interface(path: str, blob: bytes) -> tuple[evaluate.Port, evaluate.Port]:
         raise _no_file(path, error) from None
     for kind, ports in (("input", inputs), ("output", outputs)):
         if len(ports) != 1:
-            names = ", ".join(port.name for port in ports)
+            names = ", ".join(ascii(port.name)[1:-1][:80] for port in ports[:10])
             raise InputError(
                 path,
                 f"{len(ports)} {kind}s ({names})",
