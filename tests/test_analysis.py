@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 
 from bench.analysis import Analysis, Comparison, analyze, splits
-from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.statistics.families import Verdict
 from bench.store import folder as store

@@ -4,7 +4,6 @@ Tasks only, and one driver that collects and writes. A checkpoint goes from task
 Ray's object store; rows come back to the driver and are on disk before the next are waited for.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -74,7 +73,12 @@ def run(
     store = Store(out)
     about = _about(study, store)
     wanted = cells(study.at_first_look)
-    known = store.statuses("arm", "budget", "accuracy")
+    load = _Loader(study, store)
+    shown = ("arm", "budget", "accuracy")
+    rows = store.rows(*shown)
+    if load.trust_labels([*rows.doubted, *rows.unlabelled]):
+        rows = store.rows(*shown)
+    known = rows.table.select(["cell", "status", *shown]).to_pylist()
     results = {row["cell"]: row for row in known if row["status"] in RESULTS}
     missing = [cell for cell in wanted if cell.id not in results]
     watcher.planned(wanted, [results[cell.id] for cell in wanted if cell.id in results])
@@ -82,21 +86,21 @@ def run(
         missing = list(more())
         watcher.added(missing)
     with ExitStack() as stack:
-        load = _Loader(study, store)
         data: dict[DataKey, Dataset] = {}
         if missing:
             capacity = stack.enter_context(_ray(address, workers, pipeline))
             driver = _Driver(store, about, watcher, capacity, pipeline)
             data = load(missing)  # while the workers import TensorFlow
-        stack.enter_context(_locked(out))
-        store.write_text("study.toml", study.to_toml())
+        stack.enter_context(store.lock())
+        store.write_study(study)
         store.write_environment(about)
+        load.write_labels()
         while missing:
-            load.write_labels()
             driver.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []
             watcher.added(missing)
             data = load(missing)
+            load.write_labels()
         store.compact()
 
 
@@ -121,6 +125,15 @@ class _Loader:
                 self._loaded[name] = datasets.load(self._sources[name], self._most)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
+    def trust_labels(self, names: Sequence[str]) -> bool:
+        """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
+        contradicted by most rows. Returns whether any of these datasets is the study's."""
+        ours = [name for name in names if name in self._sources]
+        for name in ours:
+            self._loaded[name] = datasets.load(self._sources[name], self._most)
+            self._store.trust_labels(name, self._loaded[name].y_test)
+        return bool(ours)
+
     def write_labels(self) -> None:
         for name, data in self._loaded.items():
             self._store.write_labels(name, data.y_test, data.classes, data.paths)
@@ -128,7 +141,7 @@ class _Loader:
 
 def _about(study: Study, store: Store) -> dict[str, Any]:
     """environment.json with this study's data. Raises InputError if it holds other results."""
-    about = store.environment() or {"recipe": RECIPE, "data": {}, "environments": {}}
+    about = {"recipe": RECIPE, "data": {}, "environments": {}} | store.environment()
     if about["recipe"] != RECIPE:
         raise InputError(
             str(store.folder),
@@ -143,7 +156,10 @@ def _about(study: Study, store: Store) -> dict[str, Any]:
                 f"results of other data that are also called {label!r}",
                 "allowed: the same data, or another folder (--out)",
             )
-    before = store.study()
+    try:
+        before = store.study()
+    except InputError:  # damaged: written anew below
+        before = None
     if before is not None and before.sequential != study.sequential and store.done():
         raise InputError(
             str(store.folder),
@@ -153,20 +169,6 @@ def _about(study: Study, store: Store) -> dict[str, Any]:
         )
     revision = environment.git_revision()
     return about | ({"git": revision} if revision else {})
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder for one run. The lock goes with the process, however that ends."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                str(out), "another run is writing there", "allowed: one run per folder at a time"
-            ) from None
-        yield
 
 
 def _check_answers(address: str) -> None:

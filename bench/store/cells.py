@@ -12,20 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.store.buffers import empty, picked
 from bench.store.files import Files
 from bench.store.labels import Labels
 from bench.store.schema import CELLS, RESULTS
-from bench.store.tables import (
-    DamagedError,
-    batches,
-    columns_of,
-    empty,
-    encode,
-    picked,
-    schema_of,
-    uncompressed,
-)
-from bench.store.validity import CHECKED, IDENTITY, Check, Rejected, check
+from bench.store.tables import DamagedError, batches, columns_of, encode, schema_of, uncompressed
+from bench.store.validity import IDENTITY, Check, Rejected, check
 from bench.study import Study
 from bench.study.factors import FACTOR_NAMES
 
@@ -65,14 +57,13 @@ def gather(
     right, however many rows contradict them.
     """
     names = [name for name in CELL_SCHEMA.names if name in columns or name in IDENTITY]
-    tables = [empty(_schema(names))]
+    tables = [empty(pa.schema([CELL_SCHEMA.field(name) for name in names]))]
     checks: list[Check] = []
     unread: dict[str, str] = {}
     for file, content in snapshot(files):
         try:
             found = [
-                (table.select(names), check(file, table, labels))
-                for table in _batches(content, {*names, *CHECKED})
+                (table.select(names), check(file, table, labels)) for table in _batches(content)
             ]
         except DamagedError as error:
             unread[file] = str(error)
@@ -121,12 +112,12 @@ def snapshot(files: Files) -> Iterator[tuple[str, bytes | OSError]]:
                 yield name.partition("/")[2], error
 
 
-def _batches(content: bytes | OSError, names: Collection[str]) -> Iterator[pa.Table]:
-    """A cells file's rows with these columns. Raises DamagedError."""
+def _batches(content: bytes | OSError) -> Iterator[pa.Table]:
+    """A cells file's rows. All of their columns, whoever asks: a file that is damaged for one is
+    damaged for all. Raises DamagedError."""
     if isinstance(content, OSError):
         raise DamagedError(str(content))
-    schema = _schema(names)
-    return batches(content, schema, required=IDENTITY, defaults=DEFAULTS)
+    return batches(content, CELL_SCHEMA, required=IDENTITY, defaults=DEFAULTS)
 
 
 def each_cell_once(table: pa.Table) -> pa.Table:
@@ -179,7 +170,7 @@ def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
     merged, valid, others = [], [], []
     for name in names:
         try:
-            tables = list(_batches(files.read(name), CELL_SCHEMA.names))
+            tables = list(_batches(files.read(name)))
         except (DamagedError, OSError):
             continue
         merged.append(name)
@@ -205,10 +196,6 @@ def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
 def write(files: Files, table: pa.Table) -> None:
     """Make rows durable: a new file in cells/."""
     files.write(f"cells/{uuid.uuid4().hex}.parquet", encode(table, plain=("predictions",)))
-
-
-def _schema(names: Collection[str]) -> pa.Schema:
-    return pa.schema([field for field in CELL_SCHEMA if field.name in names])
 
 
 def _valid(table: pa.Table, made: Check) -> pa.Table:

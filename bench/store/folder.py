@@ -27,11 +27,12 @@ from bench import datasets
 from bench.errors import InputError
 from bench.store import cells as rows_of
 from bench.store import labels as labels_of
+from bench.store.buffers import array, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Labels
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
-from bench.store.tables import DamagedError, array, decode, empty, encode, from_rows, schema_of
+from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
 from bench.store.validity import Rejected
 from bench.study import Study, validate
 
@@ -336,7 +337,9 @@ def read(folder: Path) -> Results:
 def _why_nothing(rows: Rows) -> str:
     said = "no finished cell"
     if rows.unread:
-        said += f", unreadable: {', '.join(rows.unread)}"
+        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
+        more = len(rows.unread) - len(shown)
+        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
     if rows.rejected:
         first = rows.rejected[0]
         said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "

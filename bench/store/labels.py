@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bench.store.tables import DamagedError, picked
+from bench.store.buffers import picked
+from bench.store.tables import DamagedError
 
 LABEL_SCHEMA = pa.schema(
     [

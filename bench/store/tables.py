@@ -1,8 +1,9 @@
 """Parquet files as bytes <-> Arrow tables: sealed when written, doubted when read.
 
-A file that this module wrote holds the SHA-256 of all its bytes in its own footer (with dots where
-the digest itself stands), so that no changed bit goes unseen; page checksums, which Parquet knows,
-leave out the footer. A file without a digest is an older version's, or somebody else's, and read.
+Between its pages and its footer, where no reader of Parquet looks, a file that this module wrote
+holds the SHA-256 of all its other bytes, so that no changed bit goes unseen. (The page checksums of
+Parquet leave out the footer.) A file without a seal is an older version's, or was rewritten by
+another program, and is read too.
 """
 
 import hashlib
@@ -14,12 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.store.buffers import array, empty, ends, known, numbers
 from bench.study.factors import Column
 
-SEAL = b"sha256"
-"""The key of the digest in a Parquet file's key-value metadata."""
-
-BLANK = b"." * 64
+SEAL = b"ptq-vs-qat sha256"
+"""Stands before the 32 bytes of the digest."""
 
 MOST_ROWS = 10_000_000
 MOST_ROWS_PER_BYTE = 8
@@ -73,11 +73,10 @@ def encode(table: pa.Table, plain: Collection[str] = ()) -> bytes:
     )
     with writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({SEAL: BLANK})
-    content = bytearray(buffer.getvalue())
-    at = content.rfind(BLANK)
-    content[at : at + len(BLANK)] = hashlib.sha256(content).hexdigest().encode()
-    return bytes(content)
+    content = buffer.getvalue()
+    footer = _footer(content)
+    seal = SEAL + hashlib.sha256(content).digest()
+    return content[:footer] + seal + content[footer:]
 
 
 def batches(
@@ -95,14 +94,22 @@ def batches(
     more than a file of its size can hold.
     """
     try:
-        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-            _check_seal(content, file.metadata.metadata or {})
+        sealed = _check_seal(content)
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
             at_once = _check_size(file.metadata, len(content))
             present = _present(file.schema_arrow.names, schema, required)
-            decoded = 0
+            texts = [f.name for f in file.schema_arrow if _kind(f.type) in ("text", "bytes")]
+        # A file of unknown origin may repeat one long text in every row: it stays a dictionary
+        # until it is known how long the column would be.
+        with pq.ParquetFile(
+            pa.BufferReader(content),
+            page_checksum_verification=True,
+            read_dictionary=[] if sealed else texts,
+        ) as file:
+            left = MOST_BYTES
             for batch in file.iter_batches(at_once, columns=present):
-                decoded += batch.nbytes
-                if decoded > MOST_BYTES:
+                left -= batch.nbytes + sum(map(_decoded_bytes, batch.columns))
+                if left < 0:
                     raise DamagedError(f"decodes to more than {MOST_BYTES:,} bytes")
                 table = _fitted(batch, schema, defaults or {})
                 table.validate(full=True)  # text that is no UTF-8
@@ -135,45 +142,24 @@ def columns_of(content: bytes) -> tuple[str, ...]:
         raise DamagedError(_first_line(error)) from None
 
 
-def empty(schema: pa.Schema) -> pa.Table:
-    """`schema.empty_table()`, which would import pandas: a second."""
-    return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+def _footer(content: bytes) -> int:
+    """Where a Parquet file's footer begins, by the length that stands before its last 4 bytes."""
+    return max(0, len(content) - 8 - int.from_bytes(content[-8:-4], "little"))
 
 
-def picked(table: pa.Table, rows: Sequence[int]) -> pa.Table:
-    """These rows of a table. All of them cost nothing; picking imports pyarrow.compute."""
-    if len(rows) == table.num_rows:
-        return table
-    return table.take(rows) if rows else table.slice(0, 0)
-
-
-def array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
-    """`pa.array(values, type)` for strings and numbers, which would import pandas."""
-    known = np.array([value is not None for value in values], dtype=bool)
-    validity = pa.py_buffer(np.packbits(known, bitorder="little"))
-    if pa.types.is_string(type):
-        encoded = [b"" if value is None else str(value).encode() for value in values]
-        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    else:
-        filled = [0 if value is None else value for value in values]
-        buffers = [
-            validity,
-            pa.py_buffer(np.array(filled, dtype=str(type).replace("double", "f8"))),
-        ]
-    return pa.Array.from_buffers(type, len(values), buffers)
-
-
-def _check_seal(content: bytes, metadata: Mapping[bytes, bytes]) -> None:
-    digest = metadata.get(SEAL)
-    if digest is None:
-        return
-    at, view = content.rfind(digest), memoryview(content)
-    found = hashlib.sha256(view[:at])
-    found.update(BLANK)
-    found.update(view[at + len(digest) :])
-    if found.hexdigest().encode() != digest:
+def _check_seal(content: bytes) -> bool:
+    """Whether a file is sealed. Raises DamagedError where it is the seal of other bytes."""
+    footer = _footer(content)
+    digest = footer - hashlib.sha256().digest_size
+    seal = digest - len(SEAL)
+    if seal < 0 or content[seal:digest] != SEAL:
+        return False
+    view = memoryview(content)
+    found = hashlib.sha256(view[:seal])
+    found.update(view[footer:])
+    if found.digest() != content[digest:footer]:
         raise DamagedError("changed since it was written: its SHA-256 is another")
+    return True
 
 
 def _check_size(metadata: pq.FileMetaData, size: int) -> int:
@@ -187,11 +173,15 @@ def _check_size(metadata: pq.FileMetaData, size: int) -> int:
         raise DamagedError(f"claims {claimed:,} bytes of columns, at most {MOST_BYTES:,} are read")
     if sum(group.num_rows for group in groups) != rows:
         raise DamagedError("its row groups do not add up to its rows")
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    # Every row may repeat the longest value of a dictionary, and that may be as long as its chunk.
-    longest = max((c.total_uncompressed_size for c in chunks if c.has_dictionary_page), default=0)
-    usual = BATCH_BYTES * rows // max(claimed, 1)
-    return int(max(1, min(MOST_BYTES // max(longest, 1), usual)))
+    return int(max(1, BATCH_BYTES * rows // max(claimed, 1)))
+
+
+def _decoded_bytes(column: pa.Array) -> int:
+    """Bytes that a dictionary of texts becomes once it is none; 0 of any other column."""
+    if not pa.types.is_dictionary(column.type) or _kind(column.type) not in ("text", "bytes"):
+        return 0
+    lengths = np.diff(ends(column.dictionary))
+    return int(lengths[numbers(column.indices)[known(column.indices)]].sum())
 
 
 def _present(names: Sequence[str], schema: pa.Schema, required: Collection[str]) -> list[str]:
@@ -221,8 +211,9 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema, defaults: Mapping[str, Any
 
 
 def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
-    if _kind(column.type) not in (_kind(field.type), "null"):
-        raise DamagedError(f"column {field.name!r} holds {column.type}, not {field.type}")
+    kind = _kind(column.type)
+    if kind not in (_kind(field.type), "null"):
+        raise DamagedError(f"column {field.name!r} holds {kind}, not {field.type}")
     try:
         return column.cast(field.type)
     except pa.ArrowException as error:
@@ -233,11 +224,11 @@ def _kind(type: pa.DataType) -> str:
     if pa.types.is_dictionary(type):
         return _kind(type.value_type)
     for kind, tests in (
-        ("number", (pa.types.is_integer, pa.types.is_floating)),
+        ("numbers", (pa.types.is_integer, pa.types.is_floating)),
         ("text", (pa.types.is_string, pa.types.is_large_string)),
         ("bytes", (pa.types.is_binary, pa.types.is_large_binary)),
-        ("time", (pa.types.is_timestamp,)),
-        ("list", (pa.types.is_list, pa.types.is_large_list)),
+        ("times", (pa.types.is_timestamp,)),
+        ("lists", (pa.types.is_list, pa.types.is_large_list)),
     ):
         if any(test(type) for test in tests):
             return kind

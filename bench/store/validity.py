@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench.store import buffers
 from bench.store.labels import Labels
 from bench.store.schema import EVALUATED, Status
 
@@ -53,7 +54,8 @@ def check(file: str, table: pa.Table, labels: Labels) -> Check:
     what: dict[int, str] = {}
     for name in IDENTITY:
         if table[name].null_count:
-            what |= {int(row): f"no {name}" for row in np.flatnonzero(~_values(table[name])[1])}
+            there = np.concatenate([buffers.known(chunk) for chunk in table[name].chunks])
+            what |= {int(row): f"no {name}" for row in np.flatnonzero(~there)}
     for row, status in enumerate(statuses):
         if status not in STATUSES and row not in what:
             what[row] = f"status {status!r} is none of this version's"
@@ -114,8 +116,8 @@ def _sizes_and_hits(
     start = 0
     for chunk in predictions.chunks:
         stop = start + len(chunk)
-        ends, data = _offsets(chunk)
-        known = of_interest[start:stop] & _known(chunk)
+        ends, data = buffers.ends(chunk), buffers.content(chunk)
+        known = of_interest[start:stop] & buffers.known(chunk)
         size[start:stop][known] = np.diff(ends)[known]
         keys = np.stack([size[start:stop], n[start:stop], codes[start:stop]])
         for first, last in _runs(keys):
@@ -149,38 +151,10 @@ def _narrow(labels: NDArray[np.int32]) -> NDArray[Any]:
     return labels.astype(np.uint8) if fit else labels
 
 
-def _offsets(chunk: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Of a binary array: where each value ends, the first begins (len + 1,), and all bytes."""
-    _, offsets, data = chunk.buffers()
-    if not len(chunk):
-        return np.zeros(1, np.int32), np.empty(0, np.uint8)
-    ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    return ends, np.frombuffer(data if data is not None else b"", np.uint8)
-
-
 def _values(column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values of a column, anything where null, and where it is not null. (`to_numpy` would import
-    pandas.) Values are None for a column that is no number."""
-    known = [_known(chunk) for chunk in column.chunks]
-    values = []
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        dtype = np.dtype(str(column.type).replace("double", "f8"))
-        for chunk in column.chunks:
-            buffer = chunk.buffers()[1]
-            whole = np.frombuffer(buffer if buffer is not None else b"", dtype)
-            values.append(whole[chunk.offset : chunk.offset + len(chunk)])
-    else:
-        values = [np.zeros(len(chunk), dtype=np.int64) for chunk in column.chunks]
+    """The numbers of a column, anything where null, and where it is not null."""
+    chunks = column.chunks or [pa.nulls(0, column.type)]
     return (
-        np.concatenate([np.empty(0, values[0].dtype if values else np.int64), *values]),
-        np.concatenate([np.empty(0, bool), *known]),
+        np.concatenate([buffers.numbers(chunk) for chunk in chunks]),
+        np.concatenate([buffers.known(chunk) for chunk in chunks]),
     )
-
-
-def _known(chunk: pa.Array) -> NDArray[np.bool_]:
-    """Where an array is not null."""
-    bitmap = chunk.buffers()[0]
-    if bitmap is None:
-        return np.full(len(chunk), chunk.null_count == 0)
-    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
-    return bits[chunk.offset : chunk.offset + len(chunk)].astype(bool)
