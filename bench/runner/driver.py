@@ -4,7 +4,6 @@ Tasks only, and one driver that collects and writes. A checkpoint goes from task
 Ray's object store; rows come back to the driver and are on disk before the next are waited for.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -77,7 +76,12 @@ def run(
         _check_answers(address)
     store = Store(out)
     about = folder.about(study, store)
-    known = {row["cell"]: row for row in store.statuses("arm", "budget", "accuracy")}
+    load = _Loader(study, store)
+    shown = ("arm", "budget", "accuracy")
+    rows = store.rows(*shown)
+    if load.trust_labels([*rows.doubted, *rows.unlabelled]):
+        rows = store.rows(*shown)
+    known = {row["cell"]: row for row in rows.table.select(["cell", "status", *shown]).to_pylist()}
     wanted = folder.planned(study, store)
     results = {cell: row for cell, row in known.items() if row["status"] in RESULTS}
     missing = [cell for cell in wanted.values() if cell.id not in results]
@@ -90,19 +94,18 @@ def run(
         missing = list(more())
         watcher.added(missing)
     with ExitStack() as stack:
-        load = _Loader(study, store)
         data: dict[DataKey, Dataset] = {}
         if missing:
             capacity = stack.enter_context(_ray(address, workers, pipeline))
             driver = _Driver(store, about, watcher, capacity, pipeline)
             data = load(missing)  # while the workers import TensorFlow
-        stack.enter_context(_locked(out))
-        store.write_text("study.toml", study.to_toml())
+        stack.enter_context(store.lock())
+        store.write_study(study)
         store.write_environment(about)
         places = folder.places(study, store)
         store.write_plan([cell.columns for cell in places])
+        load.write_labels()
         while missing:
-            load.write_labels()
             driver.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []
             if missing:
@@ -110,6 +113,7 @@ def run(
                 store.write_plan([cell.columns for cell in places])
             watcher.added(missing)
             data = load(missing)
+            load.write_labels()
         store.compact()
 
 
@@ -134,23 +138,18 @@ class _Loader:
                 self._loaded[name] = datasets.load(self._sources[name], self._most)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
+    def trust_labels(self, names: Sequence[str]) -> bool:
+        """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
+        contradicted by most rows. Returns whether any of these datasets is the study's."""
+        ours = [name for name in names if name in self._sources]
+        for name in ours:
+            self._loaded[name] = datasets.load(self._sources[name], self._most)
+            self._store.trust_labels(name, self._loaded[name].y_test)
+        return bool(ours)
+
     def write_labels(self) -> None:
         for name, data in self._loaded.items():
             self._store.write_labels(name, data.y_test, data.classes, data.paths)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder for one run. The lock goes with the process, however that ends."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                str(out), "another run is writing there", "allowed: one run per folder at a time"
-            ) from None
-        yield
 
 
 def _check_answers(address: str) -> None:
