@@ -14,7 +14,7 @@ from bench.store.cells import CELL_SCHEMA
 from bench.store.folder import Results, Store, read
 from bench.store.schema import CELLS, RESULTS
 from bench.store.validity import CHECKED, IDENTITY
-from bench.study.factors import FACTOR_NAMES
+from bench.study.factors import FACTORS
 from tests.store.rows import LABELS, STUDY, folder, row
 
 CELLS_OF_STUDY = plan.cells(STUDY)
@@ -83,7 +83,7 @@ def test_a_column_that_a_file_lacks_is_the_same_for_both_halves(tmp_path, name):
     results = both_halves(tmp_path)
     assert Store(tmp_path).done() == IDS
     assert results.cells.schema.equals(CELL_SCHEMA, check_metadata=True)
-    default = CELLS_OF_STUDY[0].columns[name] if name in FACTOR_NAMES else None
+    default = CELLS_OF_STUDY[0].columns[name] if name in FACTORS else None
     assert set(results.cells[name].to_pylist()) == {default}
 
 
