@@ -362,7 +362,7 @@ def two_way(cells: np.ndarray) -> tuple[float, float, float]:
         df = (ms_s + ms_i - ms_e) ** 2 / (
             ms_s**2 / (s - 1) + ms_i**2 / (n - 1) + ms_e**2 / ((s - 1) * (n - 1))
         )
-    return (ms_s + surplus) / (s * n), df, surplus / (s * n)
+    return (ms_s + surplus) / (s * n), max(df, min(s - 1, n - 1)), surplus / (s * n)
 
 
 def test_rows_of_new_seeds_and_examples_equal_the_protocol_written_out(tmp_path: Path) -> None:
