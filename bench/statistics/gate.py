@@ -21,6 +21,7 @@ from bench.statistics.checks import FloatArray, Interval, at_least, open_unit, p
 from bench.statistics.equivalence import Estimate, p_above, p_below
 from bench.statistics.families import adjusted
 from bench.statistics.mcnemar import McNemar, discordant_pmf, fewest_examples, score_z
+from bench.statistics.student import t_interval
 
 
 class Decision(StrEnum):
@@ -71,10 +72,9 @@ def gate_seeds(test: Estimate, n_seeds: int, delta: float, alpha: float) -> Gate
     Undecided, without interval, below fewest_seeds(alpha).
     """
     positive(delta, "delta")
-    if at_least(n_seeds, 1, "n_seeds") < fewest_seeds(alpha) or test.se is None or test.df is None:
+    if at_least(n_seeds, 1, "n_seeds") < fewest_seeds(alpha) or test.se is None:
         return Gate(Decision.UNDECIDED, None, None, None)
-    half = 0.0 if test.se == 0 else float(-special.stdtrit(test.df, alpha)) * test.se
-    interval = Interval(test.mean - half, test.mean + half)
+    interval = t_interval(test.mean, test.se, test.df, 2 * alpha)
     return Gate(decide(interval, delta), interval, p_above(test, -delta), p_below(test, -delta))
 
 
