@@ -54,8 +54,16 @@ class RunProgress:
             self._live.update(self._view(), refresh=True)
             self._live.stop()
 
-    def planned(self, wanted: Sequence[Cell], rows: Sequence[Mapping[str, Any]]) -> None:
+    def planned(
+        self, wanted: Sequence[Cell], rows: Sequence[Mapping[str, Any]], others: int
+    ) -> None:
         self._total = len(wanted)
+        if others:
+            self._console.print(
+                f"{others} results in this folder are of no cell of this study (of another study, "
+                "or of other code or data than now): left alone, and not in its report",
+                soft_wrap=True,
+            )
         self._count(rows)
         self._done_before = self._done
         if self._done:
@@ -94,6 +102,9 @@ class RunProgress:
                 soft_wrap=True,
                 highlight=False,
             )
+
+    def said(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False)
 
     def _count(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:

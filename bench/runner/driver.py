@@ -17,11 +17,11 @@ from typing import Any, Protocol
 from bench import datasets
 from bench.datasets import Dataset
 from bench.errors import InputError
-from bench.plan.cells import RECIPE, Cell, cells, check_data
+from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
 from bench.plan.trajectories import Trajectory, trajectories
-from bench.runner import environment
-from bench.runner.worker import WORKER_ENVIRONMENT, Outcome, tasks
+from bench.runner import environment, folder, sockets
+from bench.runner.worker import WORKER_ENVIRONMENT, Outcome, Refusal, tasks
 from bench.store.folder import Store
 from bench.store.schema import RESULTS
 from bench.study import Study
@@ -39,14 +39,18 @@ PIPELINE = "bench.pipelines.cell"
 class Watcher(Protocol):
     """Whoever shows how a run goes on."""
 
-    def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]]) -> None:
-        """Once, before anything runs: all cells of the study, the rows that are there already."""
+    def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]], others: int) -> None:
+        """Once, before anything runs: all cells of the study, the rows that are there already, and
+        how many rows of other cells lie in the folder, which are left alone."""
 
     def added(self, wanted: Sequence[Cell]) -> None:
         """Cells that a look at the data called for; none: the run ends here."""
 
     def finished(self, rows: Sequence[dict[str, Any]]) -> None:
         """Rows that are on disk now."""
+
+    def said(self, text: str) -> None:
+        """What somebody should know at once."""
 
 
 def run(
@@ -63,25 +67,29 @@ def run(
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work. Raises InputError if a dataset is not
-    there or not as expected, if nothing answers at `address`, or if `out` holds results of other
-    data or other looks; nothing is written then.
+    work. Raises InputError if a dataset is not there or not as expected, if nothing answers at
+    `address`, if no node there has this package and TensorFlow, or if `out` holds results that this
+    study may not be added to; nothing is written then.
     """
     check_data(study)
     if address is not None:
         _check_answers(address)
     store = Store(out)
-    about = _about(study, store)
-    wanted = cells(study.at_first_look)
     load = _Loader(study, store)
     shown = ("arm", "budget", "accuracy")
     rows = store.rows(*shown)
     if load.trust_labels([*rows.doubted, *rows.unlabelled]):
         rows = store.rows(*shown)
-    known = rows.table.select(["cell", "status", *shown]).to_pylist()
-    results = {row["cell"]: row for row in known if row["status"] in RESULTS}
-    missing = [cell for cell in wanted if cell.id not in results]
-    watcher.planned(wanted, [results[cell.id] for cell in wanted if cell.id in results])
+    about = folder.about(study, store)
+    known = {row["cell"]: row for row in rows.table.select(["cell", "status", *shown]).to_pylist()}
+    wanted = folder.planned(study, store)
+    results = {cell: row for cell, row in known.items() if row["status"] in RESULTS}
+    missing = [cell for cell in wanted.values() if cell.id not in results]
+    watcher.planned(
+        list(wanted.values()),
+        [results[cell] for cell in wanted if cell in results],
+        len(known.keys() - wanted.keys()),
+    )
     if not missing and more is not None:
         missing = list(more())
         watcher.added(missing)
@@ -95,9 +103,14 @@ def run(
         store.write_study(study)
         store.write_environment(about)
         load.write_labels()
+        places = folder.places(study, store)
+        store.write_plan([cell.columns for cell in places])
         while missing:
             driver.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []
+            if missing:
+                places += missing
+                store.write_plan([cell.columns for cell in places])
             watcher.added(missing)
             data = load(missing)
             load.write_labels()
@@ -109,15 +122,15 @@ class _Loader:
 
     def __init__(self, study: Study, store: Store) -> None:
         self._sources = {datasets.label(source): source for source in study.datasets}
-        chosen = [examples for examples in study.train_examples if examples is not None]
-        self._most = max(chosen) if len(chosen) == len(study.train_examples) else None
+        chosen = [examples for examples in study.levels("train_examples") if examples is not None]
+        self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
         self._store = store
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
     def __call__(self, needed: Sequence[Cell]) -> dict[DataKey, Dataset]:
         """What was not given before, by dataset and choice of training examples."""
-        keys = {(c.dataset, c.recipe.train_examples): None for c in needed}
+        keys = {(c.dataset, c.recipe["train_examples"]): None for c in needed}
         fresh = [key for key in keys if key not in self._given]
         self._given.update(fresh)
         for name, _ in fresh:
@@ -137,38 +150,6 @@ class _Loader:
     def write_labels(self) -> None:
         for name, data in self._loaded.items():
             self._store.write_labels(name, data.y_test, data.classes, data.paths)
-
-
-def _about(study: Study, store: Store) -> dict[str, Any]:
-    """environment.json with this study's data. Raises InputError if it holds other results."""
-    about = {"recipe": RECIPE, "data": {}, "environments": {}} | store.environment()
-    if about["recipe"] != RECIPE:
-        raise InputError(
-            str(store.folder),
-            f"results of recipe {about['recipe']}, made by another version of this program",
-            f"allowed: a folder of recipe {RECIPE}, or a new one (--out)",
-        )
-    for source in study.datasets:
-        label, content = datasets.label(source), datasets.identity(source)
-        if about["data"].setdefault(label, content) != content:
-            raise InputError(
-                str(store.folder),
-                f"results of other data that are also called {label!r}",
-                "allowed: the same data, or another folder (--out)",
-            )
-    try:
-        before = store.study()
-    except InputError:  # damaged: written anew below
-        before = None
-    if before is not None and before.sequential != study.sequential and store.done():
-        raise InputError(
-            str(store.folder),
-            "the looks at its data were fixed when its run started",
-            "allowed: the same --until and --max-seeds (or none where there was none), or another "
-            "folder (--out)",
-        )
-    revision = environment.git_revision()
-    return about | ({"git": revision} if revision else {})
 
 
 def _check_answers(address: str) -> None:
@@ -221,12 +202,27 @@ def _ray(address: str | None, workers: int | None, pipeline: str) -> Iterator[Ca
         raise InputError(
             "--address", f"no Ray answers at {address!r} ({reason})", "allowed: a running cluster"
         ) from None
+    if own:
+        _check_loopback()
     # Ray's own handler aborts the process (`ray job stop` sends SIGTERM): no clean-up, exit 134.
     signal.signal(signal.SIGTERM, on_term)
     try:
         yield lambda: int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
+
+
+def _check_loopback() -> None:
+    """Raises RuntimeError, after Ray's end, if a process of it listens beyond this machine."""
+    import ray
+
+    open_ones = sockets.beyond_loopback()
+    if open_ones:
+        ray.shutdown()
+        raise RuntimeError(
+            f"Ray listens on {', '.join(open_ones)}, not on loopback alone: it was stopped. "
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER must be 0, or unset, before Ray is imported"
+        )
 
 
 class _Driver:
@@ -243,10 +239,13 @@ class _Driver:
         self._store, self._about = store, about
         self._watcher, self._capacity = watcher, capacity
         self._pipeline = pipeline
+        self._expected = environment.code()
         self._tasks = tasks(RETRIES)
         # Importing TensorFlow takes a worker longer than anything before the first step.
         self._warm = [self._tasks.warm_up.remote(pipeline) for _ in range(capacity())]
         self._schedule = Schedule()
+        self._again: list[Task] = []  # that a node has refused
+        self._refusing: dict[str, str] = {}  # node -> what it has instead
         self._data: dict[DataKey, Any] = {}
         self._flying: dict[Any, tuple[Task, Any]] = {}
         self._rows: list[dict[str, Any]] = []  # not on disk yet
@@ -268,7 +267,7 @@ class _Driver:
             )
             for each in traced_ahead(planned, self._capacity())
         ]
-        while self._schedule or self._flying:
+        while self._schedule or self._again or self._flying:
             self._send()
             flying = list(self._flying)
             ray.wait(flying, timeout=self._patience())
@@ -282,18 +281,20 @@ class _Driver:
 
     def _send(self) -> None:
         cpus = max(1, self._capacity())
-        while self._schedule and len(self._flying) < AHEAD * cpus:
-            task = self._schedule.next(cpus)
+        while (self._again or self._schedule) and len(self._flying) < AHEAD * cpus:
+            task = self._again.pop() if self._again else self._schedule.next(cpus)
             # The forks travel as pieces of their own: a bare segment's task needs none of them.
             works = [
                 [(replace(segment, forks=()), fork) for segment, fork in work.pieces]
                 for work in task.works
             ]
-            arguments = (self._pipeline, self._data[data_key(task.segment)], works, task.checkpoint)
+            data = self._data[data_key(task.segment)]
+            arguments = (self._pipeline, self._expected, data, works, task.checkpoint)
             if task.leaves_checkpoint:
-                after, outcome = self._tasks.leaving.remote(*arguments)
+                after, outcome = self._on_a_like_node(self._tasks.leaving).remote(*arguments)
             else:
-                after, outcome = None, self._tasks.ending.remote(*arguments)
+                after = None
+                outcome = self._on_a_like_node(self._tasks.ending).remote(*arguments)
             self._flying[outcome] = (task, after)
 
     def _land(self, ref: Any) -> list[dict[str, Any]]:
@@ -302,14 +303,44 @@ class _Driver:
 
         task, after = self._flying.pop(ref)
         try:
-            outcome: Outcome = ray.get(ref)
+            outcome: Outcome | Refusal = ray.get(ref)
         except ray.exceptions.RayError as error:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:500]
             return [cell.failure("failed", reason) for cell in self._schedule.failed(task)]
+        if isinstance(outcome, Refusal):
+            self._refused(outcome)
+            self._again.append(task)
+            return []
         if outcome.environment is not None:
             self._remember(outcome.environment)
         self._schedule.landed(task, outcome.seconds, after)
         return outcome.rows
+
+    def _on_a_like_node(self, function: Any) -> Any:
+        """The remote function, kept from nodes that have refused."""
+        if not self._refusing:
+            return function
+        names = ",".join(self._refusing)
+        return function.options(label_selector={"ray.io/node-id": f"!in({names})"})
+
+    def _refused(self, refusal: Refusal) -> None:
+        """Raises InputError if no node is left."""
+        import ray
+
+        self._refusing[refusal.node] = refusal.found
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        able = {n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")}
+        if not (able or alive) - self._refusing.keys():
+            found = "; ".join(f"{node[:8]} has {what}" for node, what in self._refusing.items())
+            raise InputError(
+                "--address",
+                f"no node with {environment.described(self._expected)}: {found}",
+                "allowed: the same package and TensorFlow on every node",
+            )
+        self._watcher.said(
+            f"node {refusal.node[:8]} gets no cell: it has {refusal.found}, not "
+            f"{environment.described(self._expected)}"
+        )
 
     def _remember(self, found: dict[str, Any]) -> None:
         key = environment.key(found)

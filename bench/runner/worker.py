@@ -1,7 +1,7 @@
 """What a worker's process does: tasks that import the pipeline, run works and say where."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,14 @@ class Outcome:
     rows: list[dict[str, Any]]
     seconds: float
     environment: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A node's answer where it has other code than the driver: what it has."""
+
+    node: str
+    found: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,20 @@ def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
 
 
 def _run(
-    pipeline: str, data: Dataset, works: Sequence[Sequence[_Piece]], checkpoint: Any
-) -> tuple[Any, Outcome]:
-    """Run works one after another, each from `checkpoint`. Returns where the last one ended."""
+    pipeline: str,
+    expected: Mapping[str, str],
+    data: Dataset,
+    works: Sequence[Sequence[_Piece]],
+    checkpoint: Any,
+) -> tuple[Any, Outcome | Refusal]:
+    """Run works one after another, each from `checkpoint`. Returns where the last one ended; or
+    refuses where this node has other code than the driver."""
+    found = environment.code()
+    if found != expected:
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
+        return None, Refusal(node, environment.described(found))
     body = import_module(pipeline)
     body.prepare()
     started = time.perf_counter()
@@ -87,7 +106,7 @@ def _run(
     )
 
 
-def _run_to_the_end(*arguments: Any) -> Outcome:
+def _run_to_the_end(*arguments: Any) -> Outcome | Refusal:
     return _run(*arguments)[1]
 
 
@@ -101,6 +120,7 @@ def _where() -> dict[str, Any]:
         "node": ray.get_runtime_context().get_node_id()[:8],
         "cpu": found["cpu"],
         "versions": environment.key(found),
+        "package": environment.code()["package"],
     }
 
 

@@ -18,10 +18,11 @@ from bench.statistics.checks import IntArray, Interval, at_least, open_unit, pos
 
 @dataclass(frozen=True)
 class CrossedSums:
-    """Sufficient sums of a table of cells, (n_seeds, n_examples), each -1, 0 or 1.
+    """Sufficient sums of a table of whole-number cells, (n_seeds, n_examples).
 
-    seeds: int64 (n_seeds,), the sum over examples; examples: int64 (n_examples,), the sum over
-    seeds; squares: the sum of the squared cells (for Y the number correct).
+    Cells of a contrast are -1, 0 or 1; of a change, a sum of such, beyond. seeds: int64 (n_seeds,),
+    the sum over examples; examples: int64 (n_examples,), the sum over seeds; squares: the sum of
+    the squared cells (for Y the number correct).
     """
 
     seeds: IntArray
@@ -40,29 +41,25 @@ class CrossedSums:
                 f"examples: found a total of {self.examples.sum()}, "
                 f"allowed: that of seeds, {self.seeds.sum()}"
             )
-        cells = self.seeds.size * self.examples.size
-        if not abs(int(self.seeds.sum())) <= self.squares <= cells:
-            raise ValueError(
-                f"squares: found {self.squares}, allowed: "
-                f"{abs(int(self.seeds.sum()))} (the total) to {cells} (the cells)"
-            )
+        least = abs(int(self.seeds.sum()))
+        if self.squares < least:
+            raise ValueError(f"squares: found {self.squares}, allowed: at least {least}, the total")
 
 
 def crossed_sums(cells: NDArray[Any]) -> CrossedSums:
-    """Sums of cells (n_seeds, n_examples), bool or -1, 0, 1; ValueError for anything else."""
+    """Sums of cells (n_seeds, n_examples), bool or whole numbers; ValueError for anything else."""
     cells = np.asarray(cells)
     if cells.ndim != 2 or cells.size == 0:
         raise ValueError(f"cells: need (n_seeds, n_examples), found shape {cells.shape}")
-    if cells.dtype != np.bool_:
-        low, high = cells.min(), cells.max()
-        whole = cells.astype(np.int8)
-        if not (low >= -1 and high <= 1) or not np.array_equal(whole, cells):
-            raise ValueError(f"cells: found {low} to {high}, allowed: -1, 0, 1")
+    if cells.dtype != np.bool_ and not np.issubdtype(cells.dtype, np.integer):
+        whole = cells.astype(np.int64)
+        if not np.array_equal(whole, cells):
+            raise ValueError("cells: found fractions, allowed: whole numbers")
         cells = whole
     return CrossedSums(
         seeds=cells.sum(axis=1, dtype=np.int64),
         examples=cells.sum(axis=0, dtype=np.int64),
-        squares=int(np.count_nonzero(cells)),
+        squares=sum(int(np.square(row, dtype=np.int64).sum()) for row in cells),
     )
 
 

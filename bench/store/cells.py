@@ -18,12 +18,11 @@ from bench.store.labels import Labels
 from bench.store.schema import CELLS, RESULTS
 from bench.store.tables import DamagedError, batches, columns_of, encode, schema_of, uncompressed
 from bench.store.validity import IDENTITY, Check, Rejected, check
-from bench.study import Study
-from bench.study.factors import FACTOR_NAMES
+from bench.study.factors import FACTORS
 
 CELL_SCHEMA = schema_of(CELLS)
 
-DEFAULTS: Mapping[str, Any] = {name: Study.model_fields[name].default[0] for name in FACTOR_NAMES}
+DEFAULTS: Mapping[str, Any] = {factor.name: factor.default for factor in FACTORS.values()}
 """What a factor was before there was a column of it."""
 
 COMPACT_BYTES = 4 << 20

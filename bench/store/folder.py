@@ -165,6 +165,16 @@ class Store:
         """plan.parquet: PLAN_SCHEMA; None where there is none. Raises InputError if damaged."""
         return self._table_or_none("plan.parquet", PLAN_SCHEMA, MADE_ANEW, ("cell",))
 
+    def plan_rows(self) -> list[dict[str, Any]]:
+        """The rows of plan.parquet; none where there is none, and where it is damaged those of the
+        cells that have a row."""
+        try:
+            table = self.plan()
+        except InputError:
+            table = self.rows(*PLAN_SCHEMA.names).table.select(PLAN_SCHEMA.names)
+        rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
+        return rows
+
     def write_plan(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """plan.parquet: rows of schema.PLAN, in place of those that were there."""
         self._files.write("plan.parquet", encode(from_rows(rows, PLAN_SCHEMA)))
@@ -257,9 +267,7 @@ class Store:
             return {}, None
         except (OSError, ValueError, RecursionError) as error:
             return {}, f"environment.json is damaged and was left out: {error}"
-        if not isinstance(found, dict) or _depth(found) > DEEPEST:
-            return {}, "environment.json is not as `run` writes it and was left out"
-        if any(not isinstance(found.get(name, {}), dict) for name in ("data", "environments")):
+        if not isinstance(found, dict) or _depth(found) > DEEPEST or not _well_formed(found):
             return {}, "environment.json is not as `run` writes it and was left out"
         return found, None
 
@@ -291,6 +299,27 @@ class Store:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
             raise InputError(where, f"damaged: {error}", remedy) from None
+
+
+def _well_formed(environment: dict[str, Any]) -> bool:
+    """Are the entries that are read again of the kind that `run` writes?"""
+
+    def named(name: str, kind: type | tuple[type, ...], tree: Mapping[str, Any]) -> bool:
+        found = tree.get(name, {})
+        return isinstance(found, dict) and all(isinstance(v, kind) for v in found.values())
+
+    declared = environment.get("declared", [])
+    return (
+        named("data", str, environment)
+        and named("environments", dict, environment)
+        and named("baselines", dict, environment)
+        and all(
+            named(dataset, (int, float), environment["baselines"])
+            for dataset in environment.get("baselines", {})
+        )
+        and isinstance(declared, list)
+        and all(isinstance(each, dict) for each in declared)
+    )
 
 
 def _depth(tree: Any) -> int:

@@ -1,8 +1,9 @@
-"""Columns of the product's tables: names, types, units. Read by both halves."""
+"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
 
 from typing import Literal
 
-from bench.study.factors import FACTORS, Column
+from bench.study.factors import COLUMNS as FACTORS
+from bench.study.factors import Column
 
 Status = Literal["ok", "diverged", "unsupported", "failed", "timeout"]
 
@@ -12,7 +13,7 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
-CELLS = (
+PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
@@ -21,6 +22,10 @@ CELLS = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
+)
+
+CELLS = (
+    *PLAN,
     Column("status", "string", "ok, diverged, unsupported, failed or timeout"),
     Column("error", "string", "why not ok; null where ok"),
     Column("n", "int32", "test examples"),
@@ -49,6 +54,13 @@ CELLS = (
         "int32",
         "of arm float: test examples where Keras and the file differ, no ties",
     ),
+    Column("not_finite", "int32", "test examples with outputs that are not finite"),
+    Column(
+        "batch_norm_start_left",
+        "float64",
+        "fraction of batch norm's start left in its averages: the largest momentum ** steps; null "
+        "without such layers",
+    ),
     Column("range_start_left", "float64", "fraction of the observers' start value left after QAT"),
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
@@ -59,9 +71,6 @@ CELLS = (
     Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
     Column("package", "string", "hash of this package's sources that computed it"),
 )
-
-PLAN = CELLS[: [column.name for column in CELLS].index("status")]
-"""The columns that identify a cell. A cell that serves two places of a study stands twice."""
 
 LOOKS = (
     Column("contrast", "string", "arm minus arm"),
@@ -77,13 +86,16 @@ LOOKS = (
 )
 
 CONTRASTS = (
-    Column("kind", "string", "contrast, interaction or slope"),
+    Column("kind", "string", "contrast, interaction, slope, effect or overall"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
-    Column("budget", "int32", "float epochs E; null for interaction and slope"),
+    Column("budget", "int32", "float epochs E; null for interaction, slope and effect"),
     Column("extra", "int32", "epochs k more; null where neither arm has any"),
-    Column("contrast", "string", "arm minus arm"),
+    Column("factor", "string", "what changes; of contrasts null"),
+    Column("level", "string", "of the factor, minus `reference`; null for slopes"),
+    Column("reference", "string", "the level that the change is counted from; null for slopes"),
+    Column("contrast", "string", "arm minus arm; of an effect on one arm alone, that arm"),
     Column("metric", "string", "what is compared"),
     Column("unit", "string", "of mean, sd and intervals: pp for accuracies"),
     Column("population", "string", "seeds, or seeds+examples"),
@@ -99,10 +111,8 @@ CONTRASTS = (
     Column("p", "float64", "paired t-test, two-sided"),
     Column("p_signflip", "float64", "exact sign-flip test of the mean, two-sided"),
     Column("p_wilcoxon", "float64", "Wilcoxon's signed ranks, exact, zeros dropped, two-sided"),
-    Column("family", "string", "primary, interaction or exploratory"),
-    Column(
-        "p_adjusted", "float64", "Holm (primary, interaction), Benjamini-Hochberg (exploratory)"
-    ),
+    Column("family", "string", "primary, interaction, overall or exploratory"),
+    Column("p_adjusted", "float64", "Benjamini-Hochberg (exploratory), or Holm (the others)"),
     Column("p_equivalence", "float64", "TOST: the larger one-sided p"),
     Column("p_equivalence_adjusted", "float64", "in the same family by the same method"),
     Column("verdict", "string", "of statistics"),
