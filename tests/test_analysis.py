@@ -408,7 +408,7 @@ def test_the_split_adds_up_exactly_in_every_seed(tmp_path: Path) -> None:
     synthetic.write(tmp_path, synthetic.study(seeds=5, budgets=[1, 8], extra=[1, 2]), edit=drop)
     analysis = analyze(store.read(tmp_path))
     found = splits(analysis)
-    assert [(s.setting.budget, s.setting.extra) for s in found] == [(1, 1), (1, 2), (8, 1), (8, 2)]
+    assert [(s.setting.budget, s.setting.extra) for s in found] == [(1, 1), (8, 1), (1, 2), (8, 2)]
     for split in found:
         assert split.seeds == (0, 1, 3, 4)
         assert split.parts.sum(axis=0) == pytest.approx(split.total, abs=1e-12)

@@ -110,6 +110,7 @@ class Trainer:
         # Constants that a layer of somebody's own draws when it is built are the same everywhere.
         tf_keras.utils.set_random_seed(0)
         (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
+        self.batch_norm_layers = set_batch_norm_momentum(self.model, None)
         names = () if float_model is None else Randomness(float_model).names
         self.randomness = Randomness(self.model, names)
         self.optimizer = tf_keras.optimizers.get(optimizer)
@@ -221,7 +222,9 @@ class Trainer:
             if self.model.losses:
                 loss += tf.add_n(self.model.losses)
         variables = self.model.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        gradients = zip(tape.gradient(loss, variables), variables, strict=True)
+        # There is one replica; to sum over it registers the graph in TensorFlow for ever.
+        self.optimizer.apply_gradients(gradients, skip_gradients_aggregation=True)
         return loss
 
     def inputs(self, x: Any) -> Any:

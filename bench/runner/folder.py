@@ -22,10 +22,10 @@ def places(study: Study, store: Store) -> list[Cell]:
     first = cells(study.at_first_look)
     if study.sequential is None:
         return first
-    known = {row["cell"] for row in store.plan_rows()}
-    if not known:
+    plan = _plan_before(store)
+    if plan is None or not plan.num_rows:
         return first
-    most = max((row["seed"] for row in store.plan_rows()), default=0)
+    known, most = set(plan["cell"].to_pylist()), max(plan["seed"].to_pylist())
     seeds = len(study.seeds) + max(most - max(study.seeds), 0)
     asked = known - {cell.id for cell in first}
     return first + [cell for cell in cells(study.with_seeds(seeds)) if cell.id in asked]
@@ -50,6 +50,14 @@ def about(study: Study, store: Store) -> dict[str, Any]:
     _note_declared(found, before if there else None, study, there)
     revision = environment.git_revision()
     return found | ({"git": revision} if revision else {})
+
+
+def _plan_before(store: Store) -> Any:
+    """None too where it is damaged: the run writes it anew."""
+    try:
+        return store.plan()
+    except InputError:
+        return None
 
 
 def _study_before(store: Store) -> Study | None:

@@ -22,7 +22,7 @@ from bench.study.factors import FACTORS
 
 CELL_SCHEMA = schema_of(CELLS)
 
-DEFAULTS: Mapping[str, Any] = {factor.name: factor.default for factor in FACTORS.values()}
+DEFAULTS: Mapping[str, Any] = {name: factor.default for name, factor in FACTORS.items()}
 """What a factor was before there was a column of it."""
 
 COMPACT_BYTES = 4 << 20

@@ -165,16 +165,6 @@ class Store:
         """plan.parquet: PLAN_SCHEMA; None where there is none. Raises InputError if damaged."""
         return self._table_or_none("plan.parquet", PLAN_SCHEMA, MADE_ANEW, ("cell",))
 
-    def plan_rows(self) -> list[dict[str, Any]]:
-        """The rows of plan.parquet; none where there is none, and where it is damaged those of the
-        cells that have a row."""
-        try:
-            table = self.plan()
-        except InputError:
-            table = self.rows(*PLAN_SCHEMA.names).table.select(PLAN_SCHEMA.names)
-        rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
-        return rows
-
     def write_plan(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """plan.parquet: rows of schema.PLAN, in place of those that were there."""
         self._files.write("plan.parquet", encode(from_rows(rows, PLAN_SCHEMA)))

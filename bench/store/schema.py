@@ -1,4 +1,4 @@
-"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
+"""Columns of the product's tables: names, types, units. Read by both halves."""
 
 from typing import Literal
 
@@ -43,7 +43,12 @@ CELLS = (
     Column("examples_seen", "int64", "training examples behind the model, repeats counted"),
     Column("bytes", "int64", "size of the TFLite file"),
     Column("sha256", "string", "of the TFLite file"),
-    Column("number_format", "string", "as audited by pipelines.tflite: float32, int8, mixed ..."),
+    Column("number_format", "string", "as audited by pipelines.audit: float32, int8, mixed ..."),
+    Column(
+        "granularity",
+        "string",
+        "scales of quantized weights by operator kind: per channel, per tensor or mixed",
+    ),
     Column("int8_ops", "int32", "operators whose inputs and outputs are integers"),
     Column("float_ops", "int32", "operators with a float input or output"),
     Column("int8_tensors", "int32", "int8 tensors in the file"),
