@@ -75,12 +75,12 @@ def run(
     if address is not None:
         _check_answers(address)
     store = Store(out)
-    about = folder.about(study, store)
     load = _Loader(study, store)
     shown = ("arm", "budget", "accuracy")
     rows = store.rows(*shown)
     if load.trust_labels([*rows.doubted, *rows.unlabelled]):
         rows = store.rows(*shown)
+    about = folder.about(study, store)
     known = {row["cell"]: row for row in rows.table.select(["cell", "status", *shown]).to_pylist()}
     wanted = folder.planned(study, store)
     results = {cell: row for cell, row in known.items() if row["status"] in RESULTS}
@@ -102,9 +102,9 @@ def run(
         stack.enter_context(store.lock())
         store.write_study(study)
         store.write_environment(about)
+        load.write_labels()
         places = folder.places(study, store)
         store.write_plan([cell.columns for cell in places])
-        load.write_labels()
         while missing:
             driver.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []

@@ -257,12 +257,7 @@ class Store:
             return {}, None
         except (OSError, ValueError, RecursionError) as error:
             return {}, f"environment.json is damaged and was left out: {error}"
-        if not isinstance(found, dict) or _depth(found) > DEEPEST:
-            return {}, "environment.json is not as `run` writes it and was left out"
-        objects = ("data", "environments", "baselines")
-        if any(not isinstance(found.get(name, {}), dict) for name in objects) or not isinstance(
-            found.get("declared", []), list
-        ):
+        if not isinstance(found, dict) or _depth(found) > DEEPEST or not _well_formed(found):
             return {}, "environment.json is not as `run` writes it and was left out"
         return found, None
 
@@ -294,6 +289,27 @@ class Store:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
             raise InputError(where, f"damaged: {error}", remedy) from None
+
+
+def _well_formed(environment: dict[str, Any]) -> bool:
+    """Are the entries that are read again of the kind that `run` writes?"""
+
+    def named(name: str, kind: type | tuple[type, ...], tree: Mapping[str, Any]) -> bool:
+        found = tree.get(name, {})
+        return isinstance(found, dict) and all(isinstance(v, kind) for v in found.values())
+
+    declared = environment.get("declared", [])
+    return (
+        named("data", str, environment)
+        and named("environments", dict, environment)
+        and named("baselines", dict, environment)
+        and all(
+            named(dataset, (int, float), environment["baselines"])
+            for dataset in environment.get("baselines", {})
+        )
+        and isinstance(declared, list)
+        and all(isinstance(each, dict) for each in declared)
+    )
 
 
 def _depth(tree: Any) -> int:

@@ -9,7 +9,10 @@ from bench.plan import cells as plan
 from bench.plan.cells import Cell
 from bench.store.folder import Store
 
-STUDY = study.load("digits", ["seeds=2", "budgets=1"])
+ARMS = ["float", "ptq", "float+k", "ptq+k", "qat", "qat-cal"]
+STUDY = study.validate({"title": "Small", "seeds": 2, "budgets": 1, "arms": ARMS}, "tests")
+"""12 cells."""
+
 LABELS = np.array([3, 1, 2, 0], dtype=np.int32)
 
 

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import study
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.store import cells as module
@@ -122,7 +121,7 @@ def test_compaction_of_much_is_some_sorted_files_and_no_row_less(tmp_path, monke
     monkeypatch.setattr(module, "COMPACT_BYTES", 60_000)
     store = Store(tmp_path)
     rng = np.random.default_rng(0)
-    cells = plan.cells(study.load("digits", ["seeds=20", "budgets=1"]))
+    cells = plan.cells(STUDY.with_seeds(20))
     for cell in reversed(cells):
         store.append([row(cell, labels=LABELS.repeat(250), predictions=rng.bytes(1000))])
     before = store.cells()[0].sort_by("cell")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.analysis import analyze
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.store.cells import CELL_SCHEMA
@@ -53,7 +54,11 @@ def test_a_folder_of_82ec496_is_read_whole_and_unchanged():
     before = {p: p.read_bytes() for p in FIXTURE.rglob("*") if p.is_file()}
     results = both_halves(FIXTURE)
     assert results.cells.num_rows == 24
-    assert {cell.id for cell in plan.cells(results.study)} == Store(FIXTURE).done()
+    places = {(r["seed"], r["budget"], r["arm"], r["extra"]) for r in results.cells.to_pylist()}
+    after = {(arm, 1) for arm in ("float+k", "ptq+k", "qat", "qat-cal")}
+    arms = after | {("float", None), ("ptq", None)}
+    assert places == {(s, e, *arm) for s in (0, 1) for e in (1, 2) for arm in arms}
+    assert analyze(results).checks.complete
     assert (results.ignored, results.rejected, results.notes) == ((), (), ())
     assert (results.plan, results.looks) == (None, None)
     raw = pq.read_table(only_file(FIXTURE))
@@ -83,7 +88,7 @@ def test_a_column_that_a_file_lacks_is_the_same_for_both_halves(tmp_path, name):
     results = both_halves(tmp_path)
     assert Store(tmp_path).done() == IDS
     assert results.cells.schema.equals(CELL_SCHEMA, check_metadata=True)
-    default = CELLS_OF_STUDY[0].columns[name] if name in FACTORS else None
+    default = FACTORS[name].default if name in FACTORS else None
     assert set(results.cells[name].to_pylist()) == {default}
 
 
