@@ -198,6 +198,7 @@ def test_rows_say_what_changed(tmp_path):
         ("interaction", "budget", "1", "8"),
         ("slope", "budget", None, None),
         ("effect", "optimizer", "sgd", "adam"),
+        ("overall", None, None, None),
     }
     assert all(
         name in CONTRASTS

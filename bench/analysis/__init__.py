@@ -8,6 +8,7 @@ records.Comparison, its line in comparisons.py and its column in Comparison.row.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from bench.analysis.belief import FloatCheck, believed
 from bench.analysis.changes import Design
 from bench.analysis.comparisons import compare
 from bench.analysis.looks import at_looks
@@ -42,6 +43,7 @@ __all__ = [
     "Checks",
     "Comparison",
     "Design",
+    "FloatCheck",
     "Pairs",
     "Population",
     "Sample",
@@ -74,12 +76,15 @@ def analyze(results: Results) -> Analysis:
     comparisons = made.comparisons
     if study.sequential is not None:
         comparisons = tuple(at_looks(c, study, study.sequential) for c in comparisons)
+    checks, float_checks = rows.checks(), rows.float_checks()
+    wrong = {each.arm: each.found for each in checks.wrong_formats}
     return replace(
         made,
-        comparisons=comparisons,
+        comparisons=believed(comparisons, float_checks, wrong),
         study=study,
-        checks=rows.checks(),
+        checks=checks,
         environment=results.environment,
+        float_checks=float_checks,
     )
 
 

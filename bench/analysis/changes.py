@@ -1,4 +1,5 @@
-"""How contrasts change: with the budget (interaction, slope), with a factor (effect, slope).
+"""How contrasts change: with the budget (interaction, slope), with a factor (effect, slope); and
+what they are over all their settings (overall).
 
 Each is a sum of samples with whole weights, over a divisor: one number per seed again, which goes
 through the same paired tests. Source: the protocol's "Factors and their effects" (docs/method.md).
@@ -7,13 +8,18 @@ through the same paired tests. Source: the protocol's "Factors and their effects
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import gcd, log2
+from typing import Any
 
 import numpy as np
 
 from bench.analysis.records import Pairs, Sample, Setting, Value, positions
-from bench.statistics.checks import FloatArray, IntArray
+from bench.statistics import decimals, paired
+from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums
 from bench.study.factors import FACTORS, by_order
+
+LARGEST_WHOLE = 10**15
+"""Of differences in steps: below it their sums fit in 64 bits and in a float."""
 
 Term = tuple[Sample, float]
 """A sample and its weight in a sum, before the divisor."""
@@ -54,6 +60,16 @@ def changes(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
             first = known.setdefault(key, effect)
             known[key] = replace(first, declared=first.declared or effect.declared)
     yield from known.values()
+    for members in by_contrast.values():
+        yield from _overall([one for one in members if design.is_primary(one.setting)])
+
+
+def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
+    """Per seed that has all of a contrast's primary settings, the mean over them: about these
+    settings, and no others."""
+    if len(pairs) > 1:
+        base = replace(_blank(pairs[0], pairs), kind="overall", setting=_common(pairs))
+        yield _summed(base, [term for one in pairs for term in _signed(one, 1)], len(pairs))
 
 
 def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
@@ -216,6 +232,7 @@ def _blank(first: Pairs, members: Sequence[Pairs]) -> Pairs:
         d=np.empty(0),
         mixed=max(one.mixed for one in members),
         delta=first.delta,
+        lower_is_better=first.lower_is_better,
     )
 
 
@@ -247,9 +264,9 @@ def _slope(
 def _summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
     """base with d = sum of weight * value over the terms, over the divisor, per seed that all have.
 
-    Whole counts stay whole, so that signs are flipped exactly, where all terms have as many test
-    examples and whole weights. Crossed sums need the same test examples besides: levels with unlike
-    ones speak about new seeds only.
+    Whole counts stay whole, so that signs are flipped exactly, where all terms come in the same
+    steps and have whole weights. Crossed sums need the same test examples besides: levels with
+    unlike ones speak about new seeds only.
     """
     weights: dict[int, float] = {}
     samples: dict[int, Sample] = {}
@@ -260,27 +277,41 @@ def _summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
     seeds = tuple(sorted(set.intersection(*(set(s.seeds) for s in samples.values()))))
     if not seeds or not used:
         return replace(base, seeds=seeds, d=np.zeros(len(seeds)))
-    sizes = {None if s.correct is None else s.correct.shape[1] for s, _ in used}
-    exact = len(sizes) == 1 and None not in sizes and all(w == int(w) for _, w in used)
-    if not exact:
-        d: FloatArray = np.zeros(len(seeds))
-        for sample, weight in used:
-            d = d + weight * sample.at(seeds)
-        return replace(base, seeds=seeds, d=d / divisor)
-    (n,) = sizes
-    assert n is not None
+    in_steps = [(sample.in_steps, weight) for sample, weight in used]
+    steps = {None if known is None else known[1] for known, _ in in_steps}
     whole: IntArray = np.zeros(len(seeds), dtype=np.int64)
-    for sample, weight in used:
-        whole += int(weight) * sample.counts[positions(sample, seeds)]
-    step = 100 / n / divisor
-    made = replace(base, seeds=seeds, d=100 * whole / n / divisor, whole=whole, step=step)
-    if len({s.setting.dataset for s, _ in used}) > 1:
-        return made
-    cells = np.zeros((len(seeds), n), dtype=_small_enough(used))
+    if len(steps) == 1 and None not in steps and all(w == int(w) for _, w in used):
+        for sample, weight in used:
+            known = sample.in_steps
+            assert known is not None
+            whole += int(weight) * known[0][positions(sample, seeds)]
+        (step,) = steps
+        assert step is not None
+        exact_decimals = used[0][0].correct is None
+        d = (
+            decimals.in_unit(whole, step)
+            if exact_decimals
+            else np.multiply(whole, step, dtype=np.float64)
+        )
+        made = replace(base, seeds=seeds, d=d / divisor)
+        if abs(whole).max() <= LARGEST_WHOLE:
+            made = replace(made, whole=whole, step=step / divisor)
+        return replace(made, **_crossed(used, seeds, divisor))
+    values = [weight * sample.at(seeds) for sample, weight in used]
+    summed = paired.without_noise(np.sum(values, axis=0), np.max(np.abs(values), axis=0))
+    return replace(base, seeds=seeds, d=summed / divisor)
+
+
+def _crossed(used: Sequence[Term], seeds: Sequence[int], divisor: float) -> dict[str, Any]:
+    """The crossed sums of a change, where all its samples have the same test examples."""
+    first = used[0][0].correct
+    if first is None or len({sample.setting.dataset for sample, _ in used}) > 1:
+        return {}
+    cells = np.zeros((len(seeds), first.shape[1]), dtype=_small_enough(used))
     for sample, weight in used:
         assert sample.correct is not None
         cells += int(weight) * sample.correct[positions(sample, seeds)].view(np.int8)
-    return replace(made, cells=crossed_sums(cells), cell_step=100 / divisor)
+    return {"cells": crossed_sums(cells), "cell_step": 100 / divisor}
 
 
 def _small_enough(used: Sequence[Term]) -> type[np.signedinteger]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bench.analysis.belief import FloatCheck
+from bench.analysis.reading import Reading
 from bench.analysis.records import Comparison, Kind, Population, Sample, Setting, Value
 from bench.study import Study
 from bench.study.arms import Contrast
@@ -51,7 +53,8 @@ class Analysis:
     """All that a report says, as numbers.
 
     samples: every arm at every setting; comparisons: every contrast at every setting, by family;
-    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
+    detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
+    somebody's own table was read, None of a study.
     """
 
     title: str
@@ -63,6 +66,8 @@ class Analysis:
     detailed: bool
     checks: Checks
     environment: Mapping[str, Any]
+    float_checks: tuple[FloatCheck, ...] = ()
+    reading: Reading | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.changes import Design, changes
+from bench.analysis.changes import LARGEST_WHOLE, Design, changes
 from bench.analysis.records import Pairs, Sample, Setting, Value, positions
 from bench.errors import InputError
-from bench.statistics import paired
+from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import CrossedSums
 from bench.study.arms import Contrast
@@ -56,6 +56,8 @@ def _paired_settings(
             if len(extras) > 1:
                 continue
             setting = _union(a.setting, b.setting, next(iter(extras), None))
+            if not (a.seeds or b.seeds or a.correct is not None):
+                continue  # never measured: no contrast, and none to count
             known = found.get(setting)
             if known is None or _explicit(a, b) > _explicit(*known):
                 found[setting] = (a, b)
@@ -92,7 +94,12 @@ def _pair(
     seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
     at_a, at_b = positions(a, seeds), positions(b, seeds)
     whole, cells, churn, step = None, None, None, 1.0
-    d = a.values[at_a] - b.values[at_b]
+    d = paired.subtract(a.values[at_a], b.values[at_b]) if seeds else np.empty(0)
+    if a.whole is not None and b.whole is not None and seeds:
+        whole = a.whole[at_a] - b.whole[at_b]
+        step = a.step
+        d = decimals.in_unit(whole, step)
+        whole = whole if abs(whole).max() <= LARGEST_WHOLE else None
     if a.correct is not None and b.correct is not None and seeds:
         if a.correct.shape[1] != b.correct.shape[1]:
             raise InputError(
@@ -129,6 +136,7 @@ def _pair(
         cells=cells,
         churn=churn,
         mixed=mixed,
+        lower_is_better=a.lower_is_better,
     )
 
 

@@ -1,7 +1,7 @@
 """What an analysis is made of: settings, samples, pairs, comparisons, and the whole of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -16,9 +16,9 @@ from bench.statistics.sequential import Look
 from bench.study.arms import Contrast
 from bench.study.factors import FACTORS
 
-Kind = Literal["contrast", "interaction", "slope", "effect"]
+Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
 Population = Literal["seeds", "seeds+examples"]
-Family = Literal["primary", "interaction", "exploratory"]
+Family = Literal["primary", "interaction", "overall", "exploratory"]
 Value = str | int | float | None
 
 POPULATIONS: tuple[Population, ...] = ("seeds", "seeds+examples")
@@ -29,6 +29,7 @@ OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEE
 METHODS: Mapping[Family, families.Method] = {
     "primary": "holm",
     "interaction": "holm",
+    "overall": "holm",
     "exploratory": "bh",
 }
 
@@ -94,7 +95,10 @@ class Sample:
     planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
     percent); correct: bool (seeds, examples), None where only values are known; machines: per
-    seed the CPU and the versions that its cell ran on.
+    seed the CPU and the versions that its cell ran on; audited: what its files were found to be
+    beside their number format; not_finite: models with outputs that are not finite; whole: int
+    (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
+    where it is not known.
     """
 
     setting: Setting
@@ -107,6 +111,11 @@ class Sample:
     values: FloatArray
     correct: NDArray[np.bool_] | None = None
     machines: tuple[tuple[Value, Value], ...] = ()
+    audited: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    not_finite: int = 0
+    whole: IntArray | None = None
+    step: float = 1.0
+    lower_is_better: bool | None = False
 
     @cached_property
     def counts(self) -> IntArray:
@@ -115,12 +124,24 @@ class Sample:
         counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
         return counts
 
+    @property
+    def in_steps(self) -> tuple[IntArray, float] | None:
+        """Values as whole multiples of a step, and the step in `unit`; None where they are none."""
+        if self.correct is not None:
+            return self.counts, 100 / self.correct.shape[1]
+        return None if self.whole is None else (self.whole, self.step)
+
     def mean(self) -> float | None:
         return float(self.values.mean()) if self.seeds else None
 
     def at(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, all evaluated: (seeds,)."""
         return self.values[positions(self, seeds)]
+
+    def is_constant(self, seeds: Sequence[int]) -> bool:
+        """Have these seeds, all evaluated, one value?"""
+        values = (self.values if self.whole is None else self.whole)[positions(self, seeds)]
+        return bool((values == values[0]).all())
 
     def over(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, nan where there is none: (seeds,)."""
@@ -170,6 +191,7 @@ class Pairs:
     reference: str | None = None
     moved: str | None = None
     declared: bool = False
+    lower_is_better: bool | None = False
 
     @property
     def name(self) -> str:
@@ -191,10 +213,28 @@ class Pairs:
         contrast by delta from the smallest to the largest budget."""
         return None if self.delta is None else self.delta / self.doublings
 
+    @property
+    def of_values(self) -> bool:
+        """Are only values known, not test examples?"""
+        return all(sample.correct is None for sample in self.samples)
+
+    @cached_property
+    def unmoved(self) -> tuple[str, ...]:
+        """Arms to which every seed gives the same value, where only values are known: their seeds
+        are no repetitions, and nothing follows about new ones."""
+        if len(self.seeds) < 2 or not self.of_values:
+            return ()
+        still = (s.arm for s in self.samples if s.is_constant(self.seeds))
+        return tuple(dict.fromkeys(still))
+
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed."""
-        return paired.paired_t(self.d) if self.seeds else None
+        """The paired t-test over seeds; None without any seed, the mean alone without any effect
+        of the seed."""
+        if not self.seeds:
+            return None
+        test = paired.paired_t(self.d)
+        return paired.PairedT(test.n, test.mean, *(None,) * 3, 0, None) if self.unmoved else test
 
     @cached_property
     def crossed(self) -> Crossed | None:
@@ -203,19 +243,19 @@ class Pairs:
 
     @cached_property
     def p_signflip(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def p_wilcoxon(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def win_rate(self) -> proportions.WinRate | None:
-        return proportions.win_rate(self.d) if self.seeds else None
+        return proportions.win_rate(self.d) if self.seeds and not self.unmoved else None
 
     @property
     def dz(self) -> float | None:
@@ -264,6 +304,7 @@ class Comparison:
     half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
     contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
     which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
+    withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 
     pairs: Pairs
@@ -282,6 +323,8 @@ class Comparison:
     seeds_needed_equivalence: int | None = None
     looks: tuple[Look, ...] = ()
     clear: bool = False
+    withheld: tuple[str, ...] = ()
+    qualified: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

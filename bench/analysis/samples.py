@@ -1,7 +1,7 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import datasets
+from bench.analysis.belief import Baselines, FloatCheck, judged
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
@@ -21,7 +22,13 @@ from bench.study.factors import FACTORS, of_arms
 Place = tuple[Setting, str]
 """A setting, and an arm at it."""
 
-_USED = ("cell", "status", "number_format", "disagreements", "n", "cpu", "versions")
+AUDITED = ("granularity", "range_start_left", "steps")
+"""Columns of a row that say what a file is beside its number format, and how it came about."""
+
+_USED = (
+    *("cell", "status", "number_format", "disagreements", "n", "cpu", "versions", "not_finite"),
+    *("accuracy", "batch_norm_start_left"),
+)
 
 
 class StudyRows:
@@ -33,7 +40,11 @@ class StudyRows:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.cells = results.cells
-        self.columns: dict[str, list[Any]] = {name: self.cells[name].to_pylist() for name in _USED}
+        self.columns: dict[str, list[Any]] = {
+            name: self.cells[name].to_pylist()
+            for name in (*_USED, *AUDITED)
+            if name in self.cells.column_names
+        }
         if results.plan is not None:
             self.study = _with_seeds_of(results.study, set(results.plan["seed"].to_pylist()))
             self.at = self._as_planned(results.plan)
@@ -92,7 +103,56 @@ class StudyRows:
                 values=100 * correct.sum(axis=1, dtype=np.int64) / correct.shape[1],
                 correct=correct,
                 machines=tuple((c["cpu"][row], c["versions"][row]) for row in rows),
+                audited={
+                    name: tuple(
+                        dict.fromkeys(c[name][row] for row in rows if c[name][row] is not None)
+                    )
+                    for name in AUDITED
+                    if name in c
+                },
+                not_finite=sum(bool(c["not_finite"][row]) for row in rows),
             )
+
+    def float_checks(self) -> tuple[FloatCheck, ...]:
+        """Of every float training, by dataset, model, recipe and budget."""
+        c = self.columns
+        found = []
+        for (setting, arm), by_seed in self.at.items():
+            if ARMS[arm].number_format != "float32" or ARMS[arm].extra:
+                continue
+            rows = {
+                seed: row
+                for seed, row in by_seed.items()
+                if row is not None and c["status"][row] in EVALUATED
+            }
+            differing = [
+                (c["disagreements"][row] / c["n"][row], seed)
+                for seed, row in rows.items()
+                if c["disagreements"][row] is not None
+            ]
+            left = [c["batch_norm_start_left"][row] for row in rows.values()]
+            known = [value for value in left if value is not None]
+            right = [c["accuracy"][row] for row in rows.values()]
+            check = FloatCheck(
+                setting=setting,
+                seeds=len(rows),
+                keras=max(differing, default=None),
+                start_left=max(known, default=None),
+                accuracy=sum(right) / len(right) if right else None,
+                baselines=self._baselines(str(setting.dataset)),
+                examples=c["n"][next(iter(rows.values()))] if rows else None,
+            )
+            found.append(judged(check, self.study.delta))
+        return tuple(found)
+
+    def _baselines(self, dataset: str) -> Baselines:
+        """As `run` has stored them; the commonest class follows from the labels themselves."""
+        stored = self.results.environment.get("baselines", {}).get(dataset, {})
+        labels = self.results.labels.get(dataset)
+        commonest = None
+        if labels is not None and len(labels):
+            commonest = float(np.bincount(labels).max()) / len(labels)
+        return Baselines(commonest, stored.get("nearest_centroid"), stored.get("logistic"))
 
     def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:
         """bool (rows, examples): predictions equal to labels."""
@@ -156,26 +216,32 @@ def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
     levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
-    reach: dict[str, tuple[tuple[int, str], ...]] = {}
+    reach: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
     places: dict[tuple[Any, ...], Place] = {}
     for cell, dataset, model, budget, arm, extra, seed, values in zip(
         *columns, levels, strict=True
     ):
-        if arm not in reach:
-            names_of = of_arms(arm) if arm in ARMS else ()
-            reach[arm] = tuple((i, name) for i, name in enumerate(FACTORS) if name in names_of)
-        factors = tuple((name, values[i]) for i, name in reach[arm])
+        if (arm, model) not in reach:
+            names_of = of_arms(arm, model=model) if arm in ARMS else ()
+            reach[arm, model] = tuple(
+                (i, name) for i, name in enumerate(FACTORS) if name in names_of
+            )
+        factors = tuple((name, values[i]) for i, name in reach[arm, model])
         plain = (dataset, model, factors, budget, arm, extra)
         if plain not in places:
             places[plain] = Setting(dataset, model, factors, budget, extra), arm
         yield cell, places[plain], seed
 
 
+def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
 def _grid(study: Study) -> Iterator[Place]:
     """Every place that the study plans, in the study's order."""
     labels = [datasets.label(name) for name in study.datasets]
     for dataset, model, budget, arm in product(labels, study.models, study.budgets, study.arms):
-        names = of_arms(arm)
+        names = of_arms(arm, model=model)
         for levels in product(*(study.levels(name) for name in names)):
             factors = tuple(zip(names, levels, strict=True))
             for extra in study.extra if ARMS[arm].extra else (None,):

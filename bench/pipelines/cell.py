@@ -115,7 +115,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
     at = segment.budget
     try:
         trainer, state = STARTS[fork.training](data, segment, fork, checkpoint)
-    except train.Unsupported as error:
+    except train.Refused as error:
         return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
     for extra in fork.extras or (0,):
         if fork.extras:
@@ -140,14 +140,14 @@ def _with_fresh_optimizer(
     data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 ) -> tuple[train.Trainer, train.State]:
     trainer = _trainer_of(data, segment, False)
-    return trainer, trainer.forked(trainer.named_weights(checkpoint.state))
+    return trainer, trainer.forked(checkpoint.state.weights)
 
 
 def _quantized(
     data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 ) -> tuple[train.Trainer, train.State]:
-    base, trainer = (_trainer_of(data, segment, quantized) for quantized in (False, True))
-    return trainer, trainer.forked(base.named_weights(checkpoint.state))
+    trainer = _trainer_of(data, segment, True)
+    return trainer, trainer.forked(checkpoint.state.weights)
 
 
 def _quantized_and_calibrated(
@@ -155,7 +155,8 @@ def _quantized_and_calibrated(
 ) -> tuple[train.Trainer, train.State]:
     trainer, state = _quantized(data, segment, fork, checkpoint)
     trainer.load(state)
-    trainer.calibrate(tf.constant(_calibration(data, segment.seed, fork.recipe)))
+    calibration = _calibration(data, segment.seed, fork.recipe)
+    trainer.calibrate(calibration, segment.recipe["batch_size"])
     return trainer, trainer.state
 
 
@@ -208,8 +209,10 @@ def _trained(
     x, y = _tensors(data)
     pin, n = dict(segment.recipe.pin), len(data.x_train)
     orders = [train.data_order(n, epoch, segment.seed, pin) for epoch in range(start, end)]
+    noise = [train.noise(epoch, segment.seed, pin) for epoch in range(start, end)]
     trainer.load(state)
-    trainer.run(x, y, orders, segment.recipe["batch_size"], segment.recipe["learning_rate"])
+    recipe = segment.recipe
+    trainer.run(x, y, orders, recipe["batch_size"], recipe["learning_rate"], noise)
     return trainer.state
 
 
@@ -229,12 +232,14 @@ def _evaluated(
     epochs = cell.budget + (cell.extra or 0)
     training = TRAININGS[fork.training]
     cold = training.cold and arm.ranges == training.ranges
+    momentum = trainer.batch_norm_momentum
     return {
         **cell.columns,
         **measured,
         "epochs": epochs,
         "steps": epochs * steps,
         "examples_seen": epochs * len(data.x_train),
+        "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
         "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
@@ -271,6 +276,7 @@ def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) ->
         ).tobytes(),
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "ties": int(tied.sum()),
+        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
         "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
     }
 
@@ -315,19 +321,27 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
 
 
 def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
-    shape, classes = data.x_train.shape[1:], len(data.classes)
+    shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
+    momentum = dict(recipe.levels).get("batch_norm_momentum")
     return _trainer(
-        segment.model, shape, classes, data.scale, segment.recipe["optimizer"], quantized
+        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
     )
 
 
 @lru_cache
 def _trainer(
-    model: str, shape: tuple[int, ...], classes: int, scale: float, optimizer: str, quantized: bool
+    model: str,
+    shape: tuple[int, ...],
+    classes: int,
+    scale: float,
+    optimizer: str,
+    momentum: float | None,
+    quantized: bool,
 ) -> train.Trainer:
-    build = models.get(model).build
-    base = _trainer(model, shape, classes, scale, optimizer, False).model if quantized else None
-    return train.Trainer(build, shape, classes, optimizer, scale, base)
+    build, base = models.get(model).build, None
+    if quantized:
+        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+    return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 
 @lru_cache

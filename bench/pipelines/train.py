@@ -4,21 +4,40 @@ The state of a training is plain arrays, so that a trainer is traced once per ar
 process, and a training can stop in one process and go on in another with the same bits.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from bench.pipelines.lean import tf, tf_keras, tfmot, without_autograph
+from bench.pipelines.lean import tf, tf_keras, without_autograph
+from bench.pipelines.match import Arrays, Places, quantized
+from bench.pipelines.observers import Seen, recording
+from bench.pipelines.randomness import Randomness
+from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupported
 
-quantizers = tfmot.quantization.keras.quantizers
+__all__ = [
+    "STREAMS",
+    "Mode",
+    "Refused",
+    "State",
+    "Trainer",
+    "Uncontrolled",
+    "Unmatched",
+    "Unsupported",
+    "calibration_draw",
+    "data_order",
+    "noise",
+    "set_batch_norm_momentum",
+    "stream",
+]
 
-STREAMS = ("initialization", "order", "calibration", "augmentation")
+Mode = Literal["training", "inference"]
 
-Arrays = tuple[np.ndarray, ...]
+BatchNorm = tf_keras.src.layers.normalization.batch_normalization.BatchNormalizationBase
+
+STREAMS = ("initialization", "order", "calibration", "augmentation", "dropout")
+"""A stream's place is part of its key: new ones come last."""
 
 
 def stream(name: str, seed: int, pin: Mapping[str, int], *key: int) -> np.random.SeedSequence:
@@ -45,6 +64,11 @@ def calibration_draw(n: int, draw: int, seed: int, pin: Mapping[str, int]) -> np
     return rng.permutation(n)[:draw]
 
 
+def noise(epoch: int, seed: int, pin: Mapping[str, int]) -> np.random.SeedSequence:
+    """What layers draw from in an epoch, counted as in `data_order`: so all arms see one mask."""
+    return stream("dropout", seed, pin, epoch)
+
+
 @dataclass(frozen=True)
 class State:
     """Weights and optimizer of a training, as arrays in the trainer's order of variables."""
@@ -53,15 +77,14 @@ class State:
     optimizer: Arrays
 
 
-class Unsupported(Exception):
-    """TFMOT cannot quantize this architecture."""
-
-
 class Trainer:
     """One traced architecture, float or quantization-aware, whose state is assigned.
 
     build: (shape, classes) -> a new tf_keras model that ends in logits; scale: the model's
-    input is x / scale. Raises Unsupported if `quantize` and TFMOT refuses the model.
+    input is x / scale; float_model: the model of a float trainer of the same architecture, for one
+    that is quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`. Raises a
+    Refused if TFMOT cannot quantize the model or loses a weight, or if a layer draws numbers that
+    no seed determines.
     """
 
     def __init__(
@@ -72,11 +95,23 @@ class Trainer:
         optimizer: str,
         scale: float,
         float_model: Any = None,
+        batch_norm_momentum: float | None = None,
     ) -> None:
-        self._build = lambda: build(shape, classes)
+        def new() -> Any:
+            model = build(shape, classes)
+            set_batch_norm_momentum(model, batch_norm_momentum)
+            return model
+
+        def make() -> tuple[Any, Places | None]:
+            return (new(), None) if float_model is None else quantized(float_model)
+
+        self._build = new
         self.scale = scale
-        make = self._build if float_model is None else partial(_quantized, float_model)
-        self.model, traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
+        # Constants that a layer of somebody's own draws when it is built are the same everywhere.
+        tf_keras.utils.set_random_seed(0)
+        (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
+        names = () if float_model is None else Randomness(float_model).names
+        self.randomness = Randomness(self.model, names)
         self.optimizer = tf_keras.optimizers.get(optimizer)
         self.optimizer.build(self.model.trainable_variables)
         rate = self.optimizer.learning_rate
@@ -85,8 +120,23 @@ class Trainer:
         self._loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self._step = traced(self.step)
         self._epoch = tf.function(self._epoch_graph)
+        self._checked: Any = None
         self._logits = tf.function(traced(lambda x: self.model(self.inputs(x), training=False)))
         self._observe = tf.function(traced(self._observe_graph))
+        self._observed: list[Seen] = []
+        example = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+
+        def forward(training: bool) -> Any:
+            graph = tf.function(traced(lambda x: self.model(x, training=training)))
+            return graph.get_concrete_function(example).graph
+
+        self.randomness.check(forward)
+
+    @property
+    def batch_norm_momentum(self) -> float | None:
+        """The largest over its BatchNormalization layers; None without any."""
+        layers = [x for x in self.model._flatten_layers() if isinstance(x, BatchNorm)]
+        return max((float(layer.momentum) for layer in layers), default=None)
 
     @property
     def state(self) -> State:
@@ -102,34 +152,57 @@ class Trainer:
         tf_keras.utils.set_random_seed(word)
         return State(tuple(self._build().get_weights()), self.start.optimizer)
 
-    def forked(self, weights: Mapping[str, np.ndarray]) -> State:
-        """These float weights by variable name, with the ranges and the optimizer as at birth."""
-        own = zip(self.model.weights, self.start.weights, strict=True)
-        mixed = tuple(weights.get(v.name, at_birth) for v, at_birth in own)
-        return State(mixed, self.start.optimizer)
+    def forked(self, weights: Arrays) -> State:
+        """Start state from float weights, a float trainer's `State.weights`: ranges and optimizer
+        as initialized."""
+        if self._places is not None:
+            weights = self._places.into(self.start.weights, weights)
+        return State(weights, self.start.optimizer)
+
+    def float_weights(self, state: State) -> Arrays:
+        """A state's weights, batch norm's averages included, as a float trainer has them: the
+        inverse of `forked`. Ranges are left behind."""
+        return state.weights if self._places is None else self._places.out_of(state.weights)
 
     def named_weights(self, state: State) -> dict[str, np.ndarray]:
+        """A state's weights and ranges by the names that they have in this process."""
         return {v.name: a for v, a in zip(self.model.weights, state.weights, strict=True)}
 
     def run(
-        self, x: Any, y: Any, orders: Sequence[np.ndarray], batch: int, learning_rate: float
+        self,
+        x: Any,
+        y: Any,
+        orders: Sequence[np.ndarray],
+        batch: int,
+        learning_rate: float,
+        noise: Sequence[np.random.SeedSequence] = (),
     ) -> float:
         """Train one epoch per order. Returns the last epoch's mean loss in nats.
 
-        x: uint8 or float32 (n, height, width, channels); y: int32 (n,); orders: int32 (n,) each.
+        x: uint8 or float32 (n, height, width, channels); y: int32 (n,); orders: int32 (n,) each;
+        noise: a stream for each epoch, for what its layers draw; may be left out where none does.
         The last step of an epoch has the n % batch examples that are left, as in `fit`.
         """
         self.optimizer.learning_rate.assign(learning_rate)
         loss = tf.constant(0.0)
-        for order in orders:
-            loss = self._epoch(
-                x, y, tf.constant(order), tf.constant(len(order)), tf.constant(batch)
-            )
+        for order, drawn in zip(orders, noise or [None] * len(orders), strict=True):
+            self.randomness.begin(drawn)
+            loss = self._epoch_of(x, y, tf.constant(order), len(order), batch)
         return float(loss)
 
     def trace(self, x: Any, y: Any) -> None:
         """Make the graph of an epoch over all of these, and take no step. x, y: as in `run`."""
-        self._epoch(x, y, tf.zeros(len(y), tf.int32), tf.constant(0), tf.constant(1))
+        self._epoch_of(x, y, tf.zeros(len(y), tf.int32), 0, 1)
+
+    def _epoch_of(self, x: Any, y: Any, order: Any, end: int, batch: int) -> Any:
+        """Run the epoch's graph, which is checked before it runs for the first time."""
+        arguments = (x, y, order, tf.constant(end), tf.constant(batch))
+        graph = self._epoch.get_concrete_function(*arguments).graph
+        if graph is not self._checked:
+            optimizer = (*self.optimizer.variables, self.optimizer.learning_rate)
+            self.randomness.check_graph(graph, optimizer)
+            self._checked = graph
+        return self._epoch(*arguments)
 
     def _epoch_graph(self, x: Any, y: Any, order: Any, end: Any, batch: Any) -> Any:
         total = tf.constant(0.0)
@@ -142,7 +215,7 @@ class Trainer:
 
     def step(self, x: Any, y: Any) -> Any:
         """One optimizer step on a batch. Returns its mean loss."""
-        with tf.GradientTape() as tape:
+        with self.randomness.controlled(), tf.GradientTape() as tape:
             logits = self.model(self.inputs(x), training=True)
             loss = self._loss(y, logits)
             if self.model.losses:
@@ -158,59 +231,52 @@ class Trainer:
         """Keras's own logits, float32 (n, classes). x: uint8 or float32, as in `run`."""
         return self._logits(x).numpy()
 
-    def calibrate(self, x: Any) -> None:
+    def calibrate(self, x: np.ndarray, batch: int, mode: Mode = "training") -> None:
         """Set every observer's range to what its tensor takes on x in the unquantized model.
 
-        x: uint8 or float32 (n, height, width, channels). Zero is always inside, as TFLite needs.
+        x: uint8 or float32 (n, height, width, channels), in batches of which a smaller last one is
+        left out; one of all if n < batch. training: as in training, with batch statistics, but
+        layers that draw do nothing; inference: with batch norm's averages. Ranges reach from the
+        smallest minimum to the largest maximum, and to zero, as TFLite needs. Weights and averages
+        stay as they are.
         """
-        ranges = self._observe(x)
-        for (low, high), (minimum, maximum) in zip(self._observed, ranges, strict=True):
-            low.assign(minimum)
-            high.assign(maximum)
+        if self._places is None:
+            raise ValueError("a float model has no ranges to calibrate")
+        own = [self.model.weights[place] for place in self._places.index]
+        before = _values(own)
+        size = min(batch, len(x))
+        extremes = []
+        for first in range(0, len(x) - size + 1, size):
+            seen = self._observe(tf.constant(x[first : first + size]), mode == "training")
+            extremes.append([tensor.numpy() for tensor in seen])
+            _assign(own, before)
+        lows, highs = np.array(extremes).reshape(len(extremes), -1, 2).transpose(2, 1, 0)
+        for of, low, high in zip(self._observed, lows, highs, strict=True):
+            of.low.assign(min(0.0, low.min()))
+            of.high.assign(max(0.0, high.max()))
 
-    def _observe_graph(self, x: Any) -> Any:
-        with _observers_recording() as seen:
-            self.model(self.inputs(x), training=False)
-        self._observed = [(v["min_var"], v["max_var"]) for v, _ in seen]
+    def _observe_graph(self, x: Any, training: bool) -> Any:
+        with recording() as seen, self.randomness.off():
+            self.model(self.inputs(x), training=training)
+        self._observed = [Seen(of.low, of.high) for of in seen]
         return [
-            (tf.minimum(tf.reduce_min(t), 0.0), tf.maximum(tf.reduce_max(t), 0.0)) for _, t in seen
+            extreme
+            for of in seen
+            for extreme in (tf.reduce_min(of.minima), tf.reduce_max(of.maxima))
         ]
 
 
-def _quantized(float_model: Any) -> Any:
-    try:
-        return tfmot.quantization.keras.quantize_model(float_model)
-    except (ValueError, RuntimeError) as error:
-        raise Unsupported(str(error)) from error
+def set_batch_norm_momentum(model: Any, momentum: float | None) -> int:
+    """Set it on every BatchNormalization layer; None leaves what the model says.
 
-
-@contextmanager
-def _observers_recording() -> Iterator[list[tuple[dict[str, Any], Any]]]:
-    """While a quantized model is traced: tensors pass unquantized, activations are noted, and
-    the weights' ranges are set.
-
-    TFMOT has no hook for this: an observer's variables move only while training.
+    momentum: what a step leaves of the moving averages, 0 to 1; nested layers and subclasses
+    count too. Call before quantize_model. Returns how many such layers there are.
     """
-    activations = (quantizers.MovingAverageQuantizer, quantizers.AllValuesQuantizer)
-    kinds = (*activations, quantizers.LastValueQuantizer)
-    calls = [kind.__call__ for kind in kinds]
-    set_weight_range = quantizers.LastValueQuantizer.__call__
-    seen: list[tuple[dict[str, Any], Any]] = []
-
-    def record(self: Any, inputs: Any, training: Any, weights: Any, **_: Any) -> Any:
-        if isinstance(self, activations):
-            seen.append((weights, inputs))
-        else:
-            set_weight_range(self, inputs, True, weights)
-        return inputs
-
-    for kind in kinds:
-        kind.__call__ = record
-    try:
-        yield seen
-    finally:
-        for kind, call in zip(kinds, calls, strict=True):
-            kind.__call__ = call
+    layers = [x for x in model._flatten_layers() if isinstance(x, BatchNorm)]
+    if momentum is not None:
+        for layer in layers:
+            layer.momentum = momentum
+    return len(layers)
 
 
 def _values(variables: Sequence[Any]) -> Arrays:

@@ -12,7 +12,7 @@ from bench.plan.identity import STREAM_STAGES, cell_id, model_source
 from bench.store.schema import Status
 from bench.study import Study
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS, Value, reaching
+from bench.study.factors import FACTORS, Value, of_arms
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,10 @@ def cells(study: Study) -> list[Cell]:
     """
     data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
     built = [(name, model_source(name)) for name in study.models]
-    recipes = {arm: list(_recipes(study, arm)) for arm in study.arms}
+    recipes = {
+        (arm, model): list(_recipes(study, arm, model))
+        for arm, model in product(study.arms, study.models)
+    }
     return [
         Cell(
             cell_id(content, source, seed, budget, arm, extra, recipe.levels, recipe.pin),
@@ -117,15 +120,15 @@ def cells(study: Study) -> list[Cell]:
         )
         for seed, (dataset, content), (model, source) in product(study.seeds, data, built)
         for budget, arm in product(study.budgets, study.arms)
-        for recipe in recipes[arm]
+        for recipe in recipes[arm, model]
         for extra in (study.extra if ARMS[arm].extra else (None,))
     ]
 
 
-def _recipes(study: Study, arm: str) -> Iterator[Recipe]:
-    """One for each combination of the levels that reach the arm."""
+def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
+    """One for each combination of the levels that reach the arm of this model."""
     stages = ARMS[arm].stages
-    names = reaching(stages)
+    names = of_arms(arm, model=model)
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels in product(*(study.levels(name) for name in names)):
         yield Recipe(tuple(zip(names, levels, strict=True)), pin)

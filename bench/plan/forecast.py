@@ -14,7 +14,7 @@ from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study
 from bench.study.arms import ARMS, CONTRASTS, TRAININGS
-from bench.study.factors import by_order, of_arms
+from bench.study.factors import FACTORS, by_order, of_arms
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -101,12 +101,16 @@ def primary_family(study: Study) -> int:
 def primary_sizes(study: Study) -> dict[str, int]:
     """Tests in the primary family, by contrast (by `factor: contrast` for effects)."""
     sizes: dict[str, int] = {}
-    places = len(study.datasets) * len(study.models) * len(study.budgets)
     for name in study.primary_contrasts:
         a, b = CONTRASTS[name].a, CONTRASTS[name].b
-        settings = places * (len(study.extra) if ARMS[a].extra or ARMS[b].extra else 1)
-        for factor in of_arms(a, b):
-            settings *= sum(study.is_primary_at({factor: v}) for v in study.levels(factor))
+        places = len(study.datasets) * len(study.budgets)
+        places *= len(study.extra) if ARMS[a].extra or ARMS[b].extra else 1
+        settings = 0
+        for model in study.models:
+            here = places
+            for factor in of_arms(a, b, model=model):
+                here *= sum(study.is_primary_at({factor: v}) for v in study.levels(factor))
+            settings += here
         sizes[name] = settings
     for factor, name in study.primary_effects:
         levels = study.levels(factor)
@@ -126,6 +130,10 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, float budgets "
         f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
         f"arms {_listed(study.arms)}",
+    ]
+    lines += [
+        f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
+        for factor, model in study.out_of_reach
     ]
     if made.done:
         lines.append(f"{made.done} of them are there already, {left} are missing")

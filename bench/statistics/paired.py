@@ -5,7 +5,7 @@ minus arm B, in any unit; results are in the same unit.
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, log, log10, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +23,32 @@ from bench.statistics.checks import (
 
 
 def subtract(a: Numbers, b: Numbers) -> FloatArray:
-    """a - b per seed, without the noise of subtracting decimals; a, b: (n_seeds,).
+    """a - b per seed, without the noise of subtracting floats; a, b: (n_seeds,).
 
     0.2 - 0.1 and 0.3 - 0.2 differ in their last bits: ties, zeros and constant differences
-    would be missed. Rounded at 1e-12 of the largest magnitude of both arms.
+    would be missed. For values that are no decimals of at most 15 digits, such as 13/22: those
+    have bench.statistics.decimals.
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
-    largest = max(abs(x).max(), abs(y).max())
-    if largest == 0:
-        return np.zeros_like(x)
-    decimals = 12 - ceil(log10(largest))
-    rounded: FloatArray = np.round(x - y, decimals) + 0.0  # no -0.0
-    return rounded
+    return without_noise(x - y, np.maximum(abs(x), abs(y)))
+
+
+def without_noise(d: FloatArray, magnitude: FloatArray) -> FloatArray:
+    """Sums of floats per seed, (n_seeds,), with sizes made equal that differ by rounding alone: by
+    less than 1e-12 of their seed's magnitude, for both of two neighbours; and so to zero.
+
+    magnitude: float (n_seeds,), the largest absolute value that was summed.
+    """
+    order = np.argsort(abs(d), kind="stable")
+    sizes = np.concatenate([[0.0], abs(d)[order]])
+    # Of its own seed alone: one diverged value must not make all other differences equal.
+    noise = 1e-12 * np.concatenate([[np.inf], magnitude[order]])
+    first = np.diff(sizes) > np.minimum(noise[1:], noise[:-1])  # of a run; none: equal to zero
+    runs = np.concatenate([[0.0], sizes[1:][first]])[np.cumsum(first)]
+    equal = np.empty_like(d)
+    equal[order] = runs
+    return np.copysign(equal, d) + 0.0  # no -0.0
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,13 @@ CELLS = (
         "int32",
         "of arm float: test examples where Keras and the file differ, no ties",
     ),
+    Column("not_finite", "int32", "test examples with outputs that are not finite"),
+    Column(
+        "batch_norm_start_left",
+        "float64",
+        "fraction of batch norm's start left in its averages: the largest momentum ** steps; null "
+        "without such layers",
+    ),
     Column("range_start_left", "float64", "fraction of the observers' start value left after QAT"),
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
@@ -66,7 +73,7 @@ CELLS = (
 )
 
 CONTRASTS = (
-    Column("kind", "string", "contrast, interaction, slope or effect"),
+    Column("kind", "string", "contrast, interaction, slope, effect or overall"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
@@ -91,10 +98,8 @@ CONTRASTS = (
     Column("p", "float64", "paired t-test, two-sided"),
     Column("p_signflip", "float64", "exact sign-flip test of the mean, two-sided"),
     Column("p_wilcoxon", "float64", "Wilcoxon's signed ranks, exact, zeros dropped, two-sided"),
-    Column("family", "string", "primary, interaction or exploratory"),
-    Column(
-        "p_adjusted", "float64", "Holm (primary, interaction), Benjamini-Hochberg (exploratory)"
-    ),
+    Column("family", "string", "primary, interaction, overall or exploratory"),
+    Column("p_adjusted", "float64", "Benjamini-Hochberg (exploratory), or Holm (the others)"),
     Column("p_equivalence", "float64", "TOST: the larger one-sided p"),
     Column("p_equivalence_adjusted", "float64", "in the same family by the same method"),
     Column("verdict", "string", "of statistics"),

@@ -5,12 +5,13 @@ the table in docs/your-own-study.md all follow from this table. A new factor is 
 one use in bench.pipelines; at its default no cell changes its identity.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from bench import models
 from bench.study.arms import ARMS, Stage
 
 Value = str | int | float | None
@@ -39,7 +40,8 @@ class Column(NamedTuple):
 class Factor:
     """type: of its column, in Arrow; level: what one level may be, as an annotation for pydantic;
     default: one level; meaning: with its unit; stage: where it acts, and so which arms it reaches;
-    none: the word that a study writes for the level None, which means no number."""
+    none: the word that a study writes for the level None, which means no number; concerns: of a
+    factor that only some models have, says by name which; lacking: what the others lack."""
 
     name: str
     type: str
@@ -48,6 +50,8 @@ class Factor:
     meaning: str
     stage: Stage
     none: str | None = None
+    concerns: Callable[[str], bool] | None = None
+    lacking: str = ""
 
     @property
     def column(self) -> Column:
@@ -83,6 +87,7 @@ FACTORS = {
         Factor(
             "batch_norm_momentum", "float64", Share, None,
             "of every BatchNormalization layer's moving averages", "float", none="model",
+            concerns=models.normalizes, lacking="BatchNormalization layers",
         ),
         Factor(
             "calibration_examples", "int32", Count, 200,
@@ -94,15 +99,19 @@ FACTORS = {
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 
 
-def reaching(stages: Collection[Stage]) -> tuple[str, ...]:
-    """The names of the factors that act in these stages, in the table's order."""
-    return tuple(name for name, factor in FACTORS.items() if factor.stage in stages)
+def of_arms(*arms: str, model: str | None = None) -> tuple[str, ...]:
+    """The names of the factors that reach any of these arms, in the table's order.
 
-
-def of_arms(*arms: str) -> tuple[str, ...]:
-    """The names of the factors that reach any of these arms, in the table's order."""
+    model: its name; without those factors that it has nothing for. None: of all models.
+    """
     stages: set[Stage] = set()
-    return reaching(stages.union(*(ARMS[arm].stages for arm in arms)))
+    stages = stages.union(*(ARMS[arm].stages for arm in arms))
+    return tuple(
+        name
+        for name, factor in FACTORS.items()
+        if factor.stage in stages
+        and (model is None or factor.concerns is None or factor.concerns(model))
+    )
 
 
 def by_order(levels: Sequence[Value]) -> list[float] | None:

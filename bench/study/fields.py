@@ -5,6 +5,7 @@ A factor's field comes from its row in study.factors.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
 
@@ -224,11 +225,11 @@ class Study(_Factors):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Study":
-        each = len(self.seeds) * len(self.datasets) * len(self.models) * len(self.budgets)
+        each = len(self.seeds) * len(self.datasets) * len(self.budgets)
         cells = 0
-        for name in self.arms:
+        for name, model in product(self.arms, self.models):
             arm = each * (len(self.extra) if ARMS[name].extra else 1)
-            for factor in of_arms(name):
+            for factor in of_arms(name, model=model):
                 arm *= len(self.levels(factor))
             cells += arm
         if cells > MOST_CELLS:
@@ -251,6 +252,16 @@ class Study(_Factors):
             return None if declared == FACTORS[factor].none else declared
         default = FACTORS[factor].default
         return default if default in levels else levels[0]
+
+    @property
+    def out_of_reach(self) -> tuple[tuple[str, str], ...]:
+        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        return tuple(
+            (name, model)
+            for name, factor in FACTORS.items()
+            for model in self.models
+            if factor.concerns and len(self.levels(name)) > 1 and not factor.concerns(model)
+        )
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""

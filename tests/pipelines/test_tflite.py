@@ -36,7 +36,7 @@ def trained(request, digits):
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
     base.run(x, y, [train.data_order(1000, e, 1, {}) for e in range(2)], 32, 1e-3)
     quantized = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE, base.model)
-    quantized.load(quantized.forked(base.named_weights(base.state)))
+    quantized.load(quantized.forked(base.state.weights))
     quantized.run(x, y, [train.data_order(1000, 2, 1, {})], 32, 1e-3)
     return base.model, quantized.model
 
@@ -154,7 +154,7 @@ def test_zero_steps_of_qat_with_calibrated_ranges_are_close_to_ptq(digits, calib
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
     base.run(x, y, [train.data_order(1000, e, 2, {}) for e in range(8)], 32, 1e-3)
     quantized = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE, base.model)
-    cold = quantized.forked(base.named_weights(base.state))
+    cold = quantized.forked(base.state.weights)
 
     def accuracy(blob):
         return np.mean(outputs(blob, digits.x_test).argmax(1) == digits.y_test)
@@ -162,7 +162,7 @@ def test_zero_steps_of_qat_with_calibrated_ranges_are_close_to_ptq(digits, calib
     converter = convert.Converter(quantized.model, SCALE)
     quantized.load(cold)
     chance = accuracy(converter.qat())
-    quantized.calibrate(tf.constant(calibration))
+    quantized.calibrate(calibration, 32)
     calibrated = accuracy(converter.qat())
     ptq = accuracy(convert.Converter(base.model, SCALE).ptq(calibration))
     assert chance < 0.5 < 0.8 < ptq

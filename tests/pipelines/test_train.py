@@ -75,7 +75,7 @@ def test_float_training_is_the_plain_loop_bit_for_bit(base, data):
 
 def test_qat_is_the_plain_loop_on_a_fresh_quantize_model_bit_for_bit(base, quantized, data):
     start = base.initial(4, {})
-    quantized.load(quantized.forked(base.named_weights(start)))
+    quantized.load(quantized.forked(start.weights))
     run(quantized, data, [0])
     model = models.get("bncnn").build(SHAPE, CLASSES)
     model.set_weights(start.weights)
@@ -124,37 +124,17 @@ def test_initial_weights_are_the_seeds_alone(base):
 def test_a_fork_has_the_floats_weights_and_a_fresh_optimizer(base, quantized, data):
     base.load(base.initial(9, {}))
     run(base, data, [0])
-    weights = base.named_weights(base.state)
+    named = base.named_weights(base.state)
     for trainer in (base, quantized):
-        forked = trainer.forked(weights)
+        forked = trainer.forked(base.state.weights)
         assert all(not np.any(slot) for slot in forked.optimizer)
-        named = trainer.named_weights(forked)
-        assert all(np.array_equal(named[name], value) for name, value in weights.items())
-    ranges = quantized.named_weights(quantized.forked(weights))
+        there = trainer.named_weights(forked)  # of this network TFMOT leaves the names
+        assert all(np.array_equal(there[name], value) for name, value in named.items())
+    ranges = quantized.named_weights(quantized.forked(base.state.weights))
     # TFMOT 0.8.1 starts observers at [-6, 6] (quantizers.py, _QuantizeHelper).
     outputs = {name: float(v) for name, v in ranges.items() if "/output_m" in name}
     assert len(outputs) == 8  # three ReLU and the pooling
     assert all(v == (-6 if "_min" in name else 6) for name, v in outputs.items())
-
-
-def test_calibrated_ranges_are_what_the_float_models_layers_take(base, quantized, data):
-    base.load(base.initial(10, {}))
-    run(base, data, [0])
-    quantized.load(quantized.forked(base.named_weights(base.state)))
-    quantized.calibrate(tf.constant(data[0]))
-    ranges = quantized.named_weights(quantized.state)
-    outputs = tf_keras.Model(base.model.input, [layer.output for layer in base.model.layers])
-    seen = outputs(data[0].astype(np.float32) / np.float32(SCALE), training=False)
-    for layer, tensor in zip(base.model.layers, seen, strict=True):
-        for kind in ("output", "post_activation"):
-            high = ranges.get(f"quant_{layer.name}/{kind}_max:0")
-            if high is not None:
-                low = ranges[f"quant_{layer.name}/{kind}_min:0"]
-                assert np.isclose(high, max(0, np.max(tensor)), rtol=1e-5)
-                assert np.isclose(low, min(0, np.min(tensor)), rtol=1e-5, atol=1e-7)
-    dense = base.model.layers[-1].name
-    kernel = base.named_weights(base.state)[f"{dense}/kernel:0"]
-    assert np.isclose(ranges[f"quant_{dense}/kernel_max:0"], np.abs(kernel).max())
 
 
 def test_every_epoch_sees_every_example_once_in_an_order_of_its_own():

@@ -21,7 +21,7 @@ MOST_BLOCKS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcomes:
+class Outcomes:
     """Of the seeds that float, ptq and qat share: three differences, float (seeds,)."""
 
     setting: Setting
@@ -31,23 +31,26 @@ class _Outcomes:
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
-    found = _outcomes(analysis)
+    found = outcomes(analysis)
     if not found:
         return None
+    what = "study" if analysis.study is not None else "table"
     blocks: list[Block] = [
         Paragraph(
             "Somebody who trains once sees one seed, and cannot tell luck from a difference. "
-            "The seeds of this study show how often one run, or the mean of a few, would have "
+            f"The seeds of this {what} show how often one run, or the mean of a few, would have "
             "come out like the thread's: PTQ above the float model, and above QAT."
         )
     ]
     blocks.append(_curve(analysis, found[:MOST_BLOCKS]))
     blocks.append(_table(analysis, found[: words.MOST_ROWS]))
-    blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
+    if analysis.study is not None:  # of other models and data nothing is known
+        blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
     return Section("Would one run have fooled you?", tuple(blocks))
 
 
-def _outcomes(analysis: Analysis) -> list[_Outcomes]:
+def outcomes(analysis: Analysis) -> list[Outcomes]:
+    """At every setting that has the three arms."""
     of_float = analysis.select("seeds", name="qat - float")
     found = []
     for whole in analysis.select("seeds", name="qat - ptq"):
@@ -60,11 +63,11 @@ def _outcomes(analysis: Analysis) -> list[_Outcomes]:
         seeds = tuple(sorted(set(qat.seeds) & set(ptq.seeds) & set(floats.seeds)))
         if seeds:
             q, p, f = (sample.at(seeds) for sample in (qat, ptq, floats))
-            found.append(_Outcomes(setting, p - f, p - q, q - f))
+            found.append(Outcomes(setting, p - f, p - q, q - f))
     return found
 
 
-def _curve(analysis: Analysis, found: list[_Outcomes]) -> Figure:
+def _curve(analysis: Analysis, found: list[Outcomes]) -> Figure:
     entries = list(EVENTS)
     top = figures.key_height(entries) + 28
     curves = [
@@ -115,7 +118,7 @@ def _curve(analysis: Analysis, found: list[_Outcomes]) -> Figure:
     return Figure("one-run", svg, caption, alt)
 
 
-def _table(analysis: Analysis, found: list[_Outcomes]) -> Table:
+def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
     level = words.level(analysis)
     columns = (
         Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
@@ -147,7 +150,7 @@ def _table(analysis: Analysis, found: list[_Outcomes]) -> Table:
     return Table("one-run-table", "What a single run shows", columns, tuple(rows))
 
 
-def _claims(analysis: Analysis, found: list[_Outcomes]) -> Table:
+def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
     """The thread's own numbers against where one run of this study would fall."""
     level = words.level(analysis)
     columns = (

@@ -57,10 +57,12 @@ def _figure(
         ("lower", figures.Style(figures.VERMILLION, "D")),
     ]
     top = figures.key_height(entries) + 26
+    widest = max(figures.text_width(arm) for arm in arms)
+    bottom = min(max(58.0, widest + 16), 150.0)
     label_y = samples[0].metric + (", %" if samples[0].unit == "pp" else "")
 
     def paint(canvas: figures.Canvas) -> None:
-        plot = figures.Plot(canvas, 58, top, 8, 58)
+        plot = figures.Plot(canvas, 58, top, 8, bottom)
         plot.key(entries)
         f = axis.forward
         lines: dict[str, list[list[tuple[float, float]]]] = {
@@ -80,7 +82,7 @@ def _figure(
                     )
                     lines[color].append([(xs[left], f(y0)), (xs[right], f(y1))])
             ticks += list(xs.values())
-            labels += there
+            labels += [figures.shortened(arm, bottom - 12) for arm in there]
             plot.above(x0 + (len(arms) - 1) / 2, label, bold=True)
         alpha = float(np.clip(12 / max(len(s.seeds) for s in samples), 0.06, 0.7))
         for color, segments in lines.items():
@@ -111,4 +113,4 @@ def _figure(
         for shared in [sorted(set(of_block[a].seeds) & set(of_block[b].seeds))]
         for rises in [int((of_block[b].at(shared) > of_block[a].at(shared)).sum())]
     )
-    return Figure("seeds", figures.draw("seeds", 380, paint), caption, alt)
+    return Figure("seeds", figures.draw("seeds", 322 + bottom, paint), caption, alt)
