@@ -201,9 +201,7 @@ def _audit(model: Any, blob: bytes) -> Audit:
     )
 
 
-def _number_format(
-    ports: set[int], inside: set[int], weights: set[int], float_inside: bool
-) -> str:
+def _number_format(ports: set[int], inside: set[int], weights: set[int], float_inside: bool) -> str:
     everything = ports | inside | weights
     quantized = everything & {*_FEW_BITS, _Type.INT8, _Type.INT16}
     if everything & _FLOAT and not quantized:

@@ -86,13 +86,16 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
 @lru_cache
 def _built(name: str, data: Dataset) -> Row:
     shape, classes = data.x_train.shape[1:], len(data.classes)
+    found: Row = {"unusable": None, "batch_norms": 0}
     try:
         model = models.get(name).build(shape, classes)
         x = data.x_train.astype(np.float32) / np.float32(data.scale)
-        unusable = usable.unusable(model, shape, classes, x)
-        return {"unusable": unusable, "batch_norms": 0 if unusable else usable.batch_norms(model)}
+        reason = usable.unusable(model, shape, classes, x)
+        if reason is None:
+            return found | {"batch_norms": usable.batch_norms(model)}
     except (Exception, SystemExit) as error:
-        return {"unusable": f"cannot be built: {explained(error)}", "batch_norms": 0}
+        reason = f"cannot be built: {explained(error)}"
+    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:

@@ -27,13 +27,15 @@ def _reasons(model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray) ->
         )
         return
     if not model.inputs:
-        yield "has no input of a known shape: it must be Sequential or functional, with Input(shape)"
+        yield "has no input of a known shape: Sequential or functional, with Input(shape)"
         return
     if len(model.inputs) > 1:
         yield f"has {len(model.inputs)} inputs, of shapes {_shapes(model.inputs)}; one is allowed"
     if not _fits(model.inputs[0].shape, (None, *shape)):
         yield f"takes inputs of shape {_shape(model.inputs[0])}, not {_written((None, *shape))}"
-    wanted = f"one output of shape {_written((None, classes))} is needed: logits of {classes} classes"
+    wanted = (
+        f"one output of shape {_written((None, classes))} is needed: logits of {classes} classes"
+    )
     if len(model.outputs) != 1:
         yield f"has {len(model.outputs)} outputs, of shapes {_shapes(model.outputs)}; {wanted}"
     if tuple(model.outputs[0].shape) != (None, classes):

@@ -1,4 +1,4 @@
-"""A connected Ray: a cluster's, or one of this run's own on loopback, which leaves nothing behind."""
+"""A connected Ray: a cluster's, or one of this run's own on loopback that leaves nothing."""
 
 import os
 import resource
@@ -31,7 +31,9 @@ _END_S = 3.0
 
 
 @contextmanager
-def connected(address: str | None, workers: int | None, pipeline: str) -> Iterator[Callable[[], int]]:
+def connected(
+    address: str | None, workers: int | None, pipeline: str
+) -> Iterator[Callable[[], int]]:
     """A connected Ray. Yields a function that tells how many CPUs it has now.
 
     address: of a cluster, None for a Ray of this process's own; workers: its CPUs, None: all;
@@ -87,9 +89,7 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
     stack.enter_context(
         # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
-        _set(
-            {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}, unless_set=True
-        )
+        _set({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
     )
     # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
     # while they register.

@@ -13,6 +13,7 @@ from bench.plan.trajectories import Trajectory
 from bench.runner import environment, probes
 from bench.runner.connection import RETRIES
 from bench.runner.folder import Folder
+from bench.runner.isolation import WorkFailed
 from bench.runner.probes import Place, Probe
 from bench.runner.worker import Outcome, Probed, Refusal, tasks
 
@@ -82,8 +83,8 @@ class Dispatcher:
         arms: all of the study. Waits for what was tried. Raises InputError if a model is of no use.
         """
         found = probes.unsupported(self._probed(), arms)
-        for (dataset, model, arm), reason in found.items():
-            self._watcher.said(f"{arm} is not possible for {model} on {dataset}: {reason}")
+        for line in probes.described(found):
+            self._watcher.said(line)
         self._unsupported |= found
         possible = []
         for cell in wanted:
@@ -234,6 +235,8 @@ class Dispatcher:
 def _reason(error: Exception) -> str:
     """What a task ended with, in a line."""
     cause = getattr(error, "cause", None)
-    if cause is not None:  # a pipeline's, as the worker has put it
-        return str(cause)[:500]
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:500]
+    if isinstance(cause, WorkFailed):
+        return str(cause)
+    error = error if cause is None else cause
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[-1]}"[:500]

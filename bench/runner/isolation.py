@@ -1,4 +1,4 @@
-"""A pipeline in a process of its own: what crashes there is known by its signal, and ends no worker.
+"""A pipeline in a process of its own: what crashes there has a signal, and ends no worker.
 
 A worker works in its own process; when that has died, the tries that follow work here. The process
 imports TensorFlow anew, which is why nothing starts here.
@@ -150,4 +150,3 @@ def _die_with_parent() -> None:
     if sys.platform == "linux":
         set_signal_at_parents_death = 1
         ctypes.CDLL(None).prctl(set_signal_at_parents_death, int(signal.SIGKILL))
-

@@ -56,9 +56,7 @@ def few(data: Dataset) -> Dataset:
     )
 
 
-def unsupported(
-    found: Iterable[tuple[Probe, Probed]], arms: Collection[str]
-) -> dict[Place, str]:
+def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) -> dict[Place, str]:
     """Why an arm cannot be, for those that cannot.
 
     arms: all of the study. Raises InputError where none of them is left for a model.
@@ -67,27 +65,29 @@ def unsupported(
     tried: set[tuple[str, str]] = set()
     for probe, probed in found:
         if probed.unusable:
-            raise _unusable(probe.model, probe.dataset, probed.unusable)
+            raise _unusable(probe.model, probed.unusable)
         tried.add((probe.dataset, probe.model))
         for arm, reason in probed.unsupported.items():
             why[probe.dataset, probe.model, arm] = reason
     for dataset, model in tried:
         if all((dataset, model, arm) in why for arm in arms):
-            raise _unusable(model, dataset, _of_all(why, dataset, model))
+            of_this = {key: why[key] for key in why if key[:2] == (dataset, model)}
+            raise _unusable(model, "; ".join(described(of_this)))
     return why
 
 
-def _of_all(why: Mapping[Place, str], dataset: str, model: str) -> str:
-    arms: dict[str, list[str]] = {}
-    for (of_dataset, of_model, arm), reason in why.items():
-        if (of_dataset, of_model) == (dataset, model):
-            arms.setdefault(reason, []).append(arm)
-    return "; ".join(f"cannot be used ({', '.join(of)}): {reason}" for reason, of in arms.items())
+def described(why: Mapping[Place, str]) -> list[str]:
+    """A line for each model and reason, with the arms that it keeps from being computed."""
+    arms: dict[tuple[str, str, str], list[str]] = {}
+    for (dataset, model, arm), reason in why.items():
+        arms.setdefault((model, dataset, reason), []).append(arm)
+    return [
+        f"{', '.join(of)} not possible for {model} on {dataset}: {reason}"
+        for (model, dataset, reason), of in arms.items()
+    ]
 
 
-def _unusable(model: str, dataset: str, reason: str) -> InputError:
+def _unusable(model: str, reason: str) -> InputError:
     return InputError(
-        "models",
-        f"{model}, built for {dataset}, {reason}",
-        "allowed: a model for which at least one arm of the study can be computed",
+        "models", f"{model}, {reason}", "allowed: a model of which the study can compute some arm"
     )

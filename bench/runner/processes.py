@@ -9,7 +9,7 @@ from pathlib import Path
 PROC = Path("/proc")
 
 Process = tuple[int, str]
-"""A process id and when it started, in clock ticks: an id is given again one day, the pair never."""
+"""A process id and when it started, in clock ticks: the id alone is given again one day."""
 
 
 def descendants() -> set[Process]:

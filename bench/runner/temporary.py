@@ -49,7 +49,7 @@ def _base() -> Path:
     """Where temporary files go, if a socket's path below it is short enough."""
     wanted = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp"]
     for path in wanted:
-        if path and os.path.isdir(path) and len(os.fsencode(path)) + len(_IN_IT) <= _LONGEST:
+        if path and os.path.isdir(path) and len(os.fsencode(path)) + _IN_IT <= _LONGEST:
             return Path(path)
     return Path("/tmp")
 

@@ -144,8 +144,10 @@ def _run(
                         after = body.run_segment(data, segment, after)
                     else:
                         rows += body.run_fork(data, segment, fork, after)
-                except (WorkFailed, Crash):
+                except WorkFailed:
                     raise
+                except Crash as crash:
+                    raise WorkFailed(f"crashed: {crash}") from None
                 except Exception as error:
                     raise WorkFailed(explained(error)) from None
     where = _where()
@@ -183,7 +185,7 @@ def _body(pipeline: str) -> Iterator[Any]:
 
 
 def _use_session_folder(path: str) -> None:
-    """Temporary files of TensorFlow's go where Ray's are: it leaves them if its process is killed."""
+    """TensorFlow's temporary files go where Ray's are: a process that is killed leaves them."""
     if os.path.isdir(path):
         tempfile.tempdir = os.environ["TMPDIR"] = path
 
