@@ -16,8 +16,9 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train
+from bench.pipelines import convert, evaluate, train, usable
 from bench.pipelines.audit import audit
+from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Cell, Recipe
@@ -65,6 +66,42 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
         trainer = _trainer_of(data, segments[0], True)
         trainer.trace(*_tensors(data))
         _converter(trainer).qat()
+
+
+def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
+    """Try with untrained weights what a fork of one cell does: build, quantize, convert, run.
+
+    data: a few examples of each split. Returns `unusable`: why nothing can be done with the model,
+    or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
+    BatchNormalization layers there are.
+    """
+    (cell,) = fork.cells
+    found = {"unsupported": None, **_built(segment.model, data)}
+    if not found["unusable"]:
+        try:
+            untrained = _trainer_of(data, segment, False).start
+            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
+            trainer.load(state)
+            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+            evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        except Exception as error:  # whatever the libraries raise is why this arm cannot be
+            found["unsupported"] = explained(error)
+    return found
+
+
+@lru_cache
+def _built(name: str, data: Dataset) -> Row:
+    shape, classes = data.x_train.shape[1:], len(data.classes)
+    found: Row = {"unusable": None, "batch_norms": 0}
+    try:
+        model = models.get(name).build(shape, classes)
+        x = data.x_train.astype(np.float32) / np.float32(data.scale)
+        reason = usable.unusable(model, shape, classes, x)
+        if reason is None:
+            return found | {"batch_norms": usable.batch_norms(model)}
+    except (Exception, SystemExit) as error:
+        reason = f"cannot be built: {explained(error)}"
+    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -290,12 +327,6 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
         len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
     )
     return data.x_train[chosen]
-
-
-def explained(error: BaseException) -> str:
-    """An error's type and first line, for a row."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:500]
 
 
 def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import InputError
+from bench.store.lock import Lock, locked
 
 LARGEST = 512 << 20
 """Bytes. No file of a run comes near; a larger one is refused before it fills the memory."""
@@ -97,23 +97,15 @@ class Files:
         (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[Lock]:
         """Hold the folder for one run, and remove what killed ones left half written.
 
-        The lock goes with the process, however that ends. Raises InputError if another holds it.
+        The lock goes with the process, however that ends. Raises InputError if another holds it, or
+        if the folder cannot be made or written.
         """
-        _make(self.root)
-        with (self.root / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    str(self.root),
-                    "another run is writing there",
-                    "allowed: one run per folder at a time",
-                ) from None
+        with locked(self.root) as lock:
             self._sweep()
-            yield
+            yield lock
 
     def _sweep(self) -> None:
         """Remove temporary files whose writer is no more: one that writes still holds its lock."""

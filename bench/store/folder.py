@@ -31,6 +31,7 @@ from bench.store.buffers import array, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Labels
+from bench.store.lock import Lock
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
 from bench.store.validity import Rejected
@@ -88,9 +89,9 @@ class Store:
         self._files = Files(folder)
         self._trusted: dict[str, np.ndarray] = {}
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[Lock]:
         """Hold the folder for one run, and remove what killed ones left half written. Raises
-        InputError if another run holds it."""
+        InputError if another run holds it, or if it cannot be made or written."""
         return self._files.lock()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
