@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMES = 24
+"""That an error lists."""
+
 
 class InputError(ValueError):
     """Bad input of a user's: the command prints the message alone and exits with code 2.
@@ -16,8 +19,12 @@ class InputError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What is allowed instead of `name`, the nearest name first if one is near."""
+    """What is allowed instead of `name`, the nearest name first if one is near; of many names only
+    the nearest."""
     known = sorted(known)
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}allowed: {', '.join(known)}"
+    if len(known) <= MOST_NAMES:
+        return f"{hint}allowed: {', '.join(known)}"
+    near = get_close_matches(name, known, n=4, cutoff=0) or known[:4]
+    return f"{hint}allowed: {', '.join(near)} and {len(known) - len(near):,} more"

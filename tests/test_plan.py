@@ -1,14 +1,19 @@
 """Plan expansion: every cell once, an identity of what determines it, the least training."""
 
+import ast
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import study
+from bench import models, study
 from bench.plan import cells as plan
+from bench.plan import identity
+from bench.plan.forecast import primary_family
 from bench.plan.trajectories import trajectories
-from bench.study.arms import ARMS
+from bench.study.arms import ARMS, CONTRASTS, CONVERSIONS, TRAININGS
+from bench.study.factors import FACTORS, of_arms
 
 studies = st.fixed_dictionaries(
     {
@@ -27,8 +32,12 @@ studies = st.fixed_dictionaries(
 @settings(max_examples=50)
 def test_every_cell_once_whatever_the_study(made):
     cells = plan.cells(made)
-    each = sum(len(made.extra) if ARMS[arm].extra else 1 for arm in made.arms)
-    factors = len(made.batch_size) * len(made.calibration_examples) * len(made.models)
+    calibrated = {"ptq", "ptq+k", "qat-recal", "qat-cal"}
+    each = 0
+    for arm in made.arms:
+        extras = len(made.extra) if ARMS[arm].extra else 1
+        each += extras * (len(made.calibration_examples) if arm in calibrated else 1)
+    factors = len(made.batch_size) * len(made.models)
     assert len(cells) == len(made.seeds) * len(made.budgets) * factors * each
     assert len({cell.id for cell in cells}) == len(cells)
     assert all((cell.extra is not None) == ARMS[cell.arm].extra for cell in cells)
@@ -54,17 +63,53 @@ def test_trajectories_hold_the_wanted_cells_and_no_other(made, data):
 def test_one_trajectory_per_seed_serves_every_budget_and_calibration():
     made = study.load("digits", ["seeds=3", "calibration_examples=[50,200]", "extra=[1,2]"])
     planned = trajectories(plan.cells(made))
-    assert len(planned) == 3
+    assert len(planned) == 3 * len(made.levels("batch_norm_momentum"))
     forks = [fork for segment in planned[0].segments for fork in segment.forks]
     # Calibration reaches into no training but qat-cal's.
-    assert [fork.training for fork in forks] == [
-        "float",
-        "float+k",
-        "qat",
-        "qat-cal",
-        "qat-cal",
-    ] * 4
+    at_each = ["float", "float+k", "qat", "qat-cal", "qat-cal"]
+    assert [fork.training for fork in forks] == at_each * 4
     assert all(fork.extras == ((1, 2) if fork.training != "float" else ()) for fork in forks)
+
+
+def test_a_cell_that_stands_at_two_places_is_trained_once():
+    cells = plan.cells(study.load("digits", ["seeds=1", "budgets=1"]))
+    twice = [*cells, *(replace(cell, dataset="a copy") for cell in cells)]
+    planned = trajectories(twice)
+    assert sum(1 for each in planned for _ in each.cells) == len({cell.id for cell in cells})
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
+    """Neither their identity, nor their number, nor the size of a family."""
+    levels = {
+        "train_examples": ["all", 500],
+        "batch_size": [32, 64],
+        "optimizer": ["adam", "sgd"],
+        "learning_rate": [0.001, 0.01],
+        "batch_norm_momentum": ["model", 0.5],
+        "calibration_examples": [200, 50],
+    }[factor]
+    base = {"seeds": 2, "budgets": [1], "batch_norm_momentum": "model"}
+    plain = study.validate(base, "test")
+    varied = study.validate(base | {factor: levels}, "test")
+    before, after = ({arm: set() for arm in ARMS} for _ in range(2))
+    for made, found in ((plain, before), (varied, after)):
+        for cell in plan.cells(made):
+            found[cell.arm].add(cell.id)
+    reached = {arm for arm in ARMS if factor in of_arms(arm)}
+    expected = {"data": set(ARMS), "float": set(ARMS)}
+    expected["calibration"] = {"ptq", "ptq+k", "qat-recal", "qat-cal"}
+    assert reached == expected[FACTORS[factor].stage]
+    for arm in ARMS:
+        assert before[arm] <= after[arm]  # at its default it changes no identity
+        assert len(after[arm]) == len(before[arm]) * (2 if arm in reached else 1)
+    # Away from the baseline a contrast is primary only where the study says so.
+    assert primary_family(varied) == primary_family(plain)
+    declared = study.validate(base | {factor: levels, "primary_over": [factor]}, "test")
+    doubled = sum(
+        2 if {CONTRASTS[c].a, CONTRASTS[c].b} & reached else 1 for c in plain.primary_contrasts
+    )
+    assert primary_family(declared) == doubled
 
 
 def test_a_wider_study_keeps_the_identities_of_a_narrower_one():
@@ -77,7 +122,12 @@ def test_a_wider_study_keeps_the_identities_of_a_narrower_one():
 
 def test_what_determines_a_result_changes_its_identity():
     def ids(*overrides):
-        return {c.id for c in plan.cells(study.load("digits", ["seeds=1", *overrides]))}
+        # float is reached by no calibration
+        return {
+            c.id
+            for c in plan.cells(study.load("digits", ["seeds=1", *overrides]))
+            if c.arm != "float" and c.arm != "float+k" and c.arm != "qat"
+        }
 
     changes = (
         [],
@@ -89,31 +139,87 @@ def test_what_determines_a_result_changes_its_identity():
         ["train_examples=500"],
         ["calibration_examples=100"],
         ["pin.order=0"],
+        ["pin.calibration=0"],
     )
     each = [ids(*change) for change in changes]
     assert len(set.union(*each)) == sum(map(len, each))
 
 
+def test_a_pinned_stream_changes_the_arms_that_it_reaches():
+    def ids(arm, *overrides):
+        made = study.load("digits", ["seeds=1", *overrides])
+        return {c.id for c in plan.cells(made) if c.arm == arm}
+
+    for arm in ("float", "float+k", "qat"):
+        assert ids(arm) == ids(arm, "pin.calibration=0")
+        assert not ids(arm) & ids(arm, "pin.initialization=0")
+    assert not ids("ptq") & ids("ptq", "pin.calibration=0")
+
+
+def _id(**changes):
+    fields = {
+        "data": "d", "model": "m", "seed": 1, "budget": 2, "arm": "qat", "extra": 1,
+        "factors": (("batch_size", 32), ("learning_rate", 0.001)), "pin": (),
+    }  # fmt: skip
+    return identity.cell_id(**(fields | changes))
+
+
 def test_identities_stay_what_they_were():
-    # Written down when RECIPE was 1: a change here makes all stored results worthless.
-    first = plan.cells(study.load("digits"))[0]
-    assert (plan.RECIPE, first.arm, first.id) == (1, "float", "17e5471d5b2c6075")
+    # Written down on 2026-11-25: a change here makes all stored results worthless.
+    assert _id() == "3583f012e69d8226"
+
+
+def test_an_arm_counts_by_what_it_is(monkeypatch):
+    renamed = {**ARMS, "another name": replace(ARMS["qat"], name="another name")}
+    monkeypatch.setattr(identity, "ARMS", renamed)
+    assert _id(arm="another name") == _id()
+
+
+@pytest.mark.parametrize("table", ["TRAININGS", "CONVERSIONS"])
+def test_a_raised_version_changes_only_its_own_cells(monkeypatch, table):
+    rows = {"TRAININGS": TRAININGS, "CONVERSIONS": CONVERSIONS}[table]
+    name = {"TRAININGS": "qat", "CONVERSIONS": "ptq"}[table]
+    before = {arm: _id(arm=arm) for arm in ARMS}
+    raised = {**rows, name: replace(rows[name], version=rows[name].version + 1)}
+    monkeypatch.setattr(identity, table, raised)
+    kind = {"TRAININGS": "training", "CONVERSIONS": "conversion"}[table]
+    changed = {arm for arm in ARMS if _id(arm=arm) != before[arm]}
+    assert changed == {arm for arm, row in ARMS.items() if getattr(row, kind) == name}
+
+
+def test_a_models_identity_is_its_syntax_tree_without_words():
+    source = models.source("bncnn")
+    same = "# a comment\n" + source.replace('"""Three', '"""Other words: three').replace(
+        "Cost(0.9", "Cost(7.5"
+    )
+    assert same != source
+    ignored = {"COST"}
+    assert identity.syntax(same, ignored) == identity.syntax(source, ignored)
+    other = source.replace("(16, 1)", "(17, 1)")
+    assert other != source
+    assert identity.syntax(other, ignored) != identity.syntax(source, ignored)
+    moved = ast.unparse(ast.parse(source))  # other layout, the same program
+    assert identity.syntax(moved, ignored) == identity.syntax(source, ignored)
 
 
 def test_a_row_says_which_cell_it_is():
-    cell = plan.cells(study.load("digits"))[-1]
+    made = study.load("digits", ["batch_norm_momentum=model"])
+    cell = plan.cells(made)[-1]
     assert cell.columns == {
         "cell": cell.id,
         "dataset": "digits",
         "model": "bncnn",
         "seed": 19,
         "budget": 8,
-        "arm": "qat-cal",
+        "arm": cell.arm,
         "extra": 1,
         "train_examples": None,
         "batch_size": 32,
         "optimizer": "adam",
         "learning_rate": 0.001,
+        "batch_norm_momentum": None,
         "calibration_examples": 200,
     }
+    qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")
+    assert qat.columns["calibration_examples"] is None  # it does not reach it
     assert replace(cell, id="other").columns["cell"] == "other"

@@ -12,12 +12,14 @@ from bench.plan import cells as plan
 from bench.plan import schedule as module
 from bench.plan.schedule import AHEAD, CELLS_PER_TASK, Schedule, traced_ahead
 from bench.plan.simulate import DRIVER_S, critical_path, simulate
+from bench.plan.trajectories import trajectories as shared
 
 SEEDS = st.integers(1, 12)
 
 
 def trajectories(seeds, *overrides):
-    return plan.trajectories(plan.cells(study.load("digits", [f"seeds={seeds}", *overrides])))
+    one = "batch_norm_momentum=model"
+    return shared(plan.cells(study.load("digits", [f"seeds={seeds}", one, *overrides])))
 
 
 class Times:
@@ -89,7 +91,7 @@ def test_a_death_takes_only_the_work_that_died_alone():
     shared = next(at for at, task in enumerate(tasks, 1) if len(task.works) > 1)
     got, lost, again = run(planned, 1, {shared}, 0.0)
     assert not lost  # whoever shared the task has run again, alone
-    assert sum(got.values()) == 400 * 6
+    assert sum(got.values()) == 400 * 7
     died = {work.place for work in tasks[shared - 1].works}
     after = [task for task in again[shared:] if {work.place for work in task.works} & died]
     assert all(len(task.works) == 1 for task in after)

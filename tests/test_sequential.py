@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench import report, runner, study
+from bench import report, runner
 from bench.analysis import analyze, next_look
 from bench.cli.progress import RunProgress
 from bench.errors import InputError
@@ -145,11 +145,9 @@ def test_a_half_width_asks_for_seeds_until_the_interval_is_that_narrow(tmp_path)
 
 def test_a_folder_keeps_the_looks_it_was_started_with(tmp_path):
     path = folder(tmp_path, declared(), 10)
-    about = {"recipe": plan.RECIPE, "data": {"digits": "digits"}, "environments": {}}
-    Store(path).write_environment(about)
     before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
-    for other in (study.load("digits"), declared(max_seeds=20)):
-        with pytest.raises(InputError, match="the looks at its data were fixed"):
+    for other in (synthetic.study(**TWO_ARMS), declared(max_seeds=20), declared(delta=0.4)):
+        with pytest.raises(InputError, match="were fixed when its run started; changed: "):
             runner.run(other, path, RunProgress(Console(quiet=True)))
     assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
 

@@ -9,11 +9,13 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from bench import report
 from bench.analysis import analyze
+from bench.analysis.roles import Declared
 from bench.analysis.table import analyze_table
 from bench.errors import InputError
 from bench.statistics.families import Verdict
@@ -132,8 +134,6 @@ def test_accuracies_are_in_pp_and_others_in_their_own_unit(tmp_path: Path) -> No
     assert by_metric["val_accuracy"]["mean"] == pytest.approx(-100 * by_metric["loss"]["mean"])
     assert by_metric["val_accuracy"]["p_equivalence"] is not None
     assert by_metric["loss"]["p_equivalence"] is None
-    percent = write(tmp_path / "p.csv", rows({"a": [90, 91], "b": [92, 93]}, "accuracy"))
-    assert {r["unit"] for r in analyze_table(percent).rows} == {"accuracy"}
 
 
 def test_delta_makes_equivalence_of_any_single_metric(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_missing_and_infinite_metrics_are_missing_cells_and_counted(tmp_path: Pa
         {"ok": 4, "missing": 1},
         {"ok": 3, "missing": 2},
     ]
-    assert "3 of 10 planned cells have no result" in (out / "report.md").read_text()
+    assert "3 of 10 values are not there" in (out / "report.md").read_text()
 
 
 def test_arms_are_paired_by_seed_where_their_seeds_differ(tmp_path: Path) -> None:
@@ -176,14 +176,20 @@ def test_declared_numbers_are_factors(tmp_path: Path) -> None:
     table = rows(noisy(5, 0.5, 0.6), "score", width=0.5)
     table += rows(noisy(5, 0.7, 0.6), "score", width=2)
     path = write(tmp_path / "t.csv", table)
-    analysis = analyze_table(path, factors=["width"])
-    assert [dict(c.setting.factors) for c in analysis.comparisons] == [{"width": 0.5}, {"width": 2}]
+    declared = Declared(factors=["width"])
+    analysis = analyze_table(path, declared=declared)
+    settings = [dict(c.setting.factors) for c in analysis.select()]
+    assert settings == [{"width": 0.5}, {"width": 2}]
     out = tmp_path / "out"
-    report.write_table(path, out, factors=["width"])
+    report.write_table(path, out, declared=declared)
     written = pq.read_table(out / "contrasts.parquet")
-    assert written["width"].to_pylist() == ["0.5", "2.0"]
+    contrasts = written.filter(pc.equal(written["kind"], "contrast"))
+    assert contrasts["width"].to_pylist() == ["0.5", "2.0"]
+    (effect,) = written.filter(pc.equal(written["kind"], "effect")).to_pylist()
+    assert (effect["factor"], effect["level"], effect["reference"]) == ("width", "2", "0.5")
 
 
+TWO = rows({"a": [1, 2], "b": [2, 1]}, "score")
 TWICE = [
     {"seed": 1, "arm": "a", "score": 1},
     {"seed": 1, "arm": "b", "score": 1},
@@ -195,7 +201,7 @@ TWICE = [
     ("table", "options", "message"),
     [
         ([{"arm": "a", "score": 1}], {}, "no column 'seed'"),
-        ([{"seed": 1, "arms": "a", "score": 1}], {}, "no column 'arm'; did you mean 'arms'"),
+        ([{"seed": 1, "arms": "a", "score": 1}], {}, 'did you mean --columns "arms=arm"?'),
         ([{"seed": 1, "arm": "a", "score": 1}], {}, "only 'a'; allowed: at least two arms"),
         ([{"seed": 1, "arm": "a"}, {"seed": 1, "arm": "b"}], {}, "no metric among seed, arm"),
         (TWICE, {}, "row 1 and row 3 are the same setting, seed (1) and arm (a)"),
@@ -206,17 +212,19 @@ TWICE = [
             "budget: 0; allowed: whole numbers from 1",
         ),
         (rows({"a": [1, 2], "b": [1, 2]}, budget=1.5), {}, "budget: 1.5"),
-        (rows({"a": [1, 2], "b": [1, 2]}), {"factors": ["width"]}, "no column 'width'"),
-        (rows({"a": [1, 2], "b": [1, 2]}), {"contrasts": ["a - c"]}, "no contrast 'a - c'"),
-        (rows({"a": [1, 2], "b": [1, 2]}), {"contrasts": [","]}, "--contrasts: none"),
+        (TWO, {"declared": Declared(factors=["width"])}, "--factors: no column 'width'"),
+        (TWO, {"contrasts": ["a - c"]}, "no contrast 'a - c': no arm 'c'; allowed: a, b"),
+        (TWO, {"contrasts": ["a - a"]}, "no contrast 'a - a'; allowed: two different arms"),
+        (TWO, {"contrasts": ["a"]}, "no contrast 'a'; allowed: 'arm - arm'"),
+        (TWO, {"contrasts": [","]}, "--contrasts: none"),
         (rows({"a": [1, 2], "b": [1, 2]}), {"delta": -1.0}, "--delta: -1.0"),
         (rows({"a": [1, 2], "b": [1, 2]}), {"alpha": 1.0}, "--alpha: 1.0"),
-        (rows({"a": [1, 2], "b": [1, 2]}, loss=1), {"delta": 1.0}, "--delta: 1 for accuracy, loss"),
+        (rows({"a": [1, 2], "b": [1, 2]}, "ms", loss=1), {"delta": 1.0}, "--delta: 1 for ms, loss"),
         ([{"seed": "x", "arm": "a", "score": 1}], {}, "seed: 'x'; allowed: whole numbers"),
         (
-            rows({"a": [1, 2]}, run="one") + rows({"b": [1, 2]}, run="two"),
+            rows({"a": [1, 2]}, "ms", dataset="one") + rows({"b": [1, 2]}, "ms", dataset="two"),
             {},
-            "no setting holds both arms of any contrast",
+            "dataset: each arm has one of its own",
         ),
     ],
 )
@@ -232,7 +240,7 @@ def test_what_cannot_be_analyzed_is_one_error(
     ("text", "message"),
     [
         ("seed,arm,score\n", "no rows"),
-        ("", "Empty CSV"),
+        ("", "an empty file"),
         ("seed,arm,score\n1,a\n", "t.csv"),
         ("seed,arm,score,score\n1,a,1,2\n", "two columns 'score'"),
         ("seed,arm,score\n,a,1\n1,b,2\n", "seed: nothing in row 1"),
@@ -263,10 +271,8 @@ def test_too_many_contrasts_are_refused_not_endured(tmp_path: Path) -> None:
         {"a": [0.5] * 8, "b": [0.75] * 8},
         {"a": [0.0] * 8, "b": [1.0] * 8},
         {"a": [0.1, 0.9] * 4, "b": [0.0] * 8},
-        {"a": [0.5, ""], "b": ["", 0.5]},
-        {"a": [""], "b": [0.5]},
     ],
-    ids=["one-seed", "two-seeds", "zero", "constant", "0-and-1", "one-arm-0", "no-pair", "empty"],
+    ids=["one-seed", "two-seeds", "zero", "constant", "0-and-1", "one-arm-0"],
 )
 def test_degenerate_values_give_a_whole_report_without_nan(
     tmp_path: Path, values: dict[str, list]

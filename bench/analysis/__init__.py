@@ -8,8 +8,11 @@ records.Comparison, its line in comparisons.py and its column in Comparison.row.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from bench.analysis.belief import FloatCheck, believed
+from bench.analysis.changes import Design
 from bench.analysis.comparisons import compare
 from bench.analysis.looks import at_looks
+from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
 from bench.analysis.records import (
     DETAILED,
@@ -17,8 +20,6 @@ from bench.analysis.records import (
     DISAGREEING,
     METHODS,
     POPULATIONS,
-    Analysis,
-    Checks,
     Comparison,
     Pairs,
     Population,
@@ -29,7 +30,9 @@ from bench.analysis.records import (
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
 from bench.store.folder import Results
+from bench.study import Study
 from bench.study.arms import Contrast
+from bench.study.factors import FACTORS
 
 __all__ = [
     "DETAILED_SEEDS",
@@ -39,6 +42,8 @@ __all__ = [
     "Analysis",
     "Checks",
     "Comparison",
+    "Design",
+    "FloatCheck",
     "Pairs",
     "Population",
     "Sample",
@@ -66,16 +71,28 @@ def analyze(results: Results) -> Analysis:
         title=study.title or "PTQ against QAT",
         alpha=study.alpha,
         deltas={"accuracy": study.delta},
+        design=_design(study),
     )
     comparisons = made.comparisons
     if study.sequential is not None:
         comparisons = tuple(at_looks(c, study, study.sequential) for c in comparisons)
+    checks, float_checks = rows.checks(), rows.float_checks()
+    wrong = {each.arm: each.found for each in checks.wrong_formats}
     return replace(
         made,
-        comparisons=comparisons,
+        comparisons=believed(comparisons, float_checks, wrong),
         study=study,
-        checks=rows.checks(),
+        checks=checks,
         environment=results.environment,
+        float_checks=float_checks,
+    )
+
+
+def _design(study: Study) -> Design:
+    return Design(
+        reference={name: study.baseline_of(name) for name in FACTORS},
+        declared=study.primary_effects,
+        is_primary=lambda setting: study.is_primary_at(dict(setting.factors)),
     )
 
 
@@ -87,20 +104,22 @@ def analyze_samples(
     title: str,
     alpha: float,
     deltas: Mapping[str, float | None],
+    design: Design = Design(),  # noqa: B008
 ) -> Analysis:
     """Every contrast at every setting that has both its arms.
 
     primary: names of the contrasts declared in advance; deltas: metric -> the smallest difference
-    that matters, in the metric's unit.
+    that matters, in the metric's unit; design: which settings are primary, and what effects are
+    counted from.
     """
-    pairs = all_pairs(contrasts, primary, samples, deltas)
+    pairs = all_pairs(contrasts, primary, samples, deltas, design)
     return Analysis(
         title=title,
         alpha=alpha,
         study=None,
         contrasts=tuple(contrasts),
         samples=tuple(samples),
-        comparisons=tuple(compare(pairs, primary, alpha)),
+        comparisons=tuple(compare(pairs, primary, alpha, design)),
         detailed=len(pairs) <= DETAILED,
         checks=Checks(),
         environment={},

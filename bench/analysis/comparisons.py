@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from bench.analysis.changes import Design
 from bench.analysis.records import (
     DETAILED,
     METHODS,
@@ -17,14 +18,27 @@ from bench.statistics import equivalence, families, paired, power
 from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
 
-
-def _family(pairs: Pairs, primary: Collection[str]) -> Family:
-    if pairs.kind != "contrast":
-        return "interaction"
-    return "primary" if pairs.contrast.name in primary else "exploratory"
+MOST_SEEDS = 10**9
+"""Needed seeds beyond which no number is given: a margin that no study resolves."""
 
 
-def compare(pairs: Sequence[Pairs], primary: Collection[str], alpha: float) -> Iterator[Comparison]:
+def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:
+    """Which correction a comparison falls under: the protocol's "Many differences at once"."""
+    if pairs.kind == "contrast":
+        named = pairs.contrast.name in primary
+        return "primary" if named and design.is_primary(pairs.setting) else "exploratory"
+    if pairs.declared:
+        return "primary"
+    if pairs.kind == "overall":
+        return "overall"
+    if pairs.factor == "budget" and not design.is_primary(pairs.setting):
+        return "exploratory"
+    return "interaction"
+
+
+def compare(
+    pairs: Sequence[Pairs], primary: Collection[str], alpha: float, design: Design
+) -> Iterator[Comparison]:
     """Test every pair for each population, and correct each family by itself.
 
     A family is counted within one metric and one population.
@@ -32,7 +46,7 @@ def compare(pairs: Sequence[Pairs], primary: Collection[str], alpha: float) -> I
     members: dict[tuple[str, Population, Family], list[Comparison]] = {}
     for one in pairs:
         for population in POPULATIONS:
-            tested = _test(one, population, _family(one, primary), alpha)
+            tested = _test(one, population, _family(one, primary, design), alpha)
             if tested is not None:
                 key = (one.metric, population, tested.family)
                 members.setdefault(key, []).append(tested)
@@ -47,7 +61,7 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
     """
     estimate: paired.PairedT | Crossed | None = pairs.test
     if population == "seeds+examples":
-        if pairs.cells is None and pairs.seeds:
+        if pairs.cells is None and (pairs.seeds or pairs.of_values):
             return None
         estimate = pairs.crossed
     margin = pairs.margin
@@ -80,7 +94,7 @@ def _correct_family(
     for member, difference, equivalent in zip(members, p, p_equivalence, strict=True):
         simultaneous = None if member.estimate is None else member.estimate.interval(level)
         verdict = Verdict.TOO_FEW_SEEDS
-        if member.n_seeds:
+        if member.n_seeds and not member.pairs.unmoved:
             verdict = families.verdict(
                 n_seeds=member.n_seeds,
                 p_adjusted=difference,
@@ -110,15 +124,17 @@ def _seeds_needed(
 ) -> tuple[int | None, int | None]:
     """Seeds that an undecided contrast would take, to detect and to show equivalence.
 
-    None where it is decided, where nothing is known of its SD, and where test examples are drawn
-    anew too: there more seeds may never suffice.
+    None where it is decided, where it would be more than MOST_SEEDS, where nothing is known of its
+    SD, and where test examples are drawn anew too: there more seeds may never suffice.
     """
     margin = member.pairs.margin
     if member.population != "seeds" or verdict not in OPEN or margin is None or not member.sd:
         return None, None
     level = families.bonferroni_alpha(alpha, m)
     fewest = families.fewest_seeds(alpha, m)  # below that no verdict is given
-    return (
-        max(fewest, power.seeds_needed(margin, member.sd, level)),
-        max(fewest, power.seeds_needed_equivalence(margin, member.sd, level)),
+    needed = (
+        power.seeds_needed(margin, member.sd, level),
+        power.seeds_needed_equivalence(margin, member.sd, level),
     )
+    detect, equivalent = (max(fewest, n) if n <= MOST_SEEDS else None for n in needed)
+    return detect, equivalent

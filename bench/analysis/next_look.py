@@ -1,6 +1,6 @@
 """Which cells a sequential study runs next: those of the contrasts that are not clear yet."""
 
-from bench.analysis import analyze
+from bench.analysis import Setting, analyze
 from bench.plan.cells import Cell, cells
 from bench.store.folder import Results
 
@@ -23,10 +23,7 @@ def next_cells(results: Results) -> list[Cell]:
             continue
         setting = comparison.setting
         for cell in cells(study.with_seeds(look)):
-            here = cell.columns
-            same = all(
-                here[name] == value for name, value in setting.fields().items() if name != "extra"
-            )
-            if same and cell.extra in (None, setting.extra) and cell.id not in known:
+            place = Setting(cell.dataset, cell.model, cell.recipe.levels, cell.budget, cell.extra)
+            if place.within(setting) and cell.id not in known:
                 wanted[cell.id] = cell
     return sorted(wanted.values(), key=lambda cell: cell.seed)

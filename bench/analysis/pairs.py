@@ -1,4 +1,4 @@
-"""Samples -> pairs: by seed identity, and over budgets the interaction and the slope."""
+"""Samples -> pairs: by seed identity, each contrast at every setting that has both its arms."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,34 +6,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.records import Pairs, Sample, Setting, positions
+from bench.analysis.changes import LARGEST_WHOLE, Design, changes
+from bench.analysis.records import Pairs, Sample, Setting, Value, positions
 from bench.errors import InputError
-from bench.statistics import interaction, paired
+from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import CrossedSums
 from bench.study.arms import Contrast
-
-
-def _paired_settings(
-    contrast: Contrast, samples: Sequence[Sample]
-) -> Iterator[tuple[Setting, tuple[Sample, Sample]]]:
-    """Every setting at which both arms stand, with their samples.
-
-    An arm without epochs more (extra None) stands beside every extra of the other.
-    """
-    by_place: dict[tuple[Setting, str], dict[str, dict[int | None, Sample]]] = {}
-    for sample in samples:
-        if sample.arm in (contrast.a, contrast.b):
-            place = (replace(sample.setting, extra=None), sample.metric)
-            by_place.setdefault(place, {}).setdefault(sample.arm, {})[sample.setting.extra] = sample
-    for (setting, _), arms in by_place.items():
-        a, b = arms.get(contrast.a, {}), arms.get(contrast.b, {})
-        for extra in sorted(set(a) | set(b), key=lambda k: (k is not None, k)):
-            if extra is None and set(a) | set(b) != {None}:
-                continue
-            first, second = a.get(extra, a.get(None)), b.get(extra, b.get(None))
-            if first is not None and second is not None:
-                yield replace(setting, extra=extra), (first, second)
 
 
 def all_pairs(
@@ -41,22 +20,72 @@ def all_pairs(
     primary: Collection[str],
     samples: Sequence[Sample],
     deltas: Mapping[str, float | None],
+    design: Design,
 ) -> list[Pairs]:
-    """Every contrast at every setting, then how the primary ones change with the budget."""
+    """Every contrast at every setting, then how the primary ones change with budget and factors."""
     pairs = [
         _pair(contrast, setting, arms, deltas.get(arms[0].metric))
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
     ]
-    by_panel: dict[tuple[str, Setting, str], list[Pairs]] = {}
-    for one in pairs:
-        if one.contrast.name in primary and one.setting.budget is not None:
-            key = (one.contrast.name, one.setting.panel, one.metric)
-            by_panel.setdefault(key, []).append(one)
-    for together in by_panel.values():
-        if len(together) > 1:
-            pairs += _over_budgets(together)
-    return pairs
+    asked = [one for one in pairs if one.contrast.name in primary]
+    return pairs + list(changes(asked, design))
+
+
+def _paired_settings(
+    contrast: Contrast, samples: Sequence[Sample]
+) -> Iterator[tuple[Setting, tuple[Sample, Sample]]]:
+    """Every setting at which both arms stand, with their samples.
+
+    A sample stands beside every level of a factor that reaches the other arm alone, and an arm
+    without epochs more (extra None) beside every extra of the other. The setting holds what
+    reaches either.
+    """
+    of_a = [s for s in samples if s.arm == contrast.a]
+    of_b = [s for s in samples if s.arm == contrast.b]
+    shared = {name for s in of_a for name, _ in s.setting.factors} & {
+        name for s in of_b for name, _ in s.setting.factors
+    }
+    beside: dict[tuple[object, ...], list[Sample]] = {}
+    for b in of_b:
+        beside.setdefault(_place(b, shared), []).append(b)
+    found: dict[tuple[Setting, str], tuple[Sample, Sample]] = {}
+    for a in of_a:
+        for b in beside.get(_place(a, shared), ()):
+            extras = {s.setting.extra for s in (a, b)} - {None}
+            if len(extras) > 1:
+                continue
+            setting = _union(a.setting, b.setting, next(iter(extras), None))
+            if not (a.seeds or b.seeds or a.correct is not None):
+                continue  # never measured: no contrast, and none to count
+            known = found.get((setting, a.metric))
+            if known is None or _explicit(a, b) > _explicit(*known):
+                found[setting, a.metric] = (a, b)
+    alone = {(replace(s, extra=None), metric) for s, metric in found if s.extra is not None}
+    panels = dict.fromkeys((s.panel, metric) for s, metric in found)
+    order = {panel: at for at, panel in enumerate(panels)}
+    for setting, metric in sorted(found, key=lambda key: order[key[0].panel, key[1]]):
+        if setting.extra is not None or (setting, metric) not in alone:
+            yield setting, found[setting, metric]
+
+
+def _place(sample: Sample, shared: Collection[str]) -> tuple[object, ...]:
+    setting = sample.setting
+    factors = tuple((name, level) for name, level in setting.factors if name in shared)
+    return setting.dataset, setting.model, setting.budget, factors, sample.metric
+
+
+def _union(a: Setting, b: Setting, extra: int | None) -> Setting:
+    if a.factors == b.factors:
+        return replace(a, extra=extra)
+    longer, other = (a, b) if len(a.factors) >= len(b.factors) else (b, a)
+    levels: dict[str, Value] = dict(longer.factors) | dict(other.factors)
+    return replace(a, factors=tuple(levels.items()), extra=extra)
+
+
+def _explicit(a: Sample, b: Sample) -> int:
+    """How many of two samples name their epochs more themselves."""
+    return sum(sample.setting.extra is not None for sample in (a, b))
 
 
 def _pair(
@@ -67,7 +96,12 @@ def _pair(
     seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
     at_a, at_b = positions(a, seeds), positions(b, seeds)
     whole, cells, churn, step = None, None, None, 1.0
-    d = a.values[at_a] - b.values[at_b]
+    d = paired.subtract(a.values[at_a], b.values[at_b]) if seeds else np.empty(0)
+    if a.whole is not None and b.whole is not None and seeds:
+        whole = a.whole[at_a] - b.whole[at_b]
+        step = a.step
+        d = decimals.in_unit(whole, step)
+        whole = whole if abs(whole).max() <= LARGEST_WHOLE else None
     if a.correct is not None and b.correct is not None and seeds:
         if a.correct.shape[1] != b.correct.shape[1]:
             raise InputError(
@@ -104,74 +138,8 @@ def _pair(
         cells=cells,
         churn=churn,
         mixed=mixed,
+        lower_is_better=a.lower_is_better,
     )
-
-
-def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
-    """Per seed, the contrast at the smallest budget minus that at the largest, and its slope.
-
-    pairs: one contrast at two or more budgets of one panel.
-    """
-    budgets = np.array([one.setting.budget for one in pairs], dtype=np.float64)
-    seeds = tuple(sorted(set.intersection(*(set(one.seeds) for one in pairs))))
-    first, last = pairs[int(budgets.argmin())], pairs[int(budgets.argmax())]
-    doublings = float(np.log2(budgets.max() / budgets.min()))
-    base = Pairs(
-        kind="interaction",
-        setting=first.setting.panel,
-        contrast=first.contrast,
-        samples=(*first.samples, *last.samples),
-        metric=first.metric,
-        unit=first.unit,
-        planned=first.planned,
-        seeds=seeds,
-        d=np.empty(0),
-        mixed=max(one.mixed for one in pairs),
-        step=first.step,
-        delta=first.delta,
-    )
-    slope = replace(base, kind="slope", unit=f"{first.unit} per doubling", doublings=doublings)
-    if not seeds:
-        yield from (base, slope)
-        return
-    at = [np.searchsorted(np.array(one.seeds), seeds) for one in pairs]
-    d = np.column_stack([one.d[rows] for one, rows in zip(pairs, at, strict=True)])
-    change = interaction.smallest_minus_largest(d, budgets)
-    trend = interaction.slope_per_doubling(d, budgets)
-    if first.whole is None:
-        yield from (replace(base, d=change), replace(slope, d=trend))
-        return
-    counts = np.column_stack(
-        [one.whole[rows] for one, rows in zip(pairs, at, strict=True) if one.whole is not None]
-    )
-    whole = interaction.smallest_minus_largest(counts, budgets)
-    cells = _cells_of_change(base.samples, seeds, whole)
-    yield replace(base, d=change, whole=whole, cells=cells)
-    # Budgets that are powers of two have whole weights, and so an exact test.
-    logs = np.log2(budgets)
-    weights = len(logs) * logs - logs.sum()
-    if not np.array_equal(logs, np.rint(logs)):
-        yield replace(slope, d=trend)
-        return
-    step = first.step * len(logs) / float(weights @ weights)
-    yield replace(slope, d=trend, whole=counts @ weights.astype(np.int64), step=step)
-
-
-def _cells_of_change(
-    samples: Sequence[Sample], seeds: Sequence[int], whole: IntArray
-) -> CrossedSums | None:
-    """Sums of (a - b) at the smallest budget minus (a - b) at the largest, cells -2 to 2."""
-    signs = (1, -1, -1, 1)
-    first = samples[0].correct
-    assert first is not None
-    cells = np.zeros((len(seeds), first.shape[1]), dtype=np.int8)
-    for sample, sign in zip(samples, signs, strict=True):
-        assert sample.correct is not None
-        cells += sign * _rows(sample.correct, positions(sample, seeds)).view(np.int8)
-    squares = int(np.square(cells).sum(dtype=np.int64))
-    if squares > cells.size:  # more than any contrast of correctness has; see CrossedSums
-        return None
-    return CrossedSums(whole, cells.sum(axis=0, dtype=np.int64), squares)
 
 
 def _rows(correct: NDArray[np.bool_], at: IntArray) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """What an analysis is made of: settings, samples, pairs, comparisons, and the whole of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -13,12 +13,12 @@ from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
 from bench.statistics.families import Verdict
 from bench.statistics.sequential import Look
-from bench.study import Study
 from bench.study.arms import Contrast
+from bench.study.factors import FACTORS
 
-Kind = Literal["contrast", "interaction", "slope"]
+Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
 Population = Literal["seeds", "seeds+examples"]
-Family = Literal["primary", "interaction", "exploratory"]
+Family = Literal["primary", "interaction", "overall", "exploratory"]
 Value = str | int | float | None
 
 POPULATIONS: tuple[Population, ...] = ("seeds", "seeds+examples")
@@ -29,6 +29,7 @@ OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEE
 METHODS: Mapping[Family, families.Method] = {
     "primary": "holm",
     "interaction": "holm",
+    "overall": "holm",
     "exploratory": "bh",
 }
 
@@ -46,7 +47,8 @@ DISAGREEING = 0.001
 class Setting:
     """What is held fixed in a contrast; None where it does not apply.
 
-    factors: (name, value) of every factor; budget: float epochs E; extra: epochs k more.
+    factors: (name, level) of the factors that reach the arm, or either arm of a contrast; budget:
+    float epochs E; extra: epochs k more.
     """
 
     dataset: str | None
@@ -59,6 +61,22 @@ class Setting:
     def panel(self) -> "Setting":
         """The setting without its budget: what one row of budgets in a figure shares."""
         return replace(self, budget=None)
+
+    def without(self, name: str) -> "Setting":
+        """The setting without a factor, or without its dataset, model, budget or extra."""
+        if name in ("dataset", "model", "budget", "extra"):
+            fields: dict[str, Any] = {name: None}
+            return replace(self, **fields)
+        return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
+
+    def within(self, other: "Setting") -> bool:
+        """Does this setting say nothing else than `other`, which may say more?"""
+        theirs = other.fields()
+        return all(
+            theirs.get(name) == value
+            for name, value in self.fields().items()
+            if value is not None or name != "extra"
+        )
 
     def fields(self) -> dict[str, Value]:
         return {
@@ -77,7 +95,10 @@ class Sample:
     planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
     percent); correct: bool (seeds, examples), None where only values are known; machines: per
-    seed the CPU and the versions that its cell ran on.
+    seed the CPU and the versions that its cell ran on; audited: what its files were found to be
+    beside their number format; not_finite: models with outputs that are not finite; whole: int
+    (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
+    where it is not known.
     """
 
     setting: Setting
@@ -90,6 +111,11 @@ class Sample:
     values: FloatArray
     correct: NDArray[np.bool_] | None = None
     machines: tuple[tuple[Value, Value], ...] = ()
+    audited: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    not_finite: int = 0
+    whole: IntArray | None = None
+    step: float = 1.0
+    lower_is_better: bool | None = False
 
     @cached_property
     def counts(self) -> IntArray:
@@ -98,12 +124,24 @@ class Sample:
         counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
         return counts
 
+    @property
+    def in_steps(self) -> tuple[IntArray, float] | None:
+        """Values as whole multiples of a step, and the step in `unit`; None where they are none."""
+        if self.correct is not None:
+            return self.counts, 100 / self.correct.shape[1]
+        return None if self.whole is None else (self.whole, self.step)
+
     def mean(self) -> float | None:
         return float(self.values.mean()) if self.seeds else None
 
     def at(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, all evaluated: (seeds,)."""
         return self.values[positions(self, seeds)]
+
+    def is_constant(self, seeds: Sequence[int]) -> bool:
+        """Have these seeds, all evaluated, one value?"""
+        values = (self.values if self.whole is None else self.whole)[positions(self, seeds)]
+        return bool((values == values[0]).all())
 
     def over(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, nan where there is none: (seeds,)."""
@@ -117,14 +155,18 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The paired differences of one contrast at one setting (or how they change with the budget).
+    """The paired differences of one contrast at one setting, or how they change: with the budget
+    (interaction, slope) or with a factor (effect, slope).
 
-    planned: seeds that should be there; seeds: shared by both arms, ascending; d: float (seeds,),
+    planned: seeds that should be there; seeds: shared by all samples, ascending; d: float (seeds,),
     arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
-    values are known; cells: sums over seeds and over test examples; churn: None for interactions;
-    mixed: shared seeds whose cells ran on different CPUs or versions; delta: the smallest
-    difference of the contrast that matters, None where none is declared; doublings: from the
-    smallest to the largest budget, 1 unless this is a slope.
+    values are known; cells: sums over seeds and over test examples, in steps of `cell_step`; churn:
+    of contrasts only; mixed: shared seeds whose cells ran on different CPUs or versions; delta: the
+    smallest difference of the contrast that matters, None where none is declared; doublings: from
+    the smallest to the largest level, 1 unless this is a slope. factor, level, reference: of a
+    change, what changes, and from which level to which; moved: the one arm that a factor reaches,
+    where it reaches only one: the change is then that arm's own, whatever stands beside it.
+    declared: is this change in the study's primary family?
     """
 
     kind: Kind
@@ -140,9 +182,21 @@ class Pairs:
     step: float = 1.0
     delta: float | None = None
     cells: CrossedSums | None = None
+    cell_step: float = 100.0
     churn: paired.Churn | None = None
     mixed: int = 0
     doublings: float = 1.0
+    factor: str | None = None
+    level: str | None = None
+    reference: str | None = None
+    moved: str | None = None
+    declared: bool = False
+    lower_is_better: bool | None = False
+
+    @property
+    def name(self) -> str:
+        """The contrast's name; of an effect on one arm alone, that arm's."""
+        return self.moved or self.contrast.name
 
     @property
     def attempted(self) -> int:
@@ -159,31 +213,49 @@ class Pairs:
         contrast by delta from the smallest to the largest budget."""
         return None if self.delta is None else self.delta / self.doublings
 
+    @property
+    def of_values(self) -> bool:
+        """Are only values known, not test examples?"""
+        return all(sample.correct is None for sample in self.samples)
+
+    @cached_property
+    def unmoved(self) -> tuple[str, ...]:
+        """Arms to which every seed gives the same value, where only values are known: their seeds
+        are no repetitions, and nothing follows about new ones."""
+        if len(self.seeds) < 2 or not self.of_values:
+            return ()
+        still = (s.arm for s in self.samples if s.is_constant(self.seeds))
+        return tuple(dict.fromkeys(still))
+
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed."""
-        return paired.paired_t(self.d) if self.seeds else None
+        """The paired t-test over seeds; None without any seed, the mean alone without any effect
+        of the seed."""
+        if not self.seeds:
+            return None
+        test = paired.paired_t(self.d)
+        return paired.PairedT(test.n, test.mean, *(None,) * 3, 0, None) if self.unmoved else test
 
     @cached_property
     def crossed(self) -> Crossed | None:
         """The estimate for new seeds and new test examples."""
-        return None if self.cells is None else crossed(self.cells, scale=100.0)
+        return None if self.cells is None else crossed(self.cells, scale=self.cell_step)
 
     @cached_property
     def p_signflip(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.sign_flip_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def p_wilcoxon(self) -> float | None:
-        if not self.seeds:
+        if not self.seeds or self.unmoved:
             return None
         return sign_flip.wilcoxon_p(self.d if self.whole is None else self.whole)
 
     @cached_property
     def win_rate(self) -> proportions.WinRate | None:
-        return proportions.win_rate(self.d) if self.seeds else None
+        return proportions.win_rate(self.d) if self.seeds and not self.unmoved else None
 
     @property
     def dz(self) -> float | None:
@@ -232,6 +304,7 @@ class Comparison:
     half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
     contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
     which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
+    withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 
     pairs: Pairs
@@ -250,10 +323,12 @@ class Comparison:
     seeds_needed_equivalence: int | None = None
     looks: tuple[Look, ...] = ()
     clear: bool = False
+    withheld: tuple[str, ...] = ()
+    qualified: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return self.pairs.contrast.name
+        return self.pairs.name
 
     @property
     def setting(self) -> Setting:
@@ -285,7 +360,11 @@ class Comparison:
         exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
         return {
             "kind": pairs.kind,
+            **dict.fromkeys(FACTORS),
             **self.setting.fields(),
+            "factor": pairs.factor,
+            "level": pairs.level,
+            "reference": pairs.reference,
             "contrast": self.name,
             "metric": pairs.metric,
             "unit": pairs.unit,
@@ -318,92 +397,6 @@ class Comparison:
             "worst_low": worst_low,
             "worst_high": worst_high,
         }
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """A float TFLite file that does not do what its Keras model does."""
-
-    setting: Setting
-    seed: int
-    disagreements: int
-    n: int
-
-
-@dataclass(frozen=True)
-class WrongFormat:
-    """An arm whose files are audited as another number format than it claims."""
-
-    arm: str
-    claimed: str
-    found: str
-    cells: int
-
-
-@dataclass(frozen=True)
-class Checks:
-    """What must hold before any contrast is believed, and where it does not."""
-
-    planned: int = 0
-    with_result: int = 0
-    disagreements: tuple[Disagreement, ...] = ()
-    wrong_formats: tuple[WrongFormat, ...] = ()
-    mixed_seeds: tuple[int, ...] = ()
-    ignored_files: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.with_result >= self.planned
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """All that a report says, as numbers.
-
-    samples: every arm at every setting; comparisons: every contrast at every setting, by family;
-    detailed: are there the tests beside the t-test (not for thousands of contrasts)?
-    """
-
-    title: str
-    alpha: float
-    study: Study | None
-    contrasts: tuple[Contrast, ...]
-    samples: tuple[Sample, ...]
-    comparisons: tuple[Comparison, ...]
-    detailed: bool
-    checks: Checks
-    environment: Mapping[str, Any]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of contrasts.parquet."""
-        return [comparison.row(self.detailed) for comparison in self.comparisons]
-
-    @cached_property
-    def arms(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(sample.arm for sample in self.samples))
-
-    @cached_property
-    def varying(self) -> tuple[str, ...]:
-        """The fields of a setting that differ between the arms' samples: what a label must say."""
-        seen: dict[str, set[Value]] = {}
-        for sample in self.samples:
-            for name, value in sample.setting.fields().items():
-                if not (name == "extra" and value is None):
-                    seen.setdefault(name, set()).add(value)
-        return tuple(name for name, values in seen.items() if len(values) > 1)
-
-    def select(
-        self, population: Population = "seeds", kind: Kind = "contrast", name: str | None = None
-    ) -> tuple[Comparison, ...]:
-        """Comparisons of one population and kind, and of one contrast where it is named."""
-        return tuple(
-            c
-            for c in self.comparisons
-            if c.population == population
-            and c.pairs.kind == kind
-            and (name is None or c.name == name)
-        )
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
-"""Cells -> samples: the rows that the study names, by setting, arm and seed, and checks of them."""
+"""Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,131 +9,150 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import datasets
-from bench.analysis.records import (
-    DISAGREEING,
-    Checks,
-    Disagreement,
-    Sample,
-    Setting,
-    Value,
-    WrongFormat,
-)
+from bench.analysis.belief import Baselines, FloatCheck, judged
+from bench.analysis.outcome import Checks, Disagreement, WrongFormat
+from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
-from bench.plan.cells import cells
 from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study
 from bench.study.arms import ARMS
-from bench.study.factors import FACTOR_NAMES
+from bench.study.factors import FACTORS, of_arms
+
+Place = tuple[Setting, str]
+"""A setting, and an arm at it."""
+
+AUDITED = ("granularity", "range_start_left", "steps")
+"""Columns of a row that say what a file is beside its number format, and how it came about."""
+
+_USED = (
+    *("cell", "status", "number_format", "disagreements", "n", "cpu", "versions", "not_finite"),
+    *("accuracy", "batch_norm_start_left"),
+)
 
 
 class StudyRows:
-    """The rows of the cells table that the study names, by setting, arm and seed."""
+    """The rows of the cells that were planned, by place and seed.
+
+    at: place -> seed -> the row of the cells table, None where the cell has none.
+    """
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self.study = _with_seeds_added(results)
-        self.labels = {datasets.label(name): name for name in self.study.datasets}
         self.cells = results.cells
-        self.columns = {
+        self.columns: dict[str, list[Any]] = {
             name: self.cells[name].to_pylist()
-            for name in (
-                *("cell", "dataset", "model", "seed", "budget", "arm", "extra", *FACTOR_NAMES),
-                *("status", "number_format", "disagreements", "n", "cpu", "versions"),
-            )
+            for name in (*_USED, *AUDITED)
+            if name in self.cells.column_names
         }
-        self.at = self._index()
+        if results.plan is not None:
+            self.study = _with_seeds_of(results.study, set(results.plan["seed"].to_pylist()))
+            self.at = self._as_planned(results.plan)
+        else:
+            self.study = _with_seeds_of(results.study, set(self.cells["seed"].to_pylist()))
+            self.at = self._by_columns()
 
-    def _groups(self) -> Iterator[tuple[Setting, str]]:
-        """Every arm at every setting that the study plans, in the study's order."""
-        study = self.study
-        factors = [
-            tuple(zip(FACTOR_NAMES, values, strict=True))
-            for values in product(*(getattr(study, name) for name in FACTOR_NAMES))
-        ]
-        grid = product(self.labels, study.models, factors, study.budgets, study.arms)
-        for dataset, model, factor, budget, arm in grid:
-            for extra in study.extra if ARMS[arm].extra else (None,):
-                yield Setting(dataset, model, factor, budget, extra), arm
-
-    def _index(self) -> dict[tuple[Setting, str], dict[int, int]]:
-        """(setting, arm) -> seed -> row, for planned groups and seeds."""
-        at: dict[tuple[Setting, str], dict[int, int]] = {key: {} for key in self._groups()}
-        seeds = set(self.study.seeds)
-        c = self.columns
-        factors = zip(*(c[name] for name in FACTOR_NAMES), strict=True)
-        identity = zip(
-            c["dataset"], c["model"], factors, c["budget"], c["arm"], c["extra"], c["seed"],
-            strict=True,
-        )  # fmt: skip
-        settings: dict[tuple[Any, ...], tuple[Setting, str]] = {}
-        named: frozenset[str] | None = None
-        for row, (dataset, model, values, budget, arm, extra, seed) in enumerate(identity):
-            plain = (dataset, model, values, budget, arm, extra)
-            if plain not in settings:
-                factor = tuple(zip(FACTOR_NAMES, values, strict=True))
-                settings[plain] = (Setting(dataset, model, factor, budget, extra), arm)
-            by_seed = at.get(settings[plain])
-            if by_seed is None or seed not in seeds:
-                continue
-            if seed in by_seed:
-                named = self._named_cells() if named is None else named
-                by_seed[seed] = self._the_named_one(by_seed[seed], row, named)
-            else:
-                by_seed[seed] = row
+    def _as_planned(self, plan: Any) -> dict[Place, dict[int, int | None]]:
+        """The plan's cells, by id: nothing else that lies in the folder counts."""
+        row_of = {cell: row for row, cell in enumerate(self.columns["cell"])}
+        at: dict[Place, dict[int, int | None]] = {}
+        for cell, place, seed in _places(plan):
+            at.setdefault(place, {})[seed] = row_of.get(cell)
         return at
 
-    def _named_cells(self) -> frozenset[str]:
-        """Identities of the study's cells; empty where the data are not here to identify them."""
-        try:
-            return frozenset(cell.id for cell in cells(self.study))
-        except (InputError, OSError):
-            return frozenset()
-
-    def _the_named_one(self, first: int, second: int, named: frozenset[str]) -> int:
-        """Which of two rows with equal settings is the study's: they differ in what has no column
-        (pinned streams, the data behind a folder's name, an earlier recipe)."""
-        cells = self.columns["cell"]
-        candidates = [row for row in (first, second) if cells[row] in named]
-        if len(candidates) != 1:
-            raise InputError(
-                "cells",
-                f"{cells[first]} and {cells[second]} are the same arm, setting and seed",
-                "allowed: one result of each; analyze them in folders of their own",
-            )
-        return candidates[0]
-
-    def _planned(self, there: int) -> tuple[int, ...]:
-        """The seeds that an arm should have at a setting where `there` seeds have a row: all, or
-        in a sequential study those up to the look that is under way."""
-        study = self.study
-        if study.sequential is None:
-            return tuple(sorted(study.seeds))
-        look = study.sequential.look_after(max(there - 1, 0)) or there
-        return tuple(sorted(study.with_seeds(look).seeds))
+    def _by_columns(self) -> dict[Place, dict[int, int | None]]:
+        """In a folder without a plan, of an older version: the rows whose columns are those of a
+        cell of the study."""
+        at: dict[Place, dict[int, int | None]] = {place: {} for place in _grid(self.study)}
+        seeds = set(self.study.seeds)
+        for row, (cell, place, seed) in enumerate(_places(self.cells)):
+            by_seed = at.get(place)
+            if by_seed is None or seed not in seeds:
+                continue
+            if (other := by_seed.get(seed)) is not None:
+                raise InputError(
+                    "cells",
+                    f"{self.columns['cell'][other]} and {cell} are the same arm, setting and seed",
+                    "allowed: one result of each; analyze them in folders of their own",
+                )
+            by_seed[seed] = row
+        for by_seed in at.values():
+            there = len(by_seed)
+            for seed in _planned(self.study, there):
+                by_seed.setdefault(seed, None)
+        return at
 
     def samples(self) -> Iterator[Sample]:
         c = self.columns
         for (setting, arm), by_seed in self.at.items():
-            planned = self._planned(len(by_seed))
-            statuses = Counter(c["status"][row] for row in by_seed.values())
-            if missing := len(planned) - len(by_seed):
+            rows_of = {seed: row for seed, row in by_seed.items() if row is not None}
+            statuses = Counter(c["status"][row] for row in rows_of.values())
+            if missing := len(by_seed) - len(rows_of):
                 statuses["missing"] = missing
-            seeds = tuple(s for s in sorted(by_seed) if c["status"][by_seed[s]] in EVALUATED)
-            rows = [by_seed[seed] for seed in seeds]
+            seeds = tuple(s for s in sorted(rows_of) if c["status"][rows_of[s]] in EVALUATED)
+            rows = [rows_of[seed] for seed in seeds]
             correct = self._correct(str(setting.dataset), rows)
             yield Sample(
                 setting=setting,
                 arm=arm,
                 metric="accuracy",
                 unit="pp",
-                planned=planned,
+                planned=tuple(sorted(by_seed)),
                 statuses=dict(statuses),
                 seeds=seeds,
                 values=100 * correct.sum(axis=1, dtype=np.int64) / correct.shape[1],
                 correct=correct,
                 machines=tuple((c["cpu"][row], c["versions"][row]) for row in rows),
+                audited={
+                    name: tuple(
+                        dict.fromkeys(c[name][row] for row in rows if c[name][row] is not None)
+                    )
+                    for name in AUDITED
+                    if name in c
+                },
+                not_finite=sum(bool(c["not_finite"][row]) for row in rows),
             )
+
+    def float_checks(self) -> tuple[FloatCheck, ...]:
+        """Of every float training, by dataset, model, recipe and budget."""
+        c = self.columns
+        found = []
+        for (setting, arm), by_seed in self.at.items():
+            if ARMS[arm].number_format != "float32" or ARMS[arm].extra:
+                continue
+            rows = {
+                seed: row
+                for seed, row in by_seed.items()
+                if row is not None and c["status"][row] in EVALUATED
+            }
+            differing = [
+                (c["disagreements"][row] / c["n"][row], seed)
+                for seed, row in rows.items()
+                if c["disagreements"][row] is not None
+            ]
+            left = [c["batch_norm_start_left"][row] for row in rows.values()]
+            known = [value for value in left if value is not None]
+            right = [c["accuracy"][row] for row in rows.values()]
+            check = FloatCheck(
+                setting=setting,
+                seeds=len(rows),
+                keras=max(differing, default=None),
+                start_left=max(known, default=None),
+                accuracy=sum(right) / len(right) if right else None,
+                baselines=self._baselines(str(setting.dataset)),
+                examples=c["n"][next(iter(rows.values()))] if rows else None,
+            )
+            found.append(judged(check, self.study.delta))
+        return tuple(found)
+
+    def _baselines(self, dataset: str) -> Baselines:
+        """As `run` has stored them; the commonest class follows from the labels themselves."""
+        stored = self.results.environment.get("baselines", {}).get(dataset, {})
+        labels = self.results.labels.get(dataset)
+        commonest = None
+        if labels is not None and len(labels):
+            commonest = float(np.bincount(labels).max()) / len(labels)
+        return Baselines(commonest, stored.get("nearest_centroid"), stored.get("logistic"))
 
     def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:
         """bool (rows, examples): predictions equal to labels."""
@@ -166,6 +185,8 @@ class StudyRows:
         machines: dict[tuple[Any, ...], set[tuple[Value, Value]]] = {}
         for (setting, arm), by_seed in self.at.items():
             for seed, row in by_seed.items():
+                if row is None:
+                    continue
                 with_result += c["status"][row] in RESULTS
                 if c["status"][row] not in EVALUATED:
                     continue
@@ -175,10 +196,10 @@ class StudyRows:
                 differ, n = c["disagreements"][row], c["n"][row]
                 if claimed == "float32" and differ is not None and differ > DISAGREEING * n:
                     disagreements.append(Disagreement(setting, seed, differ, n))
-                place = (setting.dataset, setting.model, setting.factors, seed)
+                place = (setting.dataset, setting.model, seed)
                 machines.setdefault(place, set()).add((c["cpu"][row], c["versions"][row]))
         return Checks(
-            planned=sum(len(self._planned(len(by_seed))) for by_seed in self.at.values()),
+            planned=sum(len(by_seed) for by_seed in self.at.values()),
             with_result=with_result,
             disagreements=tuple(disagreements),
             wrong_formats=tuple(
@@ -190,12 +211,56 @@ class StudyRows:
         )
 
 
-def _with_seeds_added(results: Results) -> Study:
-    """The study with the seeds that looks have added: without a declared maximum study.toml has
-    those of the start."""
-    study = results.study
+def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
+    """Of each row of a table with a cell's identity columns: its cell, place and seed."""
+    names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
+    columns = [table[name].to_pylist() for name in names]
+    levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
+    reach: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
+    places: dict[tuple[Any, ...], Place] = {}
+    for cell, dataset, model, budget, arm, extra, seed, values in zip(
+        *columns, levels, strict=True
+    ):
+        if (arm, model) not in reach:
+            names_of = of_arms(arm, model=model) if arm in ARMS else ()
+            reach[arm, model] = tuple(
+                (i, name) for i, name in enumerate(FACTORS) if name in names_of
+            )
+        factors = tuple((name, values[i]) for i, name in reach[arm, model])
+        plain = (dataset, model, factors, budget, arm, extra)
+        if plain not in places:
+            places[plain] = Setting(dataset, model, factors, budget, extra), arm
+        yield cell, places[plain], seed
+
+
+def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
+def _grid(study: Study) -> Iterator[Place]:
+    """Every place that the study plans, in the study's order."""
+    labels = [datasets.label(name) for name in study.datasets]
+    for dataset, model, budget, arm in product(labels, study.models, study.budgets, study.arms):
+        names = of_arms(arm, model=model)
+        for levels in product(*(study.levels(name) for name in names)):
+            factors = tuple(zip(names, levels, strict=True))
+            for extra in study.extra if ARMS[arm].extra else (None,):
+                yield Setting(dataset, model, factors, budget, extra), arm
+
+
+def _planned(study: Study, there: int) -> tuple[int, ...]:
+    """The seeds that an arm should have at a setting where `there` seeds have a row: all, or in a
+    sequential study those up to the look that is under way."""
+    if study.sequential is None:
+        return study.seeds
+    look = study.sequential.look_after(max(there - 1, 0)) or there
+    return study.with_seeds(look).seeds
+
+
+def _with_seeds_of(study: Study, seeds: set[int]) -> Study:
+    """The study with the seeds that looks have added: without a declared maximum its file has those
+    of the start."""
     if study.sequential is None or study.sequential.every is None:
         return study
-    latest = max(results.cells["seed"].to_pylist(), default=0)
-    added = max(latest - max(study.seeds), 0)
+    added = max(max(seeds, default=0) - max(study.seeds), 0)
     return study.with_seeds(max(len(study.seeds) + added, study.sequential.looks[0]))

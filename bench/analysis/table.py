@@ -1,62 +1,69 @@
 """Somebody's own results as a long table (CSV or Parquet) -> an analysis, by the same statistics.
 
 Columns: `seed`, `arm`, one or more metrics (numbers); optionally `dataset`, `model`, `budget`,
-`extra` and factors: text, or numbers that are declared. The order of rows changes no number.
+`extra` and factors. What each column was taken for stands in `Analysis.reading`. The order of rows
+changes no number.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from bench.analysis import Analysis, Checks, analyze_samples
+from bench.analysis import Analysis, Checks, analyze_samples, table_file
 from bench.analysis.columns import Columns
+from bench.analysis.reading import Reading, Remark
+from bench.analysis.records import Sample, Setting
+from bench.analysis.roles import Declared
 from bench.errors import InputError, nearest
+from bench.store.schema import CONTRASTS as CONTRAST_COLUMNS
 from bench.study import Study
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
+from bench.study.factors import FACTORS
 
 MOST_CONTRASTS = 20_000
 """More than anybody can read, and every one of them is tested."""
+
+UNDECLARED = Declared()
+_MOST_NAMED = 5
 
 
 def analyze_table(
     table: Path,
     *,
-    factors: Sequence[str] = (),
+    declared: Declared = UNDECLARED,
+    columns: Mapping[str, str] | None = None,
     contrasts: Sequence[str] | None = None,
     delta: float | None = None,
     alpha: float = 0.05,
 ) -> Analysis:
     """The analysis of a long table.
 
-    factors: columns of numbers that are factors, not metrics; contrasts: `a - b`, all primary
-    (default: those of study.arms where all arms are its, else every pair once, later minus earlier
-    by first appearance); delta: the smallest difference that matters, in the reported unit
-    (default: 0.5 for accuracies, none for anything else). Raises InputError naming file, column
-    and row.
+    declared: what the user says of columns; columns: other name -> name here, such as run -> seed;
+    contrasts: `a - b`, all primary (default: those of study.arms where all arms are its, else every
+    pair once, later minus earlier by first appearance); delta: the smallest difference that
+    matters, in the reported unit (default: 0.5 for accuracies, none for anything else). Raises
+    InputError naming file, column and row, and the option that decides.
     """
     if not 0 < alpha < 1:
         raise InputError("--alpha", str(alpha), "allowed: between 0 and 1, both excluded")
     if delta is not None and not 0 < delta < np.inf:
         raise InputError("--delta", str(delta), "allowed: greater than 0")
-    columns = Columns.of(_read(table), str(table), factors)
-    of_arms = [str(arm) for arm in columns.arm.values]
+    rows, remarks = table_file.read(table, columns or {})
+    found = Columns.of(rows, str(table), declared)
+    _refuse_taken_names(found, table)
+    of_arms = [str(arm) for arm in found.arm.values]
     if len(of_arms) < 2:
         raise InputError(f"{table}, arm", f"only {of_arms[0]!r}", "allowed: at least two arms")
     chosen, primary = _contrasts(of_arms, contrasts)
-    samples = tuple(columns.samples())
+    samples = tuple(found.samples())
     settings = len({replace(s.setting, extra=None) for s in samples})
-    if len(chosen) * settings * len(columns.metrics) > MOST_CONTRASTS:
+    if len(chosen) * settings * len(found.metrics) > MOST_CONTRASTS:
         raise InputError(
             str(table),
-            f"{len(chosen):,} contrasts at {settings:,} settings for "
-            f"{len(columns.metrics)} metrics",
+            f"{len(chosen):,} contrasts at {settings:,} settings for {len(found.metrics)} metrics",
             f"allowed: at most {MOST_CONTRASTS:,} in all; choose some with --contrasts",
         )
     analysis = analyze_samples(
@@ -65,18 +72,37 @@ def analyze_table(
         primary=primary,
         title=f"Results of {table.name}",
         alpha=alpha,
-        deltas=_deltas(columns, delta),
+        deltas=_deltas(found, delta),
     )
     if not analysis.comparisons:
         raise InputError(
             str(table),
             "no setting holds both arms of any contrast; a setting is a combination of "
-            f"{', '.join(columns.setting_names) or 'nothing'}",
-            "allowed: arms that share settings (every text column is a factor)",
+            f"{', '.join(found.setting) or 'nothing'}",
+            "allowed: arms that share settings (--ignore leaves a column out)",
         )
+    if not any(c.pairs.seeds for c in analysis.comparisons):
+        raise _no_pairs(table, analysis)
+    said = (*(Remark(text) for text in remarks), *_remarks(analysis, found))
     planned = sum(len(s.planned) for s in samples)
     with_result = sum(len(s.seeds) for s in samples)
-    return replace(analysis, checks=Checks(planned=planned, with_result=with_result))
+    return replace(
+        analysis,
+        checks=Checks(planned=planned, with_result=with_result),
+        reading=Reading(found.taken, said),
+    )
+
+
+def _refuse_taken_names(columns: Columns, table: Path) -> None:
+    """contrasts.parquet has columns of its own."""
+    taken = {column.name for column in CONTRAST_COLUMNS} - set(FACTORS)
+    for name in columns.setting:
+        if name in taken and name not in ("dataset", "model", "budget", "extra"):
+            raise InputError(
+                f"{table}, {name}",
+                "a factor with the name of a column of contrasts.parquet",
+                f'allowed: another name, such as --columns "{name}=my_{name}"',
+            )
 
 
 def _contrasts(
@@ -84,15 +110,11 @@ def _contrasts(
 ) -> tuple[tuple[Contrast, ...], tuple[str, ...]]:
     """The contrasts and the names of the primary ones among them."""
     if chosen is not None:
-        by_name = {f"{a} - {b}": Contrast(a, b, "") for a in arms for b in arms if a != b}
-        by_name |= {name: c for name, c in CONTRASTS.items() if name in by_name}
         names = [part.strip() for text in chosen for part in text.split(",") if part.strip()]
-        for name in names:
-            if name not in by_name:
-                raise InputError("--contrasts", f"no contrast {name!r}", nearest(name, by_name))
         if not names:
             raise InputError("--contrasts", "none", "allowed: 'arm - arm', separated by commas")
-        return tuple(by_name[name] for name in dict.fromkeys(names)), tuple(names)
+        found = tuple(_contrast(name, arms) for name in dict.fromkeys(names))
+        return found, tuple(names)
     if set(arms) <= set(ARMS):
         shared = tuple(c for c in CONTRASTS.values() if {c.a, c.b} <= set(arms))
         if shared:
@@ -101,7 +123,24 @@ def _contrasts(
     return pairs, tuple(c.name for c in pairs)
 
 
-def _deltas(columns: "Columns", delta: float | None) -> dict[str, float | None]:
+def _contrast(name: str, arms: Sequence[str]) -> Contrast:
+    """`a - b`, where an arm's own name may hold ` - ` too."""
+    parts = name.split(" - ")
+    splits = [(" - ".join(parts[:i]), " - ".join(parts[i:])) for i in range(1, len(parts))]
+    for a, b in splits:
+        if a in arms and b in arms and a != b:
+            return CONTRASTS.get(name, Contrast(a, b, ""))
+    if not splits:
+        raise InputError("--contrasts", f"no contrast {name!r}", "allowed: 'arm - arm'")
+    unknown = next((arm for arm in splits[0] if arm not in arms), None)
+    if unknown is None:
+        raise InputError("--contrasts", f"no contrast {name!r}", "allowed: two different arms")
+    raise InputError(
+        "--contrasts", f"no contrast {name!r}: no arm {unknown!r}", nearest(unknown, arms)
+    )
+
+
+def _deltas(columns: Columns, delta: float | None) -> dict[str, float | None]:
     """delta in one unit cannot hold for metrics of another: it is that of the accuracies, or of
     the only metric."""
     accuracies = [name for name, metric in columns.metrics.items() if metric.unit == "pp"]
@@ -112,35 +151,76 @@ def _deltas(columns: "Columns", delta: float | None) -> dict[str, float | None]:
         raise InputError(
             "--delta",
             f"{delta:g} for {', '.join(columns.metrics)}",
-            "allowed: with one metric, or with accuracies (whose difference is in pp)",
+            "allowed: with one metric (--metrics), or with accuracies (whose difference is in pp)",
         )
     return dict.fromkeys(columns.metrics, delta)
 
 
-def _read(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(str(path), "no such file", "allowed: a CSV or Parquet file")
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            with pq.ParquetFile(path) as file:
-                table = file.read()
-        else:
-            table = pyarrow.csv.read_csv(path)
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise InputError(str(path), str(error), "allowed: a CSV or Parquet file") from None
-    names = [name.strip() for name in table.column_names]
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
-        raise InputError(str(path), f"two columns {twice[0]!r}", "allowed: each name once")
-    table = table.rename_columns(names)
-    for name in ("seed", "arm"):
-        if name not in names:
-            hint, _, found = nearest(name, names).partition("allowed: ")
-            raise InputError(
-                str(path),
-                f"no column {name!r}",
-                f"{hint}allowed: seed, arm and one or more metrics (found: {found})",
-            )
-    if table.num_rows == 0:
-        raise InputError(str(path), "no rows", "allowed: one row per seed and arm")
-    return table
+def _no_pairs(table: Path, analysis: Analysis) -> InputError:
+    """Of arms that share no seed: nothing is paired."""
+    first = next(iter(analysis.comparisons)).pairs
+    shown = "; ".join(f"{s.arm!r} has {_some(s.seeds) or 'none'}" for s in first.samples[:2])
+    where = _place(first.setting)
+    return InputError(
+        f"{table}, seed",
+        f"no seed has a value in both arms of a contrast ({first.contrast.name}"
+        f"{' at ' + where if where else ''}: {shown})",
+        "allowed: one row per seed and arm, with the same seeds in both: what two arms gave under "
+        "one seed is a pair, and differences of pairs are what is tested",
+    )
+
+
+def _some(seeds: Sequence[int]) -> str:
+    more = ", ..." if len(seeds) > 3 else ""
+    return ", ".join(map(str, seeds[:3])) + more
+
+
+def _remarks(analysis: Analysis, columns: Columns) -> Iterator[Remark]:
+    """Which contrasts of those asked for cannot be, and why."""
+    compared = {(c.name, c.pairs.metric): c for c in analysis.comparisons}
+    never = [
+        c.name
+        for c in analysis.contrasts
+        if not any((c.name, metric) in compared for metric in columns.metrics)
+    ]
+    if never:
+        yield Remark(
+            f"No setting holds both arms of {_slots(never)}; a setting is a combination of "
+            f"{', '.join('{}' for _ in columns.setting)}",
+            (*_named(never), *columns.setting),
+        )
+    unpaired = list(dict.fromkeys(c.name for c in analysis.comparisons if not c.pairs.seeds))
+    if unpaired:
+        yield Remark(f"No seed has a value in both arms of {_slots(unpaired)}", _named(unpaired))
+    yield from _unmeasured(analysis.samples, columns)
+
+
+def _unmeasured(samples: Sequence[Sample], columns: Columns) -> Iterator[Remark]:
+    """Metrics without any value at a setting, and arms that are not at one."""
+    at: dict[Setting, set[tuple[str, str]]] = {}
+    for s in samples:
+        at.setdefault(replace(s.setting, extra=None), set()).add((s.metric, s.arm))
+    arms = {str(arm) for arm in columns.arm.values}
+    for name in columns.metrics:
+        where = [_place(p) for p, there in at.items() if name not in {m for m, _ in there}]
+        if where:
+            yield Remark(f"{{}} has no value at {_slots(where)}: no contrast there",
+                         (name, *_named(where)))  # fmt: skip
+    for arm in sorted(arms):
+        where = [_place(p) for p, there in at.items() if arm not in {a for _, a in there}]
+        if where and len(at) > 1:
+            yield Remark(f"{{}} is not at {_slots(where)}: no contrast with it there",
+                         (arm, *_named(where)))  # fmt: skip
+
+
+def _place(setting: Setting) -> str:
+    return ", ".join(f"{name} {v}" for name, v in setting.fields().items() if v is not None)
+
+
+def _slots(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join("{}" for _ in names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(names[:_MOST_NAMED])

@@ -1,5 +1,6 @@
 """`analyze`: the report again, or one of somebody's own table."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ EXAMPLES = (
     "ptq-vs-qat analyze results/digits --population seeds+examples",
     "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
     'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
+    'ptq-vs-qat analyze my-runs.csv --out report --columns "run=seed, method=arm" --ignore notes',
 )
 
 
@@ -34,8 +36,33 @@ def analyze(
         ),
     ] = "seeds",
     out: Annotated[Path | None, typer.Option(help="Of a table: the folder for its report.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A=B", help='Of a table: what its columns are called here, "run=seed".'
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Of a table: the metrics; by default all numbers."),
+    ] = None,
     factors: Annotated[
-        str | None, typer.Option(help="Of a table: numeric columns that are factors, a, b.")
+        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are factors.")
+    ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are left out.")
+    ] = None,
+    percent: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Of a table: metrics in percent, 0 to 100."),
+    ] = None,
+    lower_is_better: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Of a table: metrics that are better where lower; losses, errors "
+            "and times are known by name.",
+        ),
     ] = None,
     contrasts: Annotated[
         str | None, typer.Option(help='Of a table: "a - b, c - b"; by default every pair of arms.')
@@ -51,12 +78,18 @@ def analyze(
     """
     from bench import report
     from bench.analysis import POPULATIONS
+    from bench.analysis.roles import Declared
 
     if population not in POPULATIONS:
         raise InputError("--population", repr(population), f"allowed: {', '.join(POPULATIONS)}")
     of_a_table = {
         "--out": out,
+        "--columns": columns,
+        "--metrics": metrics,
         "--factors": factors,
+        "--ignore": ignore,
+        "--percent": percent,
+        "--lower-is-better": lower_is_better,
         "--contrasts": contrasts,
         "--delta": delta,
         "--alpha": alpha,
@@ -78,7 +111,15 @@ def analyze(
     made = report.write_table(
         results,
         out,
-        factors=_listed(factors),
+        population,
+        declared=Declared(
+            metrics=None if metrics is None else _listed(metrics),
+            factors=_listed(factors),
+            ignore=_listed(ignore),
+            percent=_listed(percent),
+            lower=_listed(lower_is_better),
+        ),
+        columns=_renamed(columns),
         contrasts=None if contrasts is None else _listed(contrasts),
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
@@ -87,4 +128,18 @@ def analyze(
 
 
 def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+    """Names between commas; one that holds a comma itself stands in double quotes."""
+    parts = next(csv.reader([text or ""], skipinitialspace=True), [])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _renamed(text: str | None) -> dict[str, str]:
+    renamed: dict[str, str] = {}
+    for part in _listed(text):
+        old, _, new = (name.strip() for name in part.rpartition("="))
+        if not old or not new or new in renamed.values():
+            raise InputError(
+                "--columns", repr(part), 'allowed: name=meaning, each once, as in "run=seed"'
+            )
+        renamed[old] = new
+    return renamed

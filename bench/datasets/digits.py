@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets import Dataset, fixed_permutation
+from bench.datasets import Dataset, content, fixed_permutation
 
 TRAIN = 1000
+SCALE = 16.0
 
 
 def load() -> Dataset:
@@ -21,6 +22,6 @@ def load() -> Dataset:
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
     table = table[fixed_permutation(len(table))]
     x, y = table[:, :-1].reshape(-1, 8, 8, 1), table[:, -1].astype(np.int32)
-    return Dataset(
-        "digits", "digits", x[:TRAIN], y[:TRAIN], x[TRAIN:], y[TRAIN:], 16.0, tuple("0123456789")
-    )
+    arrays = x[:TRAIN], y[:TRAIN], x[TRAIN:], y[TRAIN:]
+    key = content(*arrays, scale=SCALE)
+    return Dataset(key, "digits", *arrays, SCALE, tuple("0123456789"))

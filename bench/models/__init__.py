@@ -4,9 +4,12 @@ A model file has a docstring whose first line describes it, `build(shape, classe
 a new tf_keras model that ends in logits, and `COST` for time estimates.
 """
 
+import ast
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 
 from bench.errors import InputError, nearest
@@ -46,3 +49,18 @@ def cost(name: str) -> Cost:
     """What a model's training takes."""
     of: Cost = get(name).COST
     return of
+
+
+@lru_cache
+def normalizes(name: str) -> bool:
+    """Has the model BatchNormalization layers? Read from its source, without TensorFlow; a contract
+    test builds every model and counts."""
+    nodes = ast.walk(ast.parse(source(name)))
+    return any(
+        "BatchNormalization" in (getattr(n, "attr", ""), getattr(n, "id", "")) for n in nodes
+    )
+
+
+def source(name: str) -> str:
+    """The text of a model's file."""
+    return (Path(__path__[0]) / f"{name}.py").read_text("utf-8")

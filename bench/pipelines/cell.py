@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,22 +16,20 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train
+from bench.pipelines import convert, evaluate, train, usable
 from bench.pipelines.audit import audit
+from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
-from bench.study.arms import ARMS
+from bench.study.arms import ARMS, TRAININGS
 
 Row = dict[str, Any]
 
 TRAIN_SEEN = 1000
 """Training examples at most that a model is evaluated on: all would double the evaluation."""
 
-CHECKED = "float"
-"""The arm whose file is compared with Keras: once per seed and budget. float+k comes from the same
-graph by the same converter, and TensorFlow's inference costs more than the file's."""
 
 TRAINERS = 16
 """Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
@@ -70,6 +68,42 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
         _converter(trainer).qat()
 
 
+def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
+    """Try with untrained weights what a fork of one cell does: build, quantize, convert, run.
+
+    data: a few examples of each split. Returns `unusable`: why nothing can be done with the model,
+    or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
+    BatchNormalization layers there are.
+    """
+    (cell,) = fork.cells
+    found = {"unsupported": None, **_built(segment.model, data)}
+    if not found["unusable"]:
+        try:
+            untrained = _trainer_of(data, segment, False).start
+            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
+            trainer.load(state)
+            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+            evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        except Exception as error:  # whatever the libraries raise is why this arm cannot be
+            found["unsupported"] = explained(error)
+    return found
+
+
+@lru_cache
+def _built(name: str, data: Dataset) -> Row:
+    shape, classes = data.x_train.shape[1:], len(data.classes)
+    found: Row = {"unusable": None, "batch_norms": 0}
+    try:
+        model = models.get(name).build(shape, classes)
+        x = data.x_train.astype(np.float32) / np.float32(data.scale)
+        reason = usable.unusable(model, shape, classes, x)
+        if reason is None:
+            return found | {"batch_norms": usable.batch_norms(model)}
+    except (Exception, SystemExit) as error:
+        reason = f"cannot be built: {explained(error)}"
+    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+
+
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
     """Train a float trajectory on from `before` (None: from initialization) to its next budget."""
     pin = dict(segment.recipe.pin)
@@ -89,7 +123,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
     spent = checkpoint.train_s
     at = segment.budget
     try:
-        trainer, state = _forked(data, segment, fork, checkpoint)
+        trainer, state = STARTS[fork.training](data, segment, fork, checkpoint)
     except train.Refused as error:
         return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
     for extra in fork.extras or (0,):
@@ -100,27 +134,77 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
         trainer.load(state)
         for cell in fork.cells:
             if (cell.extra or 0) == extra:
-                rows.append(_evaluated(data, cell, trainer, fork) | {"train_s": spent})
+                rows.append(_evaluated(data, segment, cell, trainer, fork) | {"train_s": spent})
                 spent = 0.0  # of the first cell: the others share it
     return rows
 
 
-def _forked(
+def _from_checkpoint(
     data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 ) -> tuple[train.Trainer, train.State]:
-    base = _trainer_of(data, segment, False)
-    if fork.training == "float":
-        return base, checkpoint.state
-    weights = checkpoint.state.weights
-    if fork.training == "float+k":
-        return base, base.forked(weights)
+    return _trainer_of(data, segment, False), checkpoint.state
+
+
+def _with_fresh_optimizer(
+    data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
+) -> tuple[train.Trainer, train.State]:
+    trainer = _trainer_of(data, segment, False)
+    return trainer, trainer.forked(checkpoint.state.weights)
+
+
+def _quantized(
+    data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
+) -> tuple[train.Trainer, train.State]:
     trainer = _trainer_of(data, segment, True)
-    state = trainer.forked(weights)
-    if fork.training == "qat-cal":
-        trainer.load(state)
-        trainer.calibrate(_calibration(data, fork.cells[0]), segment.recipe.batch_size)
-        state = trainer.state
-    return trainer, state
+    return trainer, trainer.forked(checkpoint.state.weights)
+
+
+def _quantized_and_calibrated(
+    data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
+) -> tuple[train.Trainer, train.State]:
+    trainer, state = _quantized(data, segment, fork, checkpoint)
+    trainer.load(state)
+    calibration = _calibration(data, segment.seed, fork.recipe)
+    trainer.calibrate(calibration, segment.recipe["batch_size"])
+    return trainer, trainer.state
+
+
+STARTS: dict[str, Callable[..., tuple[train.Trainer, train.State]]] = {
+    "float": _from_checkpoint,
+    "float+k": _with_fresh_optimizer,
+    "qat": _quantized,
+    "qat-cal": _quantized_and_calibrated,
+}
+"""Where each training of study.arms starts."""
+
+
+def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
+    return _converter(trainer).float32()
+
+
+def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
+    return _converter(trainer).ptq(_calibration(data, cell.seed, cell.recipe))
+
+
+def _by_its_own_ranges(
+    data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer
+) -> bytes:
+    return _converter(trainer).qat()
+
+
+def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
+    base = _trainer_of(data, segment, False)
+    base.load(base.forked(trainer.float_weights(trainer.state)))
+    return _by_ptq(data, segment, cell, base)
+
+
+CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], bytes]] = {
+    "float32": _as_float,
+    "ptq": _by_ptq,
+    "own-ranges": _by_its_own_ranges,
+    "recalibrated": _recalibrated,
+}
+"""What each conversion of study.arms does with a trainer that holds the weights."""
 
 
 def _trained(
@@ -136,36 +220,35 @@ def _trained(
     orders = [train.data_order(n, epoch, segment.seed, pin) for epoch in range(start, end)]
     noise = [train.noise(epoch, segment.seed, pin) for epoch in range(start, end)]
     trainer.load(state)
-    trainer.run(x, y, orders, segment.recipe.batch_size, segment.recipe.learning_rate, noise)
+    recipe = segment.recipe
+    trainer.run(x, y, orders, recipe["batch_size"], recipe["learning_rate"], noise)
     return trainer.state
 
 
-def _evaluated(data: Dataset, cell: Cell, trainer: train.Trainer, fork: Fork) -> Row:
-    converter = _converter(trainer)
-    converts: Callable[[], bytes]
-    if fork.quantized:
-        converts = converter.qat
-    elif ARMS[cell.arm].number_format == "int8":
-        converts = partial(converter.ptq, _calibration(data, cell))
-    else:
-        converts = converter.float32
+def _evaluated(
+    data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer, fork: Fork
+) -> Row:
+    arm = ARMS[cell.arm]
     try:
         started = time.perf_counter()
-        blob = converts()
+        blob = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
         measured = _measured(data, cell, trainer, blob)
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
-    steps = -(-len(data.x_train) // cell.recipe.batch_size)
+    steps = -(-len(data.x_train) // cell.recipe["batch_size"])
     epochs = cell.budget + (cell.extra or 0)
-    cold = fork.training == "qat"
+    training = TRAININGS[fork.training]
+    cold = training.cold and arm.ranges == training.ranges
+    momentum = trainer.batch_norm_momentum
     return {
         **cell.columns,
         **measured,
         "epochs": epochs,
         "steps": epochs * steps,
         "examples_seen": epochs * len(data.x_train),
+        "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
         "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
@@ -202,8 +285,16 @@ def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) ->
         ).tobytes(),
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "ties": int(tied.sum()),
-        "disagreements": _disagreements(data, trainer, logits) if cell.arm == CHECKED else None,
+        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
+        "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
     }
+
+
+def _is_checked(cell: Cell) -> bool:
+    """Is its file compared with Keras? Float files are, once per seed and budget: after more epochs
+    they come from the same graph by the same converter, and TensorFlow's inference costs more than
+    the file's."""
+    return ARMS[cell.arm].number_format == "float32" and cell.extra is None
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -231,31 +322,35 @@ def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
     return np.concatenate(logits)
 
 
-def _calibration(data: Dataset, cell: Cell) -> np.ndarray:
+def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     chosen = train.calibration_draw(
-        len(data.x_train), cell.recipe.calibration_examples, cell.seed, dict(cell.recipe.pin)
+        len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
     )
     return data.x_train[chosen]
 
 
-def explained(error: BaseException) -> str:
-    """An error's type and first line, for a row."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:500]
-
-
 def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
-    shape, classes = data.x_train.shape[1:], len(data.classes)
-    return _trainer(segment.model, shape, classes, data.scale, segment.recipe.optimizer, quantized)
+    shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
+    momentum = dict(recipe.levels).get("batch_norm_momentum")
+    return _trainer(
+        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
+    )
 
 
 @recent(TRAINERS, forget_gradients)
 def _trainer(
-    model: str, shape: tuple[int, ...], classes: int, scale: float, optimizer: str, quantized: bool
+    model: str,
+    shape: tuple[int, ...],
+    classes: int,
+    scale: float,
+    optimizer: str,
+    momentum: float | None,
+    quantized: bool,
 ) -> train.Trainer:
-    build = models.get(model).build
-    base = _trainer(model, shape, classes, scale, optimizer, False).model if quantized else None
-    return train.Trainer(build, shape, classes, optimizer, scale, base)
+    build, base = models.get(model).build, None
+    if quantized:
+        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+    return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 
 def _converter(trainer: train.Trainer) -> convert.Converter:

@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import interpreter as litert
 
+from bench.pipelines import audit
+
 CHUNK = 100
 """Examples in one call of the interpreter: no result depends on it, and memory stays small."""
+
+SAMPLE = 4
+"""Examples that are run alone too, before a file's chunks are believed."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,19 @@ def ports(blob: bytes) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 class Evaluator:
     """An interpreter of one file, with XNNPACK on one thread.
 
+    An example's outputs depend on that example alone, whatever is evaluated before or beside it:
+    a file that keeps state between calls is set back before each call and run in its own batch
+    (of one, in nearly every file), and so is one whose rows turn out to depend on each other.
+
     scale, offset: the model's input is x / scale + offset. Raises ValueError if blob is no whole
     TFLite file, RuntimeError if it cannot be run.
     """
 
     def __init__(self, blob: bytes, scale: float, offset: float = 0.0) -> None:
         self._blob, self._scale, self._offset = blob, scale, offset
+        self.state = audit.state(blob)
+        """What the file keeps between calls: "none", "tensors" or "resources"."""
+        self._chunks: bool | None = False if self.state != "none" else None  # None: not tried yet
         self._open()
 
     def _open(self) -> None:
@@ -66,14 +78,45 @@ class Evaluator:
         """The file's outputs as it gives them, float32, int8 or uint8 (n, classes).
 
         x: uint8 or float32 (n, height, width, channels), or whatever shape the file takes. A file
-        that runs in no batch but its own (a reshape can fix that) is run in its own.
+        that runs in no batch but its own (a reshape can fix that) is run in its own. Raises
+        RuntimeError if even there an example's outputs depend on those beside it.
         """
-        try:
-            parts = [self._invoke(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
-        except RuntimeError:
-            self._open()  # an interpreter that could not be resized stays unusable
-            parts = self._in_own_batch(x)
-        return np.concatenate(parts)
+        if self._chunks is None:
+            sample = np.unique(np.linspace(0, len(x) - 1, SAMPLE).astype(int))
+            alone = self._in_own_batch(x[sample])
+            whole = self._in_chunks(x)
+            self._chunks = whole is not None and _alike(whole[sample], alone)
+            if self._chunks:
+                return whole
+        elif self._chunks and (whole := self._in_chunks(x)) is not None:
+            return whole
+        self._open()  # an interpreter that could not be resized stays unusable
+        return self._in_own_batch(x)
+
+    def kernels(self) -> str:
+        """Whose kernels run the file: XNNPACK's, or which operators are left to the built-in ones.
+
+        Call after `outputs`. Raises nothing: an interpreter that does not tell gives "unknown".
+        """
+        listed = getattr(self._interpreter, "_get_ops_details", None)
+        if listed is None:
+            return "unknown"
+        nodes = listed()
+        own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+        maker = {i: at for at, node in enumerate(own) for i in node["outputs"] if i >= 0}
+        taken: set[int] = set()
+        for node in nodes:
+            if node["op_name"] == "DELEGATE":  # all that lies between its outputs and its inputs
+                entered, pending = set(node["inputs"]), list(node["outputs"])
+                while pending:
+                    place = maker.get(pending.pop())
+                    if place is not None and place not in taken:
+                        taken.add(place)
+                        pending += [i for i in own[place]["inputs"] if i not in entered]
+        left = sorted({node["op_name"] for i, node in enumerate(own) if i not in taken})
+        if not taken:
+            return "built-in"
+        return "XNNPACK" + (f", built-in for {', '.join(left)}" if left else "")
 
     def logits(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs as real numbers, float32 (n, classes)."""
@@ -88,21 +131,47 @@ class Evaluator:
             return 0.0
         weights = None
         if x.dtype == np.uint8:  # 256 values: weigh each by how often it stands there
-            weights = np.bincount(x.ravel(), minlength=256)
+            weights = sum(
+                np.bincount(x[i : i + CHUNK].ravel(), minlength=256)
+                for i in range(0, len(x), CHUNK)
+            )
             x = np.arange(256, dtype=np.uint8)
         stored = self._stored(x)
         limits = np.iinfo(self._input["dtype"])
         outside = (stored < limits.min - 0.5) | (stored > limits.max + 0.5)
         return float(np.average(outside, weights=weights))
 
-    def _in_own_batch(self, x: np.ndarray) -> list[np.ndarray]:
+    def _in_chunks(self, x: np.ndarray) -> np.ndarray | None:
+        """None: the file takes no batch of that size."""
+        try:
+            parts = [self._invoke(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+        except RuntimeError:
+            return None
+        return np.concatenate(parts)
+
+    def _in_own_batch(self, x: np.ndarray) -> np.ndarray:
         size = int(self._input["shape"][0])
         parts = []
         for i in range(0, len(x), size):
             part = x[i : i + size]
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            parts.append(self._invoke(filled)[: len(part)])
-        return parts
+            parts.append(self._from_start(filled)[: len(part)])
+            if i == 0 and size > 1:
+                turned = self._from_start(np.roll(filled, 1, axis=0))[1:]
+                if not _alike(turned[: len(part)], parts[0][: size - 1]):
+                    raise RuntimeError(
+                        f"it takes {size} examples at once, and an example's outputs depend on "
+                        "those beside it"
+                    )
+        return np.concatenate(parts)
+
+    def _from_start(self, x: np.ndarray) -> np.ndarray:
+        """`_invoke`, with nothing left of earlier calls."""
+        if self.state == "resources":
+            self._open()
+        elif self.state == "tensors" and self._allocated:
+            self._interpreter.reset_all_variables()
+        return self._invoke(x)
 
     def _invoke(self, x: np.ndarray) -> np.ndarray:
         if tuple(self._input["shape"]) != x.shape:
@@ -138,6 +207,15 @@ class Evaluator:
         """x as the integer input holds it, before rounding; step 0: numbers as they are."""
         step, zero = self._input["quantization"]
         return self._real(x) / (step or 1) + zero
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal, or for floats equal up to the rounding that another size of batch may bring."""
+    if a.dtype != np.float32:
+        return np.array_equal(a, b)
+    finite = np.abs(b[np.isfinite(b)])
+    room = 1e-4 * float(finite.max(initial=0.0))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-4, atol=room, equal_nan=True))
 
 
 def ties(outputs: np.ndarray) -> np.ndarray:

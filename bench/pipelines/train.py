@@ -135,6 +135,12 @@ class Trainer:
         self.randomness.check(forward)
 
     @property
+    def batch_norm_momentum(self) -> float | None:
+        """The largest over its BatchNormalization layers; None without any."""
+        layers = [x for x in self.model._flatten_layers() if isinstance(x, BatchNorm)]
+        return max((float(layer.momentum) for layer in layers), default=None)
+
+    @property
     def state(self) -> State:
         return State(_values(self.model.weights), _values(self._slots))
 

@@ -1,44 +1,37 @@
-"""Study -> cells, their identity, the trajectories that they share, and the cost of it all.
+"""Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
-A trajectory is the float training of one seed through all budgets, each budget a snapshot. From
-each snapshot fork the float evaluation, the control and QAT, every one of them a task of its own,
-so that a cluster is not held to one seed per core.
-"""
-
-import hashlib
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 from bench import datasets
 from bench.errors import InputError
+from bench.plan.identity import STREAM_STAGES, cell_id, model_source
 from bench.store.schema import Status
 from bench.study import Study
-from bench.study.arms import ARMS
-from bench.study.factors import FACTOR_NAMES
-
-RECIPE = 1
-"""Part of every identity: raise it when the same study would give other results."""
+from bench.study.arms import ARMS, Stage
+from bench.study.factors import FACTORS, Value, of_arms
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """One value of each factor, the streams that are pinned, and what identifies the data."""
+    """One level of each factor, of those that reach what it is the recipe of, in the table's
+    order; and the random streams that are pinned for it. Index it by a factor's name."""
 
-    train_examples: int | None
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    calibration_examples: int
+    levels: tuple[tuple[str, Value], ...]
     pin: tuple[tuple[str, int], ...] = ()
 
-    @property
-    def training(self) -> "Recipe":
-        """The same without what cannot influence float training: the key of a trajectory."""
-        pin = tuple((stream, seed) for stream, seed in self.pin if stream != "calibration")
-        return replace(self, calibration_examples=0, pin=pin)
+    def __getitem__(self, factor: str) -> Any:
+        return dict(self.levels)[factor]
+
+    def within(self, stages: Collection[Stage]) -> "Recipe":
+        """What of it acts in these stages: equal where a training, or a file, is shared."""
+        return Recipe(
+            tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
+            tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class Cell:
     """One evaluated model. `extra` is None for the arms that have no epochs more.
 
     id: 16 hex digits over all that determines the result, and nothing else; dataset: the label
-    that rows carry.
+    that rows carry; recipe: the factors that reach the arm.
     """
 
     id: str
@@ -60,38 +53,19 @@ class Cell:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The identity columns of the cell's row."""
+        """The identity columns of the cell's row; null for factors that do not reach its arm."""
         own = ("dataset", "model", "seed", "budget", "arm", "extra")
+        levels = dict(self.recipe.levels)
         return {
             "cell": self.id,
             **{name: getattr(self, name) for name in own},
-            **{name: getattr(self.recipe, name) for name in FACTOR_NAMES},
+            **{name: levels.get(name) for name in FACTORS},
         }
 
     def failure(self, status: Status, error: str) -> dict[str, Any]:
         """The row of a cell that has no result."""
         row = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
         return self.columns | row
-
-
-def _identity(
-    data: str,
-    model: str,
-    seed: int,
-    budget: int,
-    arm: str,
-    extra: int | None,
-    recipe: Recipe,
-) -> str:
-    # A factor at its default is left out, so that a new factor changes no identity.
-    factors = {
-        name: value
-        for name in FACTOR_NAMES
-        if (value := getattr(recipe, name)) != Study.model_fields[name].default[0]
-    }
-    determines = [RECIPE, data, model, seed, budget, arm, extra, factors, dict(recipe.pin)]
-    text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def check_data(study: Study) -> dict[str, datasets.Size]:
@@ -104,14 +78,14 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         datasets.check_source(source, "datasets")
         size = sizes[datasets.label(source)] = datasets.size(source)
-        for examples in study.train_examples:
+        for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
-            for drawn in study.calibration_examples:
+            for drawn in study.levels("calibration_examples"):
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
 
 
-def _check_count(field: str, wanted: int | None, there: int, source: str) -> None:
+def _check_count(field: str, wanted: Any, there: Any, source: str) -> None:
     if wanted is not None and wanted > there:
         raise InputError(
             field,
@@ -123,18 +97,19 @@ def _check_count(field: str, wanted: int | None, there: int, source: str) -> Non
 def cells(study: Study) -> list[Cell]:
     """All cells of a study, by seed and then by setting, so that early results are paired.
 
-    Reads the files of datasets that are folders, to identify their content.
+    A factor that does not reach an arm does not multiply it. Reads the datasets, to identify their
+    content. Two places of a study can be one cell (the same data under two names): it then stands
+    at both, with one id.
     """
-    pin = tuple(sorted(study.pin.items()))
-    factors = product(*(getattr(study, name) for name in FACTOR_NAMES))
-    recipes = [
-        Recipe(**dict(zip(FACTOR_NAMES, values, strict=True)), pin=pin) for values in factors
-    ]
     data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
-    grid = product(study.seeds, data, study.models, recipes, study.budgets, study.arms)
+    built = [(name, model_source(name)) for name in study.models]
+    recipes = {
+        (arm, model): list(_recipes(study, arm, model))
+        for arm, model in product(study.arms, study.models)
+    }
     return [
         Cell(
-            _identity(content, model, seed, budget, arm, extra, recipe),
+            cell_id(content, source, seed, budget, arm, extra, recipe.levels, recipe.pin),
             dataset,
             model,
             seed,
@@ -143,6 +118,17 @@ def cells(study: Study) -> list[Cell]:
             extra,
             recipe,
         )
-        for seed, (dataset, content), model, recipe, budget, arm in grid
+        for seed, (dataset, content), (model, source) in product(study.seeds, data, built)
+        for budget, arm in product(study.budgets, study.arms)
+        for recipe in recipes[arm, model]
         for extra in (study.extra if ARMS[arm].extra else (None,))
     ]
+
+
+def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
+    """One for each combination of the levels that reach the arm of this model."""
+    stages = ARMS[arm].stages
+    names = of_arms(arm, model=model)
+    pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
+    for levels in product(*(study.levels(name) for name in names)):
+        yield Recipe(tuple(zip(names, levels, strict=True)), pin)

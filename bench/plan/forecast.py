@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import ceil
 from typing import Any
 
@@ -14,8 +13,8 @@ from bench.plan.trajectories import Trajectory, trajectories
 from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study
-from bench.study.arms import ARMS
-from bench.study.factors import FACTOR_NAMES
+from bench.study.arms import ARMS, CONTRASTS, TRAININGS
+from bench.study.factors import FACTORS, by_order, of_arms
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -61,10 +60,10 @@ def forecast(
     steps: Counter[str] = Counter()
     for trajectory in planned:
         first = trajectory.segments[0]
-        examples = first.recipe.train_examples or sizes[first.dataset].train
+        examples = first.recipe["train_examples"] or sizes[first.dataset].train
         for training, epochs in _trainings(trajectory):
             trainings[training] += epochs > 0
-            steps[training] += epochs * ceil(examples / first.recipe.batch_size)
+            steps[training] += epochs * ceil(examples / first.recipe["batch_size"])
     assumed = times.Measured(rows, times.Estimated(sizes))
     simulated = simulate(planned, workers, assumed)
     family = primary_family(study)
@@ -94,24 +93,37 @@ def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
 
 
 def primary_family(study: Study) -> int:
-    """Tests in the primary family: each of its contrasts at every setting."""
-    varied = (study.datasets, study.models, *(getattr(study, name) for name in FACTOR_NAMES))
-    settings = len(list(product(*varied, study.budgets)))
-    return sum(
-        settings * (len(study.extra) if ARMS[c.a].extra or ARMS[c.b].extra else 1)
-        for c in study.contrasts
-        if c.name in study.primary_contrasts
-    )
+    """Tests in the primary family: each primary contrast at every budget, where the factors that
+    reach it have their baseline or the study declares otherwise, and the primary effects."""
+    return sum(primary_sizes(study).values())
+
+
+def primary_sizes(study: Study) -> dict[str, int]:
+    """Tests in the primary family, by contrast (by `factor: contrast` for effects)."""
+    sizes: dict[str, int] = {}
+    for name in study.primary_contrasts:
+        a, b = CONTRASTS[name].a, CONTRASTS[name].b
+        places = len(study.datasets) * len(study.budgets)
+        places *= len(study.extra) if ARMS[a].extra or ARMS[b].extra else 1
+        settings = 0
+        for model in study.models:
+            here = places
+            for factor in of_arms(a, b, model=model):
+                here *= sum(study.is_primary_at({factor: v}) for v in study.levels(factor))
+            settings += here
+        sizes[name] = settings
+    for factor, name in study.primary_effects:
+        levels = study.levels(factor)
+        ordered = by_order(levels)
+        ends = len(levels) - 1 if ordered is None else (ordered[-1] != study.baseline_of(factor))
+        moved = [arm for arm in (CONTRASTS[name].a, CONTRASTS[name].b) if factor in of_arms(arm)]
+        hypothesis = name if len(moved) == 2 else moved[0]  # equal by construction: counted once
+        sizes[f"{factor}: {hypothesis}"] = ends + (ordered is not None)
+    return sizes
 
 
 def describe(study: Study, made: Forecast, sd_source: str) -> str:
     """A forecast in a few lines of plain text. sd_source: where the SDs come from."""
-    shown = {
-        "float": "float trajectories",
-        "float+k": "controls",
-        "qat": "QAT",
-        "qat-cal": "QAT-cal",
-    }
     left = made.evaluated - made.done
     lines = [
         study.title or "(no title)",
@@ -119,11 +131,15 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
         f"arms {_listed(study.arms)}",
     ]
+    lines += [
+        f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
+        for factor, model in study.out_of_reach
+    ]
     if made.done:
         lines.append(f"{made.done} of them are there already, {left} are missing")
     lines += [
-        f"  {made.trainings[kind]:>6,} {shown[kind]:<18} {made.steps[kind]:>11,} optimizer steps"
-        for kind in shown
+        f"  {made.trainings[kind]:>6,} {kind:<18} {made.steps[kind]:>11,} optimizer steps"
+        for kind in TRAININGS
         if made.trainings[kind]
     ]
     if left:

@@ -11,7 +11,7 @@ from bench.datasets import Size
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS
-from bench.study.factors import FACTOR_NAMES
+from bench.study.factors import FACTORS
 
 START_S = 8.0
 """Seconds from the command to workers that have imported TensorFlow."""
@@ -26,7 +26,7 @@ CONVERT_S = 0.1
 FORWARD = 0.3
 """Time per pixel of evaluation in units of a training step's: no gradient, int8 kernels."""
 
-MEASURED = ("dataset", "model", *FACTOR_NAMES, "budget", "arm", "extra")
+MEASURED = ("dataset", "model", *FACTORS, "budget", "arm", "extra")
 """Cells that are equal in these differ in their seed only, and take the same time."""
 
 
@@ -48,14 +48,14 @@ class Estimated:
 
     def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
         kind = "qat" if fork is not None and fork.quantized else "float"
-        key = (kind, segment.dataset, segment.model, segment.recipe.optimizer)
+        key = (kind, segment.dataset, segment.model, segment.recipe["optimizer"])
         return {key: TRACE_S[kind]}
 
     def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:
         size, cost = self._sizes[segment.dataset], models.cost(segment.model)
-        examples = segment.recipe.train_examples or size.train
-        steps = ceil(examples / segment.recipe.batch_size)
-        epoch = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
+        examples: int = segment.recipe["train_examples"] or size.train
+        steps = ceil(examples / segment.recipe["batch_size"])
+        epoch: float = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
         return epochs * epoch * (cost.qat if quantized else 1.0)
 
     def _evaluation(self, segment: Segment, cell: Cell) -> float:

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bench.plan.cells import Cell, Recipe
-from bench.study.arms import ARMS, Training
+from bench.study.arms import ARMS, TRAININGS, Stage
+
+_CHECKPOINT: frozenset[Stage] = TRAININGS["float"].stages
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Cells of one seed and budget that share one training behind the snapshot."""
+    """Cells of one seed and budget that share one training behind the snapshot.
 
-    training: Training
+    training: its name in study.arms; recipe: what acts in it.
+    """
+
+    training: str
+    recipe: Recipe
     cells: tuple[Cell, ...]
 
     @property
@@ -28,17 +34,20 @@ class Fork:
     @property
     def quantized(self) -> bool:
         """Does it train what quantize_model made of the float model?"""
-        return self.training in ("qat", "qat-cal")
+        return TRAININGS[self.training].quantized
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Float epochs from one budget (or from initialization) to the next, and the forks there."""
+    """Float epochs from one budget (or from initialization) to the next, and the forks there.
+
+    recipe: what acts in float training.
+    """
 
     dataset: str
     model: str
     seed: int
-    recipe: Recipe  # of training
+    recipe: Recipe
     start: int
     budget: int
     forks: tuple[Fork, ...]
@@ -56,13 +65,16 @@ class Trajectory:
 
 
 def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
-    """The least training that gives the wanted cells, in the cells' order.
+    """The least training that gives the wanted cells, each once, in the cells' order.
 
     Only budgets with a wanted cell become snapshots; cells that share a training share a fork.
     """
     shared: dict[tuple[str, str, int, Recipe], list[Cell]] = {}
-    for cell in wanted:
-        key = (cell.dataset, cell.model, cell.seed, cell.recipe.training)
+    within: dict[Recipe, Recipe] = {}
+    for cell in {cell.id: cell for cell in wanted}.values():
+        if cell.recipe not in within:
+            within[cell.recipe] = cell.recipe.within(_CHECKPOINT)
+        key = (cell.dataset, cell.model, cell.seed, within[cell.recipe])
         shared.setdefault(key, []).append(cell)
     return [
         Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
@@ -81,11 +93,10 @@ def _segments(
 
 
 def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
-    shared: dict[tuple[Training, Recipe], list[Cell]] = {}
+    shared: dict[tuple[str, Recipe], list[Cell]] = {}
     for cell in members:
-        training = ARMS[cell.arm].training
-        # Only qat-cal's training sees the calibration data.
-        recipe = cell.recipe if training == "qat-cal" else cell.recipe.training
-        shared.setdefault((training, recipe), []).append(cell)
-    for (training, _), together in shared.items():
-        yield Fork(training, tuple(together))
+        training = TRAININGS[ARMS[cell.arm].training]
+        key = (training.name, cell.recipe.within(training.stages))
+        shared.setdefault(key, []).append(cell)
+    for (training_name, recipe), together in shared.items():
+        yield Fork(training_name, recipe, tuple(together))

@@ -5,8 +5,8 @@ content.py holds what is said, once; html.py and markdown.py render it, terminal
 verdicts. Neither TensorFlow nor Ray is ever imported here.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.analysis import Analysis, Population, analyze
 from bench.errors import InputError
@@ -25,25 +25,27 @@ def write(folder: Path, population: Population = "seeds") -> Analysis:
 
 
 def write_table(
-    table: Path,
-    out: Path,
-    *,
-    factors: Sequence[str] = (),
-    contrasts: Sequence[str] | None = None,
-    delta: float | None = None,
-    alpha: float = 0.05,
+    table: Path, out: Path, population: Population = "seeds", **options: Any
 ) -> Analysis:
-    """Analyze somebody's own results (see bench.foreign.analyze_table) and write the same report.
+    """Analyze somebody's own results and write the same report.
 
-    out: a folder for it, made if it is not there. Raises InputError for a table that cannot be
-    analyzed, and for an `out` that holds a run's results.
+    out: a folder for it, made if it is not there; options: of bench.analysis.table.analyze_table.
+    Raises InputError for a table that cannot be analyzed, and for an `out` that holds a run's
+    results.
     """
     from bench.analysis.table import analyze_table
 
     if (out / "study.toml").exists():
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
-    analysis = analyze_table(table, factors=factors, contrasts=contrasts, delta=delta, alpha=alpha)
-    write_report(analysis, out)
+    analysis = analyze_table(table, **options)
+    populations = {c.population for c in analysis.comparisons}
+    if population not in populations:
+        raise InputError(
+            "--population",
+            f"{population!r} of a table, which has no test examples",
+            f"allowed: {', '.join(sorted(populations))}",
+        )
+    write_report(analysis, out, population)
     return analysis
 
 

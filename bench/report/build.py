@@ -7,10 +7,12 @@ from bench.report.content import Part, Report
 
 SECTIONS = (
     "answer",
+    "believe",
     "forest",
     "looks",
     "accuracy",
     "one_epoch",
+    "effects",
     "split",
     "one_run",
     "seeds",

@@ -22,6 +22,7 @@ from matplotlib.transforms import Transform
 
 from bench.report.svg import BLUE, FONT, GROUND, INK, clean
 from bench.statistics.families import Verdict
+from bench.study.arms import ARMS
 
 ORANGE, GREEN, VERMILLION = "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, GREY = "#cc79a7", "#56b4e9", "#858585"
@@ -39,14 +40,8 @@ class Style:
     hollow: bool = False
 
 
-_ARMS = {
-    "float": Style(GREY, "o"),
-    "float+k": Style(GREY, "o", hollow=True),
-    "ptq": Style(BLUE, "s"),
-    "ptq+k": Style(BLUE, "s", hollow=True),
-    "qat": Style(VERMILLION, "D"),
-    "qat-cal": Style(VERMILLION, "D", hollow=True),
-}
+_COLORS = {"grey": GREY, "blue": BLUE, "vermillion": VERMILLION}
+_ARMS = {arm.name: Style(_COLORS[arm.color], arm.marker, arm.hollow) for arm in ARMS.values()}
 _OTHERS = tuple(
     Style(color, marker)
     for color, marker in zip(
@@ -61,6 +56,7 @@ VERDICTS = {
     Verdict.EQUIVALENT: Style(BLUE, "s"),
     Verdict.UNDECIDED: Style(GREY, "o", hollow=True),
     Verdict.TOO_FEW_SEEDS: Style(GREY, "x"),
+    Verdict.WITHHELD: Style(GREY, "x"),
 }
 
 
@@ -81,7 +77,10 @@ class Scale:
 
     @property
     def labels(self) -> list[str]:
-        return [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in self.ticks]
+        shown = [f"{tick:g}" for tick in self.ticks]
+        if len(set(shown)) < len(shown):  # a narrow range of large numbers
+            shown = [f"{tick:.12g}" for tick in self.ticks]
+        return [text.replace("-", "\N{MINUS SIGN}") for text in shown]
 
 
 def round_step(span: float, most: int) -> float:
@@ -103,7 +102,8 @@ def difference_scale(low: float, high: float, delta: float | None) -> Scale:
     if delta is None or reach <= 12 * delta:
         return Scale(np.asarray, _round_ticks(low, high))
     width = 2 * delta
-    steps = [m * 10**e for e in range(-6, 9) for m in (1, 2, 5)]
+    smallest, largest = (int(np.floor(np.log10(end))) for end in (delta, reach))
+    steps = [float(f"{m}e{e}") for e in range(smallest, largest + 1) for m in (1, 2, 5)]
     room = 0.17 * np.arcsinh(reach / width)  # that a label needs
     keep: list[float] = []
     for step in steps:
@@ -116,7 +116,7 @@ def difference_scale(low: float, high: float, delta: float | None) -> Scale:
         lambda x: np.arcsinh(np.asarray(x) / width),
         inside,
         f"near 0 the scale is stretched, so that differences of {delta:g} and of "
-        f"{reach:.0f} can be seen together",
+        f"{reach:.3g} can be seen together",
     )
 
 
@@ -287,6 +287,8 @@ class Plot:
             self.texts.add(whole, (x + 10) / width, y, text)
 
     def limits(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        if x0 == x1:  # all at one point
+            x0, x1 = x0 - 1, x1 + 1
         self.ax.set_xlim(x0, x1)
         self.ax.set_ylim(y0, y1)
 
@@ -401,6 +403,21 @@ class Plot:
 def text_width(text: str) -> float:
     """About the pixels that a text of FONT takes in a usual sans-serif font."""
     return 6.6 * len(text)
+
+
+def shortened(text: str, pixels: float) -> str:
+    """The text, or as much of its two ends as fits; of `a - b` both sides keep their ends."""
+    most = max(int(pixels / text_width(" ")), 3)
+    if len(text) <= most:
+        return text
+    first, minus, second = text.partition(" - ")
+    if minus and most > 12:
+        half = (most - 3) // 2
+        room = max(half, most - 3 - len(second))  # what a short second side leaves
+        first = shortened(first, room * text_width(" "))
+        return f"{first} - {shortened(second, (most - 3 - len(first)) * text_width(' '))}"
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]:

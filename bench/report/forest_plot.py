@@ -1,4 +1,4 @@
-"""A forest plot: one row per comparison, its estimate, its two intervals, its verdict."""
+"""A forest plot: one row per comparison, its estimate, its family's interval, its verdict."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,6 +9,8 @@ from bench.report import figures, words
 from bench.statistics.families import Verdict
 
 ROW, HEADING, BOTTOM = 17.0, 23.0, 42.0
+NARROWEST = 120.0
+"""Pixels that the intervals themselves keep, however long names and numbers are."""
 
 Group = tuple[str, str, Sequence[Comparison]]
 """Heading, remark at its right end, rows."""
@@ -27,8 +29,8 @@ def grouped(
 
 
 def scale(rows: Sequence[Comparison], delta: float | None) -> figures.Scale:
-    """For the estimates and pointwise intervals; far ends of the families' may be cut."""
-    ends = [end for c in rows for end in (*(c.interval or ()), c.mean) if end is not None]
+    """For the estimates and their intervals."""
+    ends = [end for c in rows for end in (*(c.simultaneous or ()), c.mean) if end is not None]
     reach = [delta * 1.5, -delta * 1.5] if delta is not None else []
     finite = [end for end in [*ends, *reach, 0.0] if np.isfinite(end)]
     return figures.difference_scale(min(finite), max(finite), delta)
@@ -47,8 +49,10 @@ def draw(
     entries = [(str(v), figures.VERDICTS[v]) for v in Verdict if any(c.verdict == v for c in rows)]
     labels = {id(c): label(c) for c in rows}
     numbers = {id(c): _numbers(c) for c in rows}
-    left = min(max(96.0, *(16 + figures.text_width(text) for text in labels.values())), 250.0)
     right = max(110.0, *(20 + figures.text_width(text) for text in numbers.values()))
+    right = min(right, figures.WIDTH - 96.0 - NARROWEST)
+    widest = max(96.0, *(16 + figures.text_width(text) for text in labels.values()))
+    left = min(widest, 250.0, figures.WIDTH - right - NARROWEST)
     top = figures.key_height(entries) + 4
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
 
@@ -56,35 +60,34 @@ def draw(
         plot = figures.Plot(canvas, left, top, right, BOTTOM)
         plot.key(entries)
         f = axis.forward
-        ends = [f(end) for c in rows for end in c.interval or () if np.isfinite(end)]
+        ends = [f(end) for c in rows for end in c.simultaneous or () if np.isfinite(end)]
         band = [] if delta is None else [f(-delta), f(delta)]
         low, high = min([*ends, *band, f(0)]), max([*ends, *band, f(0)])
         pad = 0.04 * (high - low)
         if delta is not None:
             plot.ax.axvspan(f(-delta), f(delta), color=figures.GREY, alpha=0.14, linewidth=0)
-        thin, thick, colors = [], [], []
+        lines, colors = [], []
         points: dict[Verdict, list[tuple[float, float]]] = {}
         y = 0.0
         for heading, remark, members in groups:
             y -= HEADING / ROW
-            plot.at_left(left - 8, y - 0.05, heading, "left", bold=True)
+            room = (figures.WIDTH - 24 - figures.text_width(remark)) / 1.12  # it is bold
+            shown = figures.shortened(heading, room)
+            plot.at_left(left - 8, y - 0.05, shown, "left", bold=True)
             plot.at_right(right - 4, y - 0.05, remark, faint=True)
             for c in members:
                 y -= 1
-                plot.at_left(8, y, labels[id(c)])
+                plot.at_left(8, y, figures.shortened(labels[id(c)], left - 12))
                 plot.at_right(right - 4, y, numbers[id(c)])
-                if c.mean is None or c.interval is None:
+                if c.mean is None or c.simultaneous is None:
                     continue
                 colors.append(figures.VERDICTS[c.verdict].color)
-                thick.append([(x, y) for x in np.clip(f(np.array(c.interval)), low, high)])
-                family = c.simultaneous or c.interval
-                wide = np.clip(f(np.array(family)), low - pad, high + pad)
-                thin.append([(x, y) for x in wide])
+                wide = np.clip(f(np.array(c.simultaneous)), low - pad, high + pad)
+                lines.append([(x, y) for x in wide])
                 points.setdefault(c.verdict, []).append((float(f(c.mean)), y))
         plot.limits(low - pad, high + pad, y - 0.8, 0)
         plot.lines([((f(0), y - 0.8), (f(0), 0))], width=0.9, z=2)
-        plot.lines(thin, colors, 0.9)
-        plot.lines(thick, colors, 2.6)
+        plot.lines(lines, colors, 2.0)
         for verdict, at in points.items():
             plot.markers(at, figures.VERDICTS[verdict])
         plot.x_axis(f(np.array(axis.ticks)), axis.labels, xlabel)
@@ -93,6 +96,6 @@ def draw(
 
 
 def _numbers(c: Comparison) -> str:
-    if c.interval is None:
+    if c.simultaneous is None:
         return "no interval"
-    return f"{words.signed(c.mean, c.pairs.unit)} {words.interval(c.interval, c.pairs.unit)}"
+    return f"{words.signed(c.mean, c.pairs.unit)} {words.interval(c.simultaneous, c.pairs.unit)}"

@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 
 from bench.analysis import DISAGREEING, Analysis
-from bench.report.content import Note, code
+from bench.analysis.reading import Reading
+from bench.report.content import Note, Text, code
 from bench.report.words import count, listed, percent, place
+
+MOST_NAMED = 8
+"""Names in a list; the rest is counted."""
 
 
 def build(analysis: Analysis) -> Iterator[Note]:
     """The notes at the top, the gravest kind of incompleteness first."""
     checks = analysis.checks
-    if not checks.complete:
+    if analysis.reading is not None:
+        yield from _of_a_table(analysis, analysis.reading)
+    elif not checks.complete:
         missing = checks.planned - checks.with_result
         yield Note(
             "warning",
@@ -49,6 +55,61 @@ def build(analysis: Analysis) -> Iterator[Note]:
             f"Left out as unreadable: {count(len(checks.ignored_files), 'file')} in `cells/` "
             f"({listed(code(name) for name in checks.ignored_files[:5])}).",
         )
+
+
+def _of_a_table(analysis: Analysis, reading: Reading) -> Iterator[Note]:
+    """How it was read, and what in it cannot be paired or says nothing about new seeds."""
+    yield Note("info", f"**How the table was read**: {_columns(reading)}.")
+    for remark in reading.remarks:
+        yield Note("info", f"{remark.text.format(*map(code, remark.names))}.")
+    yield Note(
+        "info",
+        "Taken for granted, since a table cannot show it: rows of one seed belong together in all "
+        "arms (the same start, data or draw), and different seeds are independent repetitions.",
+    )
+    checks = analysis.checks
+    if not checks.complete:
+        missing = checks.planned - checks.with_result
+        yield Note(
+            "warning",
+            f"**Not every arm has a value for every seed**: {missing:,} of "
+            f"{count(checks.planned, 'value')} are not there. Each contrast rests on the seeds "
+            "that have a value in both of its arms.",
+        )
+    still = dict.fromkeys((arm, c.pairs.metric) for c in analysis.comparisons
+                          for arm in c.pairs.unmoved)  # fmt: skip
+    if still:
+        shown = [f"{code(arm)} ({code(metric)})" for arm, metric in still][:MOST_NAMED]
+        more = len(still) - len(shown)
+        yield Note(
+            "warning",
+            "**The seed has no effect here**: every seed gives the same value to "
+            f"{listed([*shown, *([f'{more} more'] if more else [])])}. Rows that repeat one "
+            "outcome are no repetitions: their contrasts have a difference and no verdict about "
+            "new seeds.",
+        )
+
+
+def _columns(reading: Reading) -> Text:
+    """Every column by what it was taken for; those left out by the reason."""
+    parts = []
+    for role in ("metric", "setting", "factor"):
+        taken = [t for t in reading.columns if t.role == role]
+        shown = [f"{code(t.column)}{f' ({t.why})' if t.why else ''}" for t in taken[:MOST_NAMED]]
+        if taken:
+            parts.append(f"{role}{'s' if len(taken) > 1 else ''} {_some(shown, len(taken))}")
+    reasons: dict[str, list[str]] = {}
+    for t in reading.columns:
+        if t.role == "left out":
+            reasons.setdefault(t.why, []).append(code(t.column))
+    left = [f"{_some(n[:MOST_NAMED], len(n))} ({why})" for why, n in reasons.items()]
+    if left:
+        parts.append(f"left out: {', '.join(left)}")
+    return "; ".join(parts)
+
+
+def _some(shown: list[Text], of: int) -> Text:
+    return listed([*shown, *([f"{of - len(shown)} more"] if of > len(shown) else [])])
 
 
 def _disagreements(analysis: Analysis) -> Iterator[Note]:

@@ -18,6 +18,7 @@ _STYLES = {
     Verdict.SIZE_UNDECIDED: "bold",
     Verdict.UNDECIDED: "dim",
     Verdict.TOO_FEW_SEEDS: "dim",
+    Verdict.WITHHELD: "bold red",
 }
 _LEVELS = {"error": "bold red", "warning": "yellow", "info": ""}
 
@@ -47,21 +48,22 @@ def print_verdicts(
     level = words.level(analysis)
     table = Table(title="Primary contrasts", title_justify="left", box=None, pad_edge=False)
     several = len({c.pairs.metric for c in primary}) > 1
-    table.add_column("contrast", no_wrap=True)
+    longest = max(len(c.name) for c in primary)
+    table.add_column("contrast", overflow="fold", min_width=min(longest, 40), max_width=64)
     for name in ("setting", *(["metric"] if several else [])):
         table.add_column(name)
-    for name in ("mean", f"{level} interval", "p, corrected"):
+    for name in ("mean", f"{level} interval, the family's", "p, corrected"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", min_width=13)
     for c in primary:
         table.add_row(
             escape(c.name),
             escape(words.place(c.setting, analysis.varying)),
             *([escape(c.pairs.metric)] if several else []),
             words.signed(c.mean, c.pairs.unit),
-            escape(words.interval(c.interval, c.pairs.unit)),
+            escape(words.interval(c.simultaneous, c.pairs.unit)),
             words.p_value(c.p_adjusted),
-            Text(str(c.verdict), style=_STYLES.get(c.verdict, "")),
+            Text(words.verdict_label(c), style=_STYLES.get(c.verdict, "")),
         )
     console.print()
     console.print(table)

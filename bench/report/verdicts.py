@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis import METHODS, Analysis, Comparison
 from bench.statistics.checks import Interval
 
-FORMAT = "ptq-vs-qat/verdicts/1"
+FORMAT = "ptq-vs-qat/verdicts/2"
 """Raised where a field goes or changes its meaning; new fields may come."""
 
 
@@ -42,6 +42,9 @@ def _verdict(c: Comparison) -> dict[str, Any]:
     pairs = c.pairs
     return {
         "kind": pairs.kind,
+        "factor": pairs.factor,
+        "level": pairs.level,
+        "reference": pairs.reference,
         "contrast": c.name,
         "setting": c.setting.fields(),
         "metric": pairs.metric,
@@ -49,6 +52,8 @@ def _verdict(c: Comparison) -> dict[str, Any]:
         "population": c.population,
         "family": c.family,
         "verdict": str(c.verdict),
+        "withheld": list(c.withheld),
+        "qualified": list(c.qualified),
         "mean": _finite(c.mean),
         "interval": _interval(c.interval),
         "interval_simultaneous": _interval(c.simultaneous),

@@ -7,6 +7,7 @@ from bench.analysis import Analysis, Comparison, Population, Setting, Value
 from bench.report.content import Cell, Text, code
 from bench.statistics.checks import Interval
 from bench.statistics.families import Verdict
+from bench.study.factors import FACTORS
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -31,6 +32,8 @@ def number(value: float | None, unit: str = "pp", sign: bool = False) -> Text:
         return "∞" if value > 0 else f"{MINUS}∞"
     decimals = 2 if abs(value) < 9.995 else 1
     if not unit.startswith("pp") and value:
+        if not 1e-6 <= abs(value) < 1e8:
+            return f"{value:{'+' if sign else ''}.3g}".replace("-", MINUS)
         decimals = min(max(2 - floor(log10(abs(value))), 0), 12)
     text = f"{abs(value):.{decimals}f}"
     zero = not text.strip("0.")
@@ -60,7 +63,7 @@ def percent(share: float | None, decimals: int = 1) -> Text:
 
 def trimmed(value: float | None) -> Text:
     """A declared number as its author wrote it: `0.5`."""
-    return "–" if value is None else f"{value:g}"
+    return "–" if value is None else f"{value:.10g}"
 
 
 def count(n: int, noun: str, plural: str = "") -> Text:
@@ -85,8 +88,11 @@ def epochs(n: int) -> Text:
     return count(n, "epoch")
 
 
-def value(of: Value) -> Text:
-    return "all" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
+def value(of: Value, factor: str = "") -> Text:
+    """A level as a study writes it."""
+    if of is None and factor in FACTORS:
+        of = FACTORS[factor].shown(of)
+    return "none" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
 
 
 def place(setting: Setting, varying: Sequence[str]) -> Text:
@@ -100,7 +106,9 @@ def place(setting: Setting, varying: Sequence[str]) -> Text:
         elif name in ("dataset", "model") and name in varying:
             parts.append(value(of))
         elif name in varying and name not in ("budget", "extra"):
-            parts.append(f"{name.replace('_', ' ')} {value(of)}")
+            level = value(of, name)
+            said = "as the model says" if level == "model" else level
+            parts.append(f"{name.replace('_', ' ')} {said}")
     return ", ".join(parts)
 
 
@@ -114,35 +122,76 @@ def arm(name: str) -> Text:
     return "the float model" if name == "float" else code(name)
 
 
+def population(analysis: Analysis, of: Population) -> Text:
+    """Whom a conclusion speaks about; what else was held fixed in somebody's own table is theirs to
+    know."""
+    return POPULATIONS[of] if analysis.study is not None else "new seeds, all else as in the table"
+
+
+def setting_meaning(analysis: Analysis) -> Text:
+    """What a column of settings says."""
+    if analysis.study is not None or "budget" in analysis.varying:
+        return "E: float epochs; k: epochs more; and what else differs here"
+    return "what differs between the settings here"
+
+
+def verdict_label(comparison: Comparison) -> Text:
+    """The verdict for a table's cell."""
+    return "no effect of the seed" if comparison.pairs.unmoved else str(comparison.verdict)
+
+
+def unmoved(comparison: Comparison) -> Text:
+    """Of arms to which every seed gives the same value: why there is no verdict."""
+    still = listed(code(name) for name in comparison.pairs.unmoved)
+    return (
+        f"the seed has no effect on {still} here: {count(comparison.n_seeds, 'seed')} gave one "
+        "value, so that nothing follows about new seeds"
+    )
+
+
+def arms(comparison: Comparison) -> tuple[Text, Text]:
+    """Its two arms in a sentence; those of somebody's own table are no more than their names."""
+    names = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    a, b = (code(name) if comparison.pairs.of_values else arm(name) for name in names)
+    return a, b
+
+
 def verdict(comparison: Comparison) -> Text:
     """The verdict as a clause about its two arms, never more than the data say."""
-    a, b = comparison.pairs.contrast.a, comparison.pairs.contrast.b
+    if comparison.pairs.unmoved:
+        return unmoved(comparison)
+    a, b = arms(comparison)
     mean, unit = comparison.mean or 0.0, comparison.pairs.unit
     side = "above" if mean > 0 else "below"
     delta = comparison.pairs.delta
     within = trimmed(delta)
     match comparison.verdict:
         case Verdict.MATTERS:
-            return f"{arm(a)} is {side} {arm(b)}, by more than {within} {unit}"
+            return f"{a} is {side} {b}, by more than {within} {unit}"
         case Verdict.TOO_SMALL:
-            return f"{arm(a)} is {side} {arm(b)}, but by less than {within} {unit}"
+            return f"{a} is {side} {b}, but by less than {within} {unit}"
         case Verdict.SIZE_UNDECIDED:
             beyond = "" if delta is None else f"; whether by more than {within} {unit} is undecided"
-            return f"{arm(a)} is {side} {arm(b)}{beyond}"
+            return f"{a} is {side} {b}{beyond}"
         case Verdict.EQUIVALENT:
-            return f"{arm(a)} and {arm(b)} are equivalent within {within} {unit}"
+            return f"{a} and {b} are equivalent within {within} {unit}"
         case Verdict.UNDECIDED:
-            return f"whether {arm(a)} and {arm(b)} differ is undecided"
-    return f"too few seeds to say anything about {arm(a)} and {arm(b)}"
+            return f"whether {a} and {b} differ is undecided"
+        case Verdict.WITHHELD:
+            return f"no verdict on {a} and {b} is given ({'; '.join(comparison.withheld)})"
+    return f"too few seeds to say anything about {a} and {b}"
 
 
 def estimate(comparison: Comparison) -> Text:
     """Mean and the family's interval, the one that belongs to the verdict:
-    `−5.40 pp [−17.3, +6.60]`."""
+    `−5.40 pp [−17.3, +6.60]`; of equal differences that they are equal: their interval has no
+    width, and is no measure of what is not known."""
     if comparison.mean is None:
         return "no pair of results"
     unit = comparison.pairs.unit
     mean = f"{signed(comparison.mean, unit)} {unit}"
+    if comparison.pairs.test is not None and comparison.pairs.test.constant:
+        return f"{mean} in every seed".replace(" ", "\N{NO-BREAK SPACE}")
     if comparison.simultaneous is None:
         return mean
     text = f"{mean} {interval(comparison.simultaneous, unit)}"
@@ -167,6 +216,8 @@ def budget_ends(analysis: Analysis) -> tuple[int, int]:
 
 def change(comparison: Comparison, analysis: Analysis) -> Text:
     """An interaction's verdict as a clause: how the contrast changes with the budget."""
+    if comparison.pairs.unmoved:
+        return unmoved(comparison)
     low, high = budget_ends(analysis)
     few, many = f"after {count(low, 'epoch')}", f"after {high}"
     side = "higher" if (comparison.mean or 0) > 0 else "lower"
@@ -185,6 +236,8 @@ def change(comparison: Comparison, analysis: Analysis) -> Text:
             return f"equivalent within {within} {few} and {many} ({numbers})"
         case Verdict.UNDECIDED:
             return f"undecided whether it differs between {low} and {high} epochs ({numbers})"
+        case Verdict.WITHHELD:
+            return f"withheld ({'; '.join(comparison.withheld)})"
     return f"too few seeds to say whether it differs between {low} and {high} epochs"
 
 
@@ -195,7 +248,7 @@ def rows_in_words(analysis: Analysis, rows: Sequence[Comparison], most: int = 40
         label = place(c.setting, analysis.varying)
         said.append(
             f"{c.name}{', ' + label if label else ''}: {signed(c.mean, c.pairs.unit)} "
-            f"{c.pairs.unit} {interval(c.interval, c.pairs.unit)}, {c.verdict}"
+            f"{c.pairs.unit} {interval(c.simultaneous, c.pairs.unit)}, {verdict_label(c)}"
         )
     more = f"; and {len(rows) - most} more" if len(rows) > most else ""
     return "; ".join(said) + more

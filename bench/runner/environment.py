@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,13 +22,24 @@ PACKAGES = (
 )
 
 
+VECTOR_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+"""Instruction sets by which kernels choose their arithmetic."""
+
+
 def cpu() -> str:
-    """The CPU's model name."""
+    """The CPU's type: its model's name and the instruction sets that kernels choose by. Machines of
+    one name can differ in the latter, and then in the bits of results."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        fields = dict(
+            (part.strip() for part in line.split(":", 1))
+            for line in info.read_text().splitlines()
+            if ":" in line
+        )
+        flags = set(fields.get("flags", fields.get("Features", "")).split())
+        sets = [name for name in VECTOR_SETS if name in flags]
+        name = fields.get("model name", platform.machine())
+        return f"{name} ({' '.join(sets)})" if sets else name
     return platform.processor() or platform.machine()
 
 
@@ -50,6 +62,25 @@ def of_this_process() -> dict[str, Any]:
 def key(environment: dict[str, Any]) -> str:
     """8 hex digits that stand for an environment in a row's `versions`."""
     return hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest()[:8]
+
+
+@cache
+def code() -> dict[str, str]:
+    """What must be equal on every node for its cells to be of one study: a hash of this package's
+    sources, and TensorFlow's version."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {
+        "package": digest.hexdigest()[:16],
+        "tensorflow": _version("tensorflow") or "none",
+    }
+
+
+def described(code: Mapping[str, str]) -> str:
+    return f"package {code['package']} and TensorFlow {code['tensorflow']}"
 
 
 def git_revision() -> str | None:

@@ -10,7 +10,7 @@ from bench.statistics.paired import paired_t
 
 
 class Estimate(Protocol):
-    """A mean with its standard error: PairedT, Crossed."""
+    """A mean with its standard error: PairedT, Crossed and their like."""
 
     @property
     def mean(self) -> float: ...
@@ -51,6 +51,24 @@ def tost_of(test: Estimate, delta: float) -> Tost | None:
         p_lower=_upper_tail(test.mean + delta, test.se, test.df),
         p_upper=_upper_tail(delta - test.mean, test.se, test.df),
     )
+
+
+def p_above(test: Estimate, bound: float = 0.0) -> float | None:
+    """One-sided p of the t-test of a mean at or below `bound`, in the estimate's unit.
+
+    None where the estimate has no standard error. With se = 0 it is 0 where the mean lies
+    strictly above the bound and 1 elsewhere.
+    """
+    if test.se is None or test.df is None:
+        return None
+    return _upper_tail(test.mean - bound, test.se, test.df)
+
+
+def p_below(test: Estimate, bound: float = 0.0) -> float | None:
+    """One-sided p of a mean at or above `bound`; else as p_above."""
+    if test.se is None or test.df is None:
+        return None
+    return _upper_tail(bound - test.mean, test.se, test.df)
 
 
 def _upper_tail(distance: float, se: float, df: float) -> float:

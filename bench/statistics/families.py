@@ -14,7 +14,10 @@ Method = Literal["holm", "bh"]
 
 
 class Verdict(StrEnum):
-    """What a contrast's numbers allow one to say; exactly one holds."""
+    """What a contrast's numbers allow one to say; exactly one holds.
+
+    WITHHELD is no matter of numbers: a check says that they are not those of the contrast.
+    """
 
     TOO_FEW_SEEDS = "too few seeds"
     MATTERS = "different and it matters"
@@ -22,6 +25,7 @@ class Verdict(StrEnum):
     SIZE_UNDECIDED = "different, size undecided"
     EQUIVALENT = "equivalent within Δ"
     UNDECIDED = "undecided"
+    WITHHELD = "withheld by a check"
 
 
 def _p_values(p: ArrayLike) -> FloatArray:

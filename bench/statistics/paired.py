@@ -5,7 +5,7 @@ minus arm B, in any unit; results are in the same unit.
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, log, log10, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +17,38 @@ from bench.statistics.checks import (
     Numbers,
     at_least,
     differences,
-    open_unit,
     same_shape,
 )
+from bench.statistics.student import t_interval, t_test
 
 
 def subtract(a: Numbers, b: Numbers) -> FloatArray:
-    """a - b per seed, without the noise of subtracting decimals; a, b: (n_seeds,).
+    """a - b per seed, without the noise of subtracting floats; a, b: (n_seeds,).
 
     0.2 - 0.1 and 0.3 - 0.2 differ in their last bits: ties, zeros and constant differences
-    would be missed. Rounded at 1e-12 of the largest magnitude of both arms.
+    would be missed. For values that are no decimals of at most 15 digits, such as 13/22: those
+    have bench.statistics.decimals.
     """
     x, y = differences(a, "a"), differences(b, "b")
     same_shape(x, y, "a and b")
-    largest = max(abs(x).max(), abs(y).max())
-    if largest == 0:
-        return np.zeros_like(x)
-    decimals = 12 - ceil(log10(largest))
-    rounded: FloatArray = np.round(x - y, decimals) + 0.0  # no -0.0
-    return rounded
+    return without_noise(x - y, np.maximum(abs(x), abs(y)))
+
+
+def without_noise(d: FloatArray, magnitude: FloatArray) -> FloatArray:
+    """Sums of floats per seed, (n_seeds,), with sizes made equal that differ by rounding alone: by
+    less than 1e-12 of their seed's magnitude, for both of two neighbours; and so to zero.
+
+    magnitude: float (n_seeds,), the largest absolute value that was summed.
+    """
+    order = np.argsort(abs(d), kind="stable")
+    sizes = np.concatenate([[0.0], abs(d)[order]])
+    # Of its own seed alone: one diverged value must not make all other differences equal.
+    noise = 1e-12 * np.concatenate([[np.inf], magnitude[order]])
+    first = np.diff(sizes) > np.minimum(noise[1:], noise[:-1])  # of a run; none: equal to zero
+    runs = np.concatenate([[0.0], sizes[1:][first]])[np.cumsum(first)]
+    equal = np.empty_like(d)
+    equal[order] = runs
+    return np.copysign(equal, d) + 0.0  # no -0.0
 
 
 @dataclass(frozen=True)
@@ -67,11 +80,7 @@ class PairedT:
 
     def interval(self, alpha: float) -> Interval | None:
         """mean +- t(n-1) sd / sqrt(n) at level 1 - alpha; None with one seed."""
-        open_unit(alpha, "alpha")
-        if self.se is None:
-            return None
-        half = 0.0 if self.se == 0 else float(-special.stdtrit(self.df, alpha / 2)) * self.se
-        return Interval(self.mean - half, self.mean + half)
+        return t_interval(self.mean, self.se, self.df, alpha)
 
 
 def paired_t(d: Numbers) -> PairedT:
@@ -85,15 +94,12 @@ def paired_t(d: Numbers) -> PairedT:
     if n == 1:
         return PairedT(1, float(values[0]), None, None, None, 0, None)
     if (values == values[0]).all():  # the float mean of equal numbers need not equal them
-        mean = float(values[0])
-        if mean == 0:
-            return PairedT(n, 0.0, 0.0, 0.0, 0.0, n - 1, 1.0)
-        return PairedT(n, mean, 0.0, 0.0, float(np.copysign(np.inf, mean)), n - 1, 0.0)
-    mean = float(values.mean())
-    sd = float(values.std(ddof=1))
+        mean, sd = float(values[0]) + 0.0, 0.0
+    else:
+        mean, sd = float(values.mean()), float(values.std(ddof=1))
     se = sd / sqrt(n)
-    t = mean / se
-    return PairedT(n, mean, sd, se, t, n - 1, float(2 * special.stdtr(n - 1, -abs(t))))
+    t, p = t_test(mean, se, n - 1)
+    return PairedT(n, mean, sd, se, t, n - 1, p)
 
 
 def dz(d: Numbers) -> float | None:

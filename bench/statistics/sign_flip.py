@@ -92,7 +92,9 @@ def _real_sign_flip_p(d: FloatArray) -> float:
     """By halves: every signed sum is one of the first half's plus one of the second's."""
     half = d.size // 2
     first, second = _signed_sums(d[:half]), np.sort(_signed_sums(d[half:]))
-    rounding = 1e-12 * abs(d).sum()  # sums that are equal but for it count as ties
+    # Sums that are equal but for rounding count as ties; whole numbers are summed exactly.
+    whole = bool((np.rint(d) == d).all()) and float(abs(d).sum()) < 2**53
+    rounding = 0.5 if whole else 1e-9 * abs(d).sum()
     threshold = abs(d.sum()) - rounding
     if threshold <= 0:
         return 1.0

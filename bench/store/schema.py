@@ -1,8 +1,9 @@
-"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
+"""Columns of the product's tables: names, types, units. Read by both halves."""
 
 from typing import Literal
 
-from bench.study.factors import FACTORS, Column
+from bench.study.factors import COLUMNS as FACTORS
+from bench.study.factors import Column
 
 Status = Literal["ok", "diverged", "unsupported", "failed", "timeout"]
 
@@ -12,7 +13,7 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
-CELLS = (
+PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
@@ -21,6 +22,10 @@ CELLS = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
+)
+
+CELLS = (
+    *PLAN,
     Column("status", "string", "ok, diverged, unsupported, failed or timeout"),
     Column("error", "string", "why not ok; null where ok"),
     Column("n", "int32", "test examples"),
@@ -38,7 +43,12 @@ CELLS = (
     Column("examples_seen", "int64", "training examples behind the model, repeats counted"),
     Column("bytes", "int64", "size of the TFLite file"),
     Column("sha256", "string", "of the TFLite file"),
-    Column("number_format", "string", "as audited by pipelines.tflite: float32, int8, mixed ..."),
+    Column("number_format", "string", "as audited by pipelines.audit: float32, int8, mixed ..."),
+    Column(
+        "granularity",
+        "string",
+        "scales of quantized weights by operator kind: per channel, per tensor or mixed",
+    ),
     Column("int8_ops", "int32", "operators whose inputs and outputs are integers"),
     Column("float_ops", "int32", "operators with a float input or output"),
     Column("int8_tensors", "int32", "int8 tensors in the file"),
@@ -49,6 +59,13 @@ CELLS = (
         "int32",
         "of arm float: test examples where Keras and the file differ, no ties",
     ),
+    Column("not_finite", "int32", "test examples with outputs that are not finite"),
+    Column(
+        "batch_norm_start_left",
+        "float64",
+        "fraction of batch norm's start left in its averages: the largest momentum ** steps; null "
+        "without such layers",
+    ),
     Column("range_start_left", "float64", "fraction of the observers' start value left after QAT"),
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
@@ -57,16 +74,33 @@ CELLS = (
     Column("cpu", "string", "CPU model"),
     Column("versions", "string", "key into environment.json"),
     Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
+    Column("package", "string", "hash of this package's sources that computed it"),
 )
 
-CONTRASTS = (
-    Column("kind", "string", "contrast, interaction or slope"),
+LOOKS = (
+    Column("contrast", "string", "arm minus arm"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
-    Column("budget", "int32", "float epochs E; null for interaction and slope"),
+    Column("budget", "int32", "float epochs E"),
     Column("extra", "int32", "epochs k more; null where neither arm has any"),
-    Column("contrast", "string", "arm minus arm"),
+    Column("look", "int32", "which look at the data, from 1"),
+    Column("planned_seeds", "int32", "how many seeds the look was planned to see"),
+    Column("seeds", "list[int64]", "the seeds that it saw"),
+    Column("at", "timestamp[us, tz=UTC]", "when"),
+)
+
+CONTRASTS = (
+    Column("kind", "string", "contrast, interaction, slope, effect or overall"),
+    Column("dataset", "string", "name"),
+    Column("model", "string", "name"),
+    *FACTORS,
+    Column("budget", "int32", "float epochs E; null for interaction, slope and effect"),
+    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column("factor", "string", "what changes; of contrasts null"),
+    Column("level", "string", "of the factor, minus `reference`; null for slopes"),
+    Column("reference", "string", "the level that the change is counted from; null for slopes"),
+    Column("contrast", "string", "arm minus arm; of an effect on one arm alone, that arm"),
     Column("metric", "string", "what is compared"),
     Column("unit", "string", "of mean, sd and intervals: pp for accuracies"),
     Column("population", "string", "seeds, or seeds+examples"),
@@ -82,10 +116,8 @@ CONTRASTS = (
     Column("p", "float64", "paired t-test, two-sided"),
     Column("p_signflip", "float64", "exact sign-flip test of the mean, two-sided"),
     Column("p_wilcoxon", "float64", "Wilcoxon's signed ranks, exact, zeros dropped, two-sided"),
-    Column("family", "string", "primary, interaction or exploratory"),
-    Column(
-        "p_adjusted", "float64", "Holm (primary, interaction), Benjamini-Hochberg (exploratory)"
-    ),
+    Column("family", "string", "primary, interaction, overall or exploratory"),
+    Column("p_adjusted", "float64", "Benjamini-Hochberg (exploratory), or Holm (the others)"),
     Column("p_equivalence", "float64", "TOST: the larger one-sided p"),
     Column("p_equivalence_adjusted", "float64", "in the same family by the same method"),
     Column("verdict", "string", "of statistics"),

@@ -1,59 +1,168 @@
-"""The arms of a study and the contrasts between them: rows of data, nothing that runs.
+"""Arms, and the trainings and conversions that they are made of: rows of data, nothing that runs.
 
-A new arm is a row of ARMS; if it converts in a new way, a function in pipelines/tflite.py.
+A new arm is a row of ARMS. What its training and conversion do stands in bench.pipelines.cell, one
+function each, under the same names.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-Training = Literal["float", "float+k", "qat", "qat-cal"]
+Stage = Literal["data", "float", "extra", "qat", "calibration", "conversion", "evaluation"]
+"""Where a factor acts. It reaches every arm that goes through this stage."""
+
 NumberFormat = Literal["float32", "int8"]
+Color = Literal["grey", "blue", "vermillion"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How weights come about, from the float checkpoint of a seed and budget.
+
+    stages: those it goes through; quantized: is it a training of what quantize_model makes of the
+    float model; cold: do its observers' ranges start at TFMOT's [-6, 6]; ranges: how the ranges
+    that it leaves came about, empty where it has none; version: part of the identity of every cell
+    with this training, raised by hand when the same study would give other results.
+    """
+
+    name: str
+    stages: frozenset[Stage]
+    quantized: bool = False
+    cold: bool = False
+    ranges: str = ""
+    version: int = 1
+
+    @property
+    def extra(self) -> bool:
+        """Has it k epochs more behind the checkpoint?"""
+        return "extra" in self.stages
+
+
+_CHECKPOINT: frozenset[Stage] = frozenset({"data", "float"})
+
+TRAININGS = {
+    training.name: training
+    for training in (
+        Training("float", _CHECKPOINT),
+        Training("float+k", _CHECKPOINT | {"extra"}),
+        Training(
+            "qat",
+            _CHECKPOINT | {"extra", "qat"},
+            quantized=True,
+            cold=True,
+            ranges="trained by QAT from [-6, 6]",
+        ),
+        Training(
+            "qat-cal",
+            _CHECKPOINT | {"extra", "qat", "calibration"},
+            quantized=True,
+            ranges="trained by QAT from calibration data",
+            version=2,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a file is made of a training's weights.
+
+    stages: those it goes through beside the training's; number_format: what the file claims to be,
+    and is audited for; ranges: how its ranges came about, empty where it has none or the training
+    left them; version: as Training's.
+    """
+
+    name: str
+    stages: frozenset[Stage]
+    number_format: NumberFormat
+    ranges: str = ""
+    version: int = 1
+
+
+_PTQ: frozenset[Stage] = frozenset({"calibration", "conversion"})
+
+CONVERSIONS = {
+    conversion.name: conversion
+    for conversion in (
+        Conversion("float32", frozenset(), "float32"),
+        Conversion("ptq", _PTQ, "int8", ranges="from calibration data"),
+        Conversion("own-ranges", frozenset(), "int8"),
+        Conversion("recalibrated", _PTQ, "int8", ranges="from calibration data"),
+    )
+}
 
 
 @dataclass(frozen=True)
 class Arm:
     """One way to get a TFLite file out of the float checkpoint of a seed and budget.
 
-    training: whose weights are converted; number_format: what the file claims to be (audited);
-    extra: whether it has k extra epochs behind the checkpoint; sentence: for the report.
+    color, marker, hollow: how figures draw it; sentence: what it is, for the report.
     """
 
     name: str
-    training: Training
-    number_format: NumberFormat
+    training: str
+    conversion: str
+    color: Color
+    marker: str
+    hollow: bool
     sentence: str
+
+    @cached_property
+    def stages(self) -> frozenset[Stage]:
+        """The stages that it goes through: factors of other stages do not reach it."""
+        own = TRAININGS[self.training].stages | CONVERSIONS[self.conversion].stages
+        return own | {"evaluation"}
 
     @property
     def extra(self) -> bool:
-        return self.training != "float"
+        """Has it k epochs more behind the checkpoint?"""
+        return TRAININGS[self.training].extra
+
+    @property
+    def number_format(self) -> NumberFormat:
+        return CONVERSIONS[self.conversion].number_format
+
+    @property
+    def ranges(self) -> str:
+        """How the ranges in its file came about; empty for a float file."""
+        return CONVERSIONS[self.conversion].ranges or TRAININGS[self.training].ranges
 
 
 ARMS = {
     arm.name: arm
     for arm in (
-        Arm("float", "float", "float32", "E epochs of float training, a float TFLite model"),
-        Arm("ptq", "float", "int8", "int8 post-training quantization of float"),
         Arm(
-            "float+k",
-            "float+k",
-            "float32",
+            "float", "float", "float32", "grey", "o", False,
+            "E epochs of float training, a float TFLite model",
+        ),
+        Arm(
+            "ptq", "float", "ptq", "blue", "s", False,
+            "int8 post-training quantization of float",
+        ),
+        Arm(
+            "float+k", "float+k", "float32", "grey", "o", True,
             "float trained k epochs more: the compute-matched control",
         ),
-        Arm("ptq+k", "float+k", "int8", "int8 post-training quantization of float+k"),
         Arm(
-            "qat",
-            "qat",
-            "int8",
+            "ptq+k", "float+k", "ptq", "blue", "s", True,
+            "int8 post-training quantization of float+k",
+        ),
+        Arm(
+            "qat", "qat", "own-ranges", "vermillion", "D", False,
             "quantize_model(float) trained k epochs more, as TFMOT's tutorial does",
         ),
         Arm(
-            "qat-cal",
-            "qat-cal",
-            "int8",
-            "qat whose observers' ranges start from PTQ's calibration data, not from [-6, 6]",
+            "qat-recal", "qat", "recalibrated", "vermillion", "^", True,
+            "the weights of qat put back into the float model and quantized by PTQ: no training of "
+            "its own",
+        ),
+        Arm(
+            "qat-cal", "qat-cal", "own-ranges", "vermillion", "D", True,
+            "qat whose observers' ranges start from the calibration data, not from [-6, 6]",
         ),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,17 +184,30 @@ CONTRASTS = {
         Contrast("ptq", "float", "what quantization alone does"),
         Contrast("qat", "ptq", "QAT against PTQ, QAT having trained k epochs more"),
         Contrast("qat", "float", "QAT against the float model, QAT having trained k epochs more"),
-        Contrast("qat", "ptq+k", "QAT against PTQ at equal compute"),
         Contrast("float+k", "float", "what k more epochs alone do to the float model"),
         Contrast("ptq+k", "ptq", "what k more epochs alone do to the quantized model"),
+        Contrast("qat", "ptq+k", "QAT against PTQ at equal compute"),
         Contrast(
-            "qat-cal",
+            "qat-recal",
             "ptq+k",
-            "quantization awareness itself, at equal compute and with honest ranges",
+            "what training with simulated quantization did to the weights: two files made by one "
+            "converter from one calibration set",
         ),
-        Contrast("qat", "qat-cal", "what the cold start of the ranges costs"),
+        Contrast(
+            "qat",
+            "qat-recal",
+            "what the ranges and the granularity that QAT leaves in the file cost, against those "
+            "that calibration gives",
+        ),
+        Contrast("qat-cal", "qat", "what a warm start of the ranges does"),
         Contrast("qat", "float+k", "what int8 costs after QAT, at equal compute"),
     )
 }
 
-PRIMARY = ("ptq - float", "qat - ptq", "qat - float", "qat - ptq+k")
+PRIMARY = ("ptq - float", "qat - ptq", "qat - ptq+k")
+"""Primary where a study declares none. `qat - float` would be the sum of the first two."""
+
+
+def reached(stage: Stage, arms: Iterable[str]) -> tuple[str, ...]:
+    """Those of these arms that a factor of this stage reaches."""
+    return tuple(arm for arm in arms if stage in ARMS[arm].stages)

@@ -1,13 +1,13 @@
 """A study: the fields of its TOML file and all of their validation.
 
-A new factor is a field here (its default keeps the identity of all cells that exist), a column
-in schema.FACTORS, and its one use in the pipelines.
+A factor's field comes from its row in study.factors.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
 
 import tomli_w
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -25,9 +26,14 @@ from bench import datasets as known_datasets
 from bench import models as known_models
 from bench.errors import InputError, nearest
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
+from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
 
 SHIPPED = Path(__file__).parent / "shipped"
 Stream = Literal["initialization", "order", "calibration"]
+
+MOST_SEEDS = 100_000
+MOST_CELLS = 10_000_000
+"""More than any cluster would finish; a slip of the keyboard, that would fill the memory."""
 
 T = TypeVar("T")
 
@@ -39,9 +45,11 @@ def _tuple(value: Any) -> Any:
 def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     if not values:
         raise ValueError("empty list; allowed: at least one value")
-    twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} stands twice; allowed: each value once")
+    seen: set[T] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} stands twice; allowed: each value once")
+        seen.add(value)
     return values
 
 
@@ -55,18 +63,16 @@ def _tuple_or_none(value: Any) -> Any:
 
 def _seeds(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError(f"found {value}; allowed: at least 1 seed, or a list of seeds")
+        if not 1 <= value <= MOST_SEEDS:
+            raise ValueError(
+                f"found {value}; allowed: at least 1 seed, at most {MOST_SEEDS:,}, "
+                "or a list of seeds"
+            )
         return tuple(range(value))
     return _tuple(value)
 
 
-def _all_is_none(values: Any) -> Any:
-    return tuple(None if v == "all" else v for v in _tuple(values))
-
-
-Natural = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
+NonNegative = Annotated[int, Field(ge=0, lt=2**63)]
 ListOf = Annotated[tuple[T, ...], BeforeValidator(_tuple), AfterValidator(_each_once)]
 
 
@@ -86,7 +92,7 @@ class Sequential(BaseModel):
         AfterValidator(_each_once),
         AfterValidator(_ascending),
     ]
-    every: Natural | None = None
+    every: Count | None = None
     half_width: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def look_after(self, seeds: int) -> int | None:
@@ -98,8 +104,32 @@ class Sequential(BaseModel):
         return later
 
 
-class Study(BaseModel):
-    """A validated study. Lists may be written as a single value; every list is a factor."""
+def _levels(factor: Factor) -> Any:
+    """The annotation of a factor's field: its levels, each once."""
+
+    def read(value: Any) -> Any:
+        return tuple(None if v == factor.none else v for v in _tuple(value))
+
+    level = factor.level if factor.none is None else Optional[factor.level]  # noqa: UP045
+    levels: Any = tuple.__class_getitem__((level, ...))
+    return Annotated[levels, BeforeValidator(read), AfterValidator(_each_once)]
+
+
+if TYPE_CHECKING:
+    _Factors = BaseModel
+else:
+    _Factors = create_model(
+        "_Factors",
+        **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
+    )
+
+
+class Study(_Factors):
+    """A validated study. Lists may be written as a single value; every list is varied.
+
+    baseline: of a factor, the level that its effects are counted from; primary_over: factors at
+    whose every level the primary contrasts are primary (else at the baseline alone).
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -109,23 +139,17 @@ class Study(BaseModel):
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(_seeds), AfterValidator(_each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Natural], AfterValidator(_ascending)] = (1, 2, 4, 8)
-    extra: Annotated[ListOf[Natural], AfterValidator(_ascending)] = (1,)
+    budgets: Annotated[ListOf[Count], AfterValidator(_ascending)] = (1, 2, 4, 8)
+    extra: Annotated[ListOf[Count], AfterValidator(_ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
-
-    train_examples: Annotated[
-        tuple[Natural | None, ...], BeforeValidator(_all_is_none), AfterValidator(_each_once)
-    ] = (None,)
-    batch_size: ListOf[Natural] = (32,)
-    optimizer: ListOf[Literal["adam", "rmsprop", "sgd"]] = ("adam",)
-    learning_rate: ListOf[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = (0.001,)
-    calibration_examples: ListOf[Natural] = (200,)
-    pin: dict[Stream, NonNegative] = {}
+    pin: dict[Stream, NonNegative] = Field(default={})
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
+    delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
+    primary_over: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    baseline: dict[str, str | int | float] = Field(default={})
 
     @field_validator("datasets")
     @classmethod
@@ -165,15 +189,86 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _primary(self) -> "Study":
         for name in self.primary or ():
-            if name not in CONTRASTS:
-                raise InputError("primary", f"no contrast {name!r}", nearest(name, CONTRASTS))
-            contrast = CONTRASTS[name]
-            for arm in (contrast.a, contrast.b):
+            factor, colon, contrast = name.rpartition(": ")
+            if contrast not in CONTRASTS:
+                raise InputError(
+                    "primary", f"no contrast {contrast!r}", nearest(contrast, CONTRASTS)
+                )
+            for arm in (CONTRASTS[contrast].a, CONTRASTS[contrast].b):
                 if arm not in self.arms:
                     raise InputError(
                         "primary", f"{name!r} needs the arm {arm!r}", "allowed: arms of the study"
                     )
+            if colon:
+                varied = [f for f in of_arms(*_arms_of(contrast)) if len(self.levels(f)) > 1]
+                if factor not in varied:
+                    raise InputError(
+                        "primary",
+                        f"{name!r}: {factor!r} is no factor of this contrast that varies here",
+                        nearest(factor, varied) if varied else "allowed: a factor with levels",
+                    )
         return self
+
+    @model_validator(mode="after")
+    def _baseline(self) -> "Study":
+        for name in (*self.primary_over, *self.baseline):
+            if name not in FACTORS:
+                where = "baseline" if name in self.baseline else "primary_over"
+                raise InputError(where, f"no factor {name!r}", nearest(name, FACTORS))
+        for name, level in self.baseline.items():
+            shown = [FACTORS[name].shown(each) for each in self.levels(name)]
+            if level not in shown:
+                raise InputError(
+                    f"baseline.{name}", f"found {level!r}", f"allowed: one of {shown}, its levels"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> "Study":
+        each = len(self.seeds) * len(self.datasets) * len(self.budgets)
+        cells = 0
+        for name, model in product(self.arms, self.models):
+            arm = each * (len(self.extra) if ARMS[name].extra else 1)
+            for factor in of_arms(name, model=model):
+                arm *= len(self.levels(factor))
+            cells += arm
+        if cells > MOST_CELLS:
+            raise InputError(
+                "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
+            )
+        return self
+
+    def levels(self, factor: str) -> tuple[Value, ...]:
+        """The levels of a factor in this study, in its order."""
+        levels: tuple[Value, ...] = getattr(self, factor)
+        return levels
+
+    def baseline_of(self, factor: str) -> Value:
+        """The level that effects are counted from: the declared one, else the default where it is
+        a level, else the first."""
+        levels = self.levels(factor)
+        if factor in self.baseline:
+            declared = self.baseline[factor]
+            return None if declared == FACTORS[factor].none else declared
+        default = FACTORS[factor].default
+        return default if default in levels else levels[0]
+
+    @property
+    def out_of_reach(self) -> tuple[tuple[str, str], ...]:
+        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        return tuple(
+            (name, model)
+            for name, factor in FACTORS.items()
+            for model in self.models
+            if factor.concerns and len(self.levels(name)) > 1 and not factor.concerns(model)
+        )
+
+    def is_primary_at(self, held: Mapping[str, Value]) -> bool:
+        """Are the primary contrasts primary where these factors have these levels?"""
+        return all(
+            name in self.primary_over or name not in FACTORS or level == self.baseline_of(name)
+            for name, level in held.items()
+        )
 
     def with_seeds(self, n: int) -> "Study":
         """The same with its first n seeds; past the last one it counts on from the largest."""
@@ -196,13 +291,26 @@ class Study(BaseModel):
         declared = PRIMARY if self.primary is None else self.primary
         return tuple(c.name for c in self.contrasts if c.name in declared)
 
+    @property
+    def primary_effects(self) -> tuple[tuple[str, str], ...]:
+        """The (factor, contrast) whose effects the study declares primary."""
+        split = (name.rpartition(": ") for name in self.primary or ())
+        return tuple((factor, contrast) for factor, colon, contrast in split if colon)
+
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         fields = self.model_dump(mode="json", exclude_none=True)
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
-        fields["train_examples"] = ["all" if n is None else n for n in self.train_examples]
-        return tomli_w.dumps(fields)
+        for name, factor in FACTORS.items():
+            fields[name] = [factor.shown(level) for level in self.levels(name)]
+        first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
+        order = dict.fromkeys((*first, *fields))
+        return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
+
+
+def _arms_of(contrast: str) -> tuple[str, str]:
+    return CONTRASTS[contrast].a, CONTRASTS[contrast].b
 
 
 def shipped() -> dict[str, Path]:

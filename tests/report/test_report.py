@@ -82,7 +82,7 @@ def test_an_incomplete_study_says_so_first(tmp_path: Path) -> None:
     analysis = report.write(tmp_path)
     lines = (tmp_path / "report.md").read_text().splitlines()
     assert "This study is incomplete" in lines[2]
-    assert "1 of 30 planned cells have no result" in lines[2]
+    assert "1 of 35 planned cells have no result" in lines[2]
     assert next(notes.build(analysis)).text.startswith("**This study is incomplete**")
 
 

@@ -113,7 +113,10 @@ def test_interval_refuses_a_level_outside_0_to_1(alpha):
 def test_subtracting_decimals_keeps_ties_and_zeros():
     a, b = np.array([0.2, 0.3, 0.8, 0.5]), np.array([0.1, 0.2, 0.7, 0.5])
     assert np.unique(a - b).size == 4  # what subtract is for
-    assert paired.subtract(a, b).tolist() == [0.1, 0.1, 0.1, 0.0]
+    found = paired.subtract(a, b)
+    assert found == pytest.approx(np.array([0.1, 0.1, 0.1, 0.0]))
+    assert np.unique(found).size == 2
+    assert np.unique(abs(paired.subtract(b, a) + found)).tolist() == [0]
     assert paired.paired_t(paired.subtract(a[:3], b[:3])).constant
     assert paired.subtract(np.array([0.1 + 0.2]), np.array([0.3])) == 0
 

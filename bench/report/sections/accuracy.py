@@ -28,34 +28,28 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if drawn[MOST_OPEN:]:
         more = f"The same for {words.count(len(drawn) - MOST_OPEN, 'more setting')}"
         blocks.append(Details(more, tuple(drawn[MOST_OPEN:])))
-    blocks.append(Details("Accuracy of every arm, as numbers", (_table(analysis, samples),)))
-    return Section("Accuracy of every arm", tuple(blocks))
+    title = "Accuracy of every arm" if analysis.study is not None else "Values of every arm"
+    blocks.append(Details(f"{title}, as numbers", (_table(analysis, samples),)))
+    return Section(title, tuple(blocks))
 
 
 def _panels(samples: list[Sample]) -> dict[tuple[Setting, str], list[Sample]]:
     """Samples by what a figure shares: all of a setting but the budget.
 
-    An arm without epochs more stands in the figure of every k.
+    An arm that some factor, or k, does not reach stands in the figures of all its levels.
     """
-    panels: dict[tuple[Setting, str], list[Sample]] = {}
-    for sample in samples:
-        panels.setdefault((sample.setting.panel, sample.metric), []).append(sample)
-    result: dict[tuple[Setting, str], list[Sample]] = {}
-    for (panel, metric), members in panels.items():
-        base = (Setting(panel.dataset, panel.model, panel.factors, None, None), metric)
-        extended = [
-            key
-            for key in panels
-            if key != base
-            and key[1] == metric
-            and Setting(key[0].dataset, key[0].model, key[0].factors, None, None) == base[0]
+    panels = list(dict.fromkeys((s.setting.panel, s.metric) for s in samples))
+    whole = [
+        (panel, metric)
+        for panel, metric in panels
+        if not any(other != panel and panel.within(other) and metric == of for other, of in panels)
+    ]
+    return {
+        (panel, metric): [
+            s for s in samples if s.metric == metric and s.setting.panel.within(panel)
         ]
-        if panel.extra is None and extended:
-            continue
-        result[panel, metric] = [
-            *(panels.get(base, []) if panel.extra is not None else []), *members
-        ]  # fmt: skip
-    return result
+        for panel, metric in whole
+    }
 
 
 def _figure(
@@ -67,11 +61,15 @@ def _figure(
     values = np.concatenate([s.values for s in samples])
     n = samples[0].correct.shape[1] if samples[0].correct is not None else None
     scale = figures.accuracy_scale(float(values.min()), float(values.max()), n)
+    dot, why = "one model trained from its own start", "Arms of one seed share data order and start"
+    shown = metric.capitalize()
+    if analysis.study is None:
+        dot, why = "one value of the table", "Arms are paired by seed"
+        shown = code(metric)
     caption = (
-        f"**{metric.capitalize()}{', ' + where if where else ''}.** Each dot is one seed: one "
-        "model trained from its own start. The mark is the mean of the seeds, its whisker "
-        f"the {words.level(analysis)} t interval for new seeds. Arms of one seed share data order "
-        "and start, so that overlapping clouds can hide a clear paired difference: the contrasts "
+        f"**{shown}{', ' + where if where else ''}.** Each dot is one seed: {dot}. The mark is the "
+        f"mean of the seeds, its whisker the {words.level(analysis)} t interval for new seeds. "
+        f"{why}, so that overlapping clouds can hide a clear paired difference: the contrasts "
         "decide, not this figure."
     )
     if scale.note:
@@ -91,7 +89,7 @@ def _svg(
 ) -> str:
     arms = [arm for arm in analysis.arms if any(s.arm == arm for s in samples)]
     styles = figures.arm_styles(analysis.arms)
-    entries = [(arm, styles[arm]) for arm in arms]
+    entries = [(figures.shortened(arm, figures.WIDTH - 60), styles[arm]) for arm in arms]
     top = figures.key_height(entries) + 8
     budgets = sorted({s.setting.budget for s in samples}, key=lambda b: (b is not None, b))
     rng = np.random.default_rng(0)  # of the jitter
@@ -134,17 +132,24 @@ def _svg(
             ticks=False,
         )
 
-    return figures.draw(name, 320 if budgets == [None] else 360, paint)
+    height = 320 if budgets == [None] else 360
+    return figures.draw(name, max(height, top + 240), paint)
 
 
 def _table(analysis: Analysis, samples: list[Sample]) -> Table:
     level = words.level(analysis)
+    several = len({s.metric for s in samples}) > 1
+    ours = analysis.study is not None
+    unit_of = "percent of test examples classified correctly" if ours else "in the metric's unit"
     columns = (
         Column("arm"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
-        Column("seeds", "models evaluated, each from a start of its own", True),
-        Column("mean", "over seeds: percent of test examples classified correctly", True),
-        Column("SD", "standard deviation over seeds, in percentage points", True),
+        Column("setting", words.setting_meaning(analysis)),
+        *([Column("metric")] if several else []),
+        Column("seeds", "models evaluated, each from a start of its own" if ours else "", True),
+        Column("mean", f"over seeds: {unit_of}", True),
+        Column(
+            "SD", f"standard deviation over seeds{', in percentage points' if ours else ''}", True
+        ),
         Column(f"{level} interval", "t interval of the mean for new seeds", True),
         Column("lowest", "seed", True),
         Column("highest", "seed", True),
@@ -161,6 +166,7 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
                 (
                     Cell(code(s.arm)),
                     Cell(words.place(s.setting, analysis.varying), s.setting.budget),
+                    *([Cell(code(s.metric))] if several else []),
                     Cell(str(len(s.seeds)), len(s.seeds)),
                     words.number_cell(s.mean(), unit),
                     words.number_cell(

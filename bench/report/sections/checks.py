@@ -14,14 +14,15 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         c
         for kind in ("contrast", "interaction", "slope")
         for c in analysis.select("seeds", kind)
-        if c.n_seeds
+        if c.n_seeds and not c.pairs.unmoved
     ]
     if not comparisons or not analysis.detailed:
         return None
+    decides = "was named in advance and decides" if analysis.study is not None else "decides"
     text = (
-        "The paired t-test was named in advance and decides. Beside it stand tests that assume "
-        "less, so that a reader can see whether they agree, and effect sizes. All speak about new "
-        "seeds on this test set, and none is corrected for the number of contrasts."
+        f"The paired t-test {decides}. Beside it stand tests that assume "
+        "less, so that a reader can see whether they agree, and effect sizes. All speak about "
+        f"{words.population(analysis, 'seeds')}, and none is corrected for the number of contrasts."
     )
     return Section(
         "Beside the t-test",
@@ -31,9 +32,11 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
     level = words.level(analysis)
+    several = len({c.pairs.metric for c in comparisons}) > 1
     columns = (
         Column("contrast", "first arm minus second, paired by seed"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
+        *([Column("metric")] if several else []),
         Column("seeds", "pairs", True),
         Column("dz", "mean divided by the SD over seeds", True),
         Column("gz", "the same corrected for few seeds (Hedges)", True),
@@ -67,6 +70,7 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                     else pairs.kind,
                     c.setting.budget,
                 ),
+                *([Cell(code(pairs.metric))] if several else []),
                 Cell(words.seeds(c), c.n_seeds),
                 words.number_cell(pairs.dz, "", sign=True),
                 words.number_cell(pairs.gz, "", sign=True),

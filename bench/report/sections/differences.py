@@ -25,6 +25,7 @@ VERDICT_MEANINGS = {
     Verdict.EQUIVALENT: "shown to lie within ±Δ; not significant",
     Verdict.UNDECIDED: "neither: the data allow a difference that matters, and none at all",
     Verdict.TOO_FEW_SEEDS: "with so few seeds no outcome could have been significant",
+    Verdict.WITHHELD: "a check says that these numbers are not those of the contrast",
 }
 
 
@@ -57,13 +58,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                 "has all."
             )
         )
-    used = {c.verdict for c in comparisons}
-    blocks.append(
-        Details(
-            "What the verdicts mean",
-            (Terms(tuple((str(v), VERDICT_MEANINGS[v]) for v in Verdict if v in used)),),
-        )
-    )
+    used = {c.verdict for c in comparisons if not c.pairs.unmoved}
+    meanings = [(str(v), VERDICT_MEANINGS[v]) for v in Verdict if v in used]
+    if still := next((c for c in comparisons if c.pairs.unmoved), None):
+        meaning = "every seed gives an arm the same value: one outcome, not repetitions of it"
+        meanings.append((words.verdict_label(still), meaning))
+    blocks.append(Details("What the verdicts mean", (Terms(tuple(meanings)),)))
     return Section("Table of differences", tuple(blocks))
 
 
@@ -79,13 +79,17 @@ def _table(
     churned = any(c.pairs.churn is not None for c in comparisons)
     columns = [
         Column("contrast", "first arm minus second, paired by seed"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if len(metrics) > 1 else []),
         Column("mean", "difference of the means, in percentage points for accuracies", True),
-        Column(f"{level} interval", "of this contrast alone", True),
+        Column(f"pointwise {level} interval", "of this contrast alone", True),
         Column("verdict", "of the corrected tests; below it is said what each means"),
-        Column("family", "contrasts that are corrected together; primary: declared in advance"),
-        Column("seeds", "pairs of models that the difference rests on", True),
+        Column(
+            "family",
+            "contrasts that are corrected together"
+            + ("; primary: declared in advance" if analysis.study is not None else ""),
+        ),
+        Column("seeds", "pairs that the difference rests on", True),
         Column("family's interval", "holds for all contrasts of the family at once", True),
         Column("p", "t-test: how rare so large a mean is if there is no difference", True),
         *(
@@ -150,7 +154,7 @@ def _table(
                 *([Cell(code(c.pairs.metric))] if len(metrics) > 1 else []),
                 words.number_cell(c.mean, unit, sign=True),
                 Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
-                Cell(str(c.verdict)),
+                Cell(words.verdict_label(c)),
                 Cell(c.family),
                 Cell(words.seeds(c), c.n_seeds),
                 Cell(words.interval(c.simultaneous, unit), c.simultaneous and c.simultaneous.low),
@@ -174,7 +178,7 @@ def _table(
         )
     return Table(
         f"differences-table{words.SLUGS[population]}",
-        f"Every contrast at every setting, for {words.POPULATIONS[population]}",
+        f"Every contrast at every setting, for {words.population(analysis, population)}",
         tuple(columns),
         tuple(rows),
     )

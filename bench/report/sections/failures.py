@@ -33,16 +33,18 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                 diverged,
             ),
         ]
+    cell = "a cell has no result" if analysis.study is not None else "an arm has no value"
     if short:
         blocks += [
             Paragraph(
-                "Where a cell has no result, its seed is left out of just the contrasts that need "
+                f"Where {cell}, its seed is left out of just the contrasts that need "
                 "it. Failures need not strike at random, so the last column shows how far the mean "
                 "could move if every missing accuracy were as bad for it as possible (0% or 100%)."
             ),
             _missing_table(analysis, short),
         ]
-    return Section("Runs that failed", tuple(blocks))
+    title = "Runs that failed" if analysis.study is not None else "Seeds that an arm lacks"
+    return Section(title, tuple(blocks))
 
 
 def _diverged(analysis: Analysis) -> tuple[tuple[Cell, ...], ...]:
@@ -72,12 +74,13 @@ def _diverged(analysis: Analysis) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _missing_table(analysis: Analysis, short) -> Table:
+    planned = "planned" if analysis.study is not None else "that any arm has"
     columns = (
         Column("contrast", "first arm minus second, paired by seed"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
-        Column("seeds", "with both results, of those planned", True),
+        Column("setting", words.setting_meaning(analysis)),
+        Column("seeds", f"with both results, of those {planned}", True),
         Column("mean", "of the seeds that are there", True),
-        Column("worst case", "bounds of the mean over all planned seeds, in pp", True),
+        Column("worst case", f"bounds of the mean over all seeds {planned}, in pp", True),
     )
     rows = tuple(
         (
@@ -89,4 +92,4 @@ def _missing_table(analysis: Analysis, short) -> Table:
         )
         for c in short[: words.MOST_ROWS]
     )
-    return Table("missing-table", "Contrasts with fewer seeds than planned", columns, rows)
+    return Table("missing-table", "Contrasts in which seeds are missing", columns, rows)

@@ -2,7 +2,7 @@
 
 from bench.analysis import Analysis, Comparison, Population
 from bench.report import forest_plot, words
-from bench.report.content import Block, Figure, Paragraph, Section
+from bench.report.content import Block, Figure, Paragraph, Section, code
 
 BY_POPULATION = True
 
@@ -10,7 +10,7 @@ MOST_ROWS = 90
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
-    shown = [c for c in analysis.select(population) if c.interval is not None]
+    shown = [c for c in analysis.select(population) if c.simultaneous is not None]
     if not shown:
         return None
     blocks: list[Block] = []
@@ -38,13 +38,14 @@ def _figure(
     delta = rows[0].pairs.delta
     axis = forest_plot.scale(rows, delta)
     in_unit = "" if unit == metric else f" in {unit}"
+    named = metric if analysis.study is not None else code(metric)
     caption = (
-        f"**Mean difference of {metric}{in_unit}, with {words.level(analysis)} intervals for "
-        f"{words.POPULATIONS[population]}.** Right of 0 the first arm has the greater value. The "
-        "thick line is the interval of that contrast alone; the thin one holds for all contrasts "
-        "of its family at once. Colour and marker are the verdict."
+        f"**Mean difference of {named}{in_unit}, with {words.level(analysis)} intervals for "
+        f"{words.population(analysis, population)}.** Right of 0 the first arm has the greater "
+        "value. An interval holds for all contrasts of its family at once: it is the one that "
+        "stands beside the verdict everywhere. Colour and marker are the verdict."
     )
-    if any(c.family == "exploratory" for c in rows):
+    if analysis.study is not None and any(c.family == "exploratory" for c in rows):
         caption += (
             " Primary contrasts were declared in advance; exploratory ones are hints for the next "
             "study."

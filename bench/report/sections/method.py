@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.analysis import Analysis, Population
+from bench.analysis.reading import Reading
 from bench.report import words
 from bench.report.content import (
     Block,
@@ -18,6 +19,7 @@ from bench.report.content import (
     code,
 )
 from bench.study.arms import ARMS
+from bench.study.factors import FACTORS
 
 BY_POPULATION = False
 
@@ -26,14 +28,18 @@ STATUSES = ("ok", "diverged", "unsupported", "failed", "timeout", "missing")
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = []
-    if set(analysis.arms) <= set(ARMS):
+    if analysis.study is not None and set(analysis.arms) <= set(ARMS):
         arms = tuple((code(arm), ARMS[arm].sentence) for arm in analysis.arms)
         blocks.append(Details("The arms", (Terms(arms),)))
     asked = tuple((code(c.name), _question(analysis, c)) for c in analysis.contrasts if c.question)
-    if asked:
+    if asked and analysis.study is not None:
         blocks.append(Details("The contrasts and what they ask", (Terms(asked),)))
     blocks.append(Details("The statistics", (Bullets(tuple(_statistics(analysis))),)))
-    blocks.append(Details("How many cells, and how they ended", (_counts(analysis),)))
+    if analysis.reading is not None:
+        blocks.append(Details("What each column was taken for", (_columns(analysis.reading),)))
+    ours = analysis.study is not None
+    ended = "How many cells, and how they ended" if ours else "How many values"
+    blocks.append(Details(ended, (_counts(analysis),)))
     if analysis.study is not None:
         blocks.append(Details("The study", (_study(analysis),)))
     if analysis.environment:
@@ -55,13 +61,17 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
     families = list(
         dict.fromkeys((c.family, c.m, c.pairs.metric, c.population) for c in analysis.comparisons)
     )
+    pairing = "both arms of a pair start from the same weights and see the same data in the same"
+    pairing += " order. One test, named in advance:"
+    if analysis.study is None:
+        pairing = "that what one seed gave to two arms belongs together is an assumption. One test:"
     yield (
-        "Differences are paired by seed: both arms of a pair start from the same weights and see "
-        "the same data in the same order. One test, named in advance: the paired t-test over "
+        f"Differences are paired by seed: {pairing} the paired t-test over "
         "seeds; beside it the exact sign-flip test, which assumes only symmetry."
     )
+    speaks = words.population(analysis, "seeds").capitalize()
     yield (
-        f"**{words.POPULATIONS['seeds'].capitalize()}**: mean ± t(S−1) · SD / √S over S seeds. "
+        f"**{speaks}**: mean ± t(S−1) · SD / √S over S seeds. "
         "A conclusion about other test examples does not follow from it."
     )
     if any(c.population == "seeds+examples" for c in analysis.comparisons):
@@ -76,7 +86,7 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             else "Holm (family-wise error), intervals by Bonferroni"
         )
         yield (
-            f"The {family} family, {code(metric)}, {words.POPULATIONS[population]}: "
+            f"The {family} family, {code(metric)}, {words.population(analysis, population)}: "
             f"{words.count(m, 'contrast')}, corrected by {method}, at α = {alpha:g}."
         )
     deltas = {
@@ -111,7 +121,7 @@ def _counts(analysis: Analysis) -> Table:
         "unsupported": "the converter refuses it: a result without predictions",
         "failed": "runs again with the same command; its seed is left out of its contrasts",
         "timeout": "as failed",
-        "missing": "planned, not there",
+        "missing": "planned, not there" if analysis.study is not None else "no row, or no number",
     }
     columns = (
         Column("arm"),
@@ -126,7 +136,15 @@ def _counts(analysis: Analysis) -> Table:
         )
         for arm, of_arm in totals.items()
     )
-    return Table("counts-table", "Cells (evaluated models) per arm and status", columns, rows)
+    what = "Cells (evaluated models)" if analysis.study is not None else "Values of all metrics"
+    return Table("counts-table", f"{what} per arm and status", columns, rows)
+
+
+def _columns(reading: Reading) -> Table:
+    """Of somebody's own table."""
+    rows = tuple((Cell(code(t.column)), Cell(t.role), Cell(t.why)) for t in reading.columns)
+    heads = (Column("column"), Column("taken for"), Column("because"))
+    return Table("columns-table", "What each column was taken for", heads, rows)
 
 
 def _study(analysis: Analysis) -> Table:
@@ -134,7 +152,8 @@ def _study(analysis: Analysis) -> Table:
     fields = analysis.study.model_dump(mode="json")
     fields["seeds"] = f"{len(analysis.study.seeds)}: {_run(analysis.study.seeds)}"
     fields["datasets"] = sorted({str(s.setting.dataset) for s in analysis.samples})
-    fields["train_examples"] = ["all" if n is None else n for n in fields["train_examples"]]
+    for name, factor in FACTORS.items():
+        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
     fields["primary"] = list(analysis.study.primary_contrasts)
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value

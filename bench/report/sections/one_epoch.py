@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, splits
 from bench.report import forest_plot, words
 from bench.report.content import (
     Block,
@@ -38,12 +38,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             tuple(_sentence(analysis, c) for c in changes[:MOST_SENTENCES] if c.mean is not None)
         ),
     ]
-    shown = [c for c in changes if c.interval is not None]
+    shown = [c for c in changes if c.simultaneous is not None]
     for at, metric in enumerate(dict.fromkeys(c.pairs.metric for c in shown)):
         name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"
         of_metric = [c for c in shown if c.pairs.metric == metric][:MOST_ROWS]
         blocks.append(_figure(analysis, name, of_metric))
-    slopes = analysis.select(population, "slope")
+    slopes = [c for c in analysis.select(population, "slope") if c.pairs.factor == "budget"]
     blocks.append(_table(analysis, population, (*changes, *slopes)[: words.MOST_ROWS]))
     return Section("Is one epoch the reason?", tuple(blocks))
 
@@ -51,7 +51,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 def _sentence(analysis: Analysis, c: Comparison) -> str:
     where = words.panel(c.setting, analysis.varying)
     change = words.change(c, analysis)
-    return f"{code(c.name)}{' (' + where + ')' if where else ''}: {change}."
+    metric = "" if c.pairs.metric == "accuracy" else f", {code(c.pairs.metric)}"
+    return f"{code(c.name)}{' (' + where + ')' if where else ''}{metric}: {change}."
 
 
 def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
@@ -74,11 +75,14 @@ def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
     )
     metric = rows[0].pairs.metric
     of = "" if metric == "accuracy" else f" of {metric}"
+    left = "first arm does worse, against the second,"
+    if analysis.study is None:
+        left = "first arm's value, against the second's, is lower"
     caption = (
         f"**How each primary contrast{of} differs between {low} and {high} epochs.** Left of 0 the "
-        "first arm does worse, against the second, after few epochs than after many. An interval "
-        "that excludes 0 says that the number of epochs changes the contrast, not why: the split "
-        "below says what the change is made of."
+        f"{left} after few epochs than after many. An interval "
+        "that excludes 0 says that the number of epochs changes the contrast, not why"
+        + (": the split below says what the change is made of." if splits(analysis) else ".")
     )
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
@@ -86,27 +90,27 @@ def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
 
 
 def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, ...]) -> Table:
+    several = len({c.pairs.metric for c in rows}) > 1
+    setting = any(words.panel(c.setting, analysis.varying) for c in rows)
+    unit = "in percentage points" if analysis.study is not None else "in the metric's unit"
     columns = (
         Column("contrast", "first arm minus second, paired by seed"),
-        *(
-            [Column("setting")]
-            if any(words.panel(c.setting, analysis.varying) for c in rows)
-            else []
-        ),
+        *([Column("setting")] if setting else []),
+        *([Column("metric")] if several else []),
         Column("change", "interaction: smallest minus largest budget; slope: per doubling of E"),
         Column("seeds", "with results at all budgets that it needs", True),
-        Column("mean", "in percentage points; of a slope per doubling", True),
-        Column(f"{words.level(analysis)} interval", "of this change alone", True),
+        Column("mean", f"{unit}; of a slope per doubling", True),
+        Column(f"pointwise {words.level(analysis)} interval", "of this change alone", True),
         Column("family's interval", "holds for all changes at once", True),
         Column("p", "paired t-test", True),
         Column("p, corrected", "by Holm over the interaction family", True),
         Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
     )
-    setting = len(columns) == 10
     body = tuple(
         (
             Cell(code(c.name)),
             *([Cell(words.panel(c.setting, analysis.varying))] if setting else []),
+            *([Cell(code(c.pairs.metric))] if several else []),
             Cell(c.pairs.kind),
             Cell(words.seeds(c), c.n_seeds),
             words.number_cell(c.mean, c.pairs.unit, sign=True),
@@ -117,13 +121,14 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
             ),
             words.p_cell(c.p),
             words.p_cell(c.p_adjusted),
-            Cell(str(c.verdict)),
+            Cell(words.verdict_label(c)),
         )
         for c in rows
     )
     return Table(
         f"one-epoch-table{words.SLUGS[population]}",
-        f"How the primary contrasts change with the budget, for {words.POPULATIONS[population]}",
+        "How the primary contrasts change with the budget, for "
+        f"{words.population(analysis, population)}",
         columns,
         body,
     )

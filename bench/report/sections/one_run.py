@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import Analysis, Pairs, Population, Setting
+from bench.analysis import Analysis, Population, Setting
 from bench.report import figures, words
 from bench.report.content import Block, Cell, Column, Figure, Paragraph, Section, Table
 from bench.statistics import single_runs as runs
@@ -21,7 +21,7 @@ MOST_BLOCKS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcomes:
+class Outcomes:
     """Of the seeds that float, ptq and qat share: three differences, float (seeds,)."""
 
     setting: Setting
@@ -31,41 +31,43 @@ class _Outcomes:
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
-    found = _outcomes(analysis)
+    found = outcomes(analysis)
     if not found:
         return None
+    what = "study" if analysis.study is not None else "table"
     blocks: list[Block] = [
         Paragraph(
             "Somebody who trains once sees one seed, and cannot tell luck from a difference. "
-            "The seeds of this study show how often one run, or the mean of a few, would have "
+            f"The seeds of this {what} show how often one run, or the mean of a few, would have "
             "come out like the thread's: PTQ above the float model, and above QAT."
         )
     ]
     blocks.append(_curve(analysis, found[:MOST_BLOCKS]))
     blocks.append(_table(analysis, found[: words.MOST_ROWS]))
-    blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
+    if analysis.study is not None:  # of other models and data nothing is known
+        blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
     return Section("Would one run have fooled you?", tuple(blocks))
 
 
-def _outcomes(analysis: Analysis) -> list[_Outcomes]:
-    by_setting: dict[Setting, dict[str, Pairs]] = {}
-    for c in analysis.select("seeds"):
-        if c.name in ("qat - ptq", "qat - float") and c.pairs.metric == "accuracy":
-            by_setting.setdefault(c.setting, {})[c.name] = c.pairs
+def outcomes(analysis: Analysis) -> list[Outcomes]:
+    """At every setting that has the three arms."""
+    of_float = analysis.select("seeds", name="qat - float")
     found = []
-    for setting, pairs in by_setting.items():
-        if len(pairs) < 2:
+    for whole in analysis.select("seeds", name="qat - ptq"):
+        beside = next((c for c in of_float if c.setting.within(whole.setting)), None)
+        if beside is None or whole.pairs.metric != "accuracy":
             continue
-        qat, ptq = pairs["qat - ptq"].samples
-        floats = pairs["qat - float"].samples[1]
+        setting = whole.setting
+        qat, ptq = whole.pairs.samples
+        floats = beside.pairs.samples[1]
         seeds = tuple(sorted(set(qat.seeds) & set(ptq.seeds) & set(floats.seeds)))
         if seeds:
             q, p, f = (sample.at(seeds) for sample in (qat, ptq, floats))
-            found.append(_Outcomes(setting, p - f, p - q, q - f))
+            found.append(Outcomes(setting, p - f, p - q, q - f))
     return found
 
 
-def _curve(analysis: Analysis, found: list[_Outcomes]) -> Figure:
+def _curve(analysis: Analysis, found: list[Outcomes]) -> Figure:
     entries = list(EVENTS)
     top = figures.key_height(entries) + 28
     curves = [
@@ -116,7 +118,7 @@ def _curve(analysis: Analysis, found: list[_Outcomes]) -> Figure:
     return Figure("one-run", svg, caption, alt)
 
 
-def _table(analysis: Analysis, found: list[_Outcomes]) -> Table:
+def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
     level = words.level(analysis)
     columns = (
         Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
@@ -148,7 +150,7 @@ def _table(analysis: Analysis, found: list[_Outcomes]) -> Table:
     return Table("one-run-table", "What a single run shows", columns, tuple(rows))
 
 
-def _claims(analysis: Analysis, found: list[_Outcomes]) -> Table:
+def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
     """The thread's own numbers against where one run of this study would fall."""
     level = words.level(analysis)
     columns = (

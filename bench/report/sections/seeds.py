@@ -1,6 +1,7 @@
 """Every seed as a line through the arms: pairing made visible."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from bench.report.content import Figure, Section
 
 BY_POPULATION = False  # the seeds themselves
 
-ORDER = ("float", "ptq", "qat", "qat-cal", "ptq+k", "float+k")
+ORDER = ("float", "ptq", "qat", "qat-cal", "qat-recal", "ptq+k", "float+k")
 MOST_BLOCKS = 6
 MOST_LINES = 300
 
@@ -29,14 +30,13 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sample]]]:
     """The first panel's settings, each with its arms' samples."""
-    first = analysis.samples[0]
     extras = [s.setting.extra for s in analysis.samples if s.setting.extra is not None]
+    fullest = max((s.setting.panel for s in analysis.samples), key=lambda p: len(p.factors))
+    panel = replace(fullest, extra=min(extras, default=None))
+    metric = analysis.samples[0].metric
     shown: dict[int | None, dict[str, Sample]] = {}
     for s in analysis.samples:
-        same = (s.setting.dataset, s.setting.model, s.setting.factors, s.metric) == (
-            first.setting.dataset, first.setting.model, first.setting.factors, first.metric
-        )  # fmt: skip
-        if same and s.seeds and s.setting.extra in (None, min(extras, default=None)):
+        if s.seeds and s.metric == metric and s.setting.panel.within(panel):
             shown.setdefault(s.setting.budget, {})[s.arm] = s
     return [
         (f"E = {budget}" if budget is not None else "", samples)
@@ -57,10 +57,12 @@ def _figure(
         ("lower", figures.Style(figures.VERMILLION, "D")),
     ]
     top = figures.key_height(entries) + 26
+    widest = max(figures.text_width(arm) for arm in arms)
+    bottom = min(max(58.0, widest + 16), 150.0)
     label_y = samples[0].metric + (", %" if samples[0].unit == "pp" else "")
 
     def paint(canvas: figures.Canvas) -> None:
-        plot = figures.Plot(canvas, 58, top, 8, 58)
+        plot = figures.Plot(canvas, 58, top, 8, bottom)
         plot.key(entries)
         f = axis.forward
         lines: dict[str, list[list[tuple[float, float]]]] = {
@@ -80,7 +82,7 @@ def _figure(
                     )
                     lines[color].append([(xs[left], f(y0)), (xs[right], f(y1))])
             ticks += list(xs.values())
-            labels += there
+            labels += [figures.shortened(arm, bottom - 12) for arm in there]
             plot.above(x0 + (len(arms) - 1) / 2, label, bold=True)
         alpha = float(np.clip(12 / max(len(s.seeds) for s in samples), 0.06, 0.7))
         for color, segments in lines.items():
@@ -111,4 +113,4 @@ def _figure(
         for shared in [sorted(set(of_block[a].seeds) & set(of_block[b].seeds))]
         for rises in [int((of_block[b].at(shared) > of_block[a].at(shared)).sum())]
     )
-    return Figure("seeds", figures.draw("seeds", 380, paint), caption, alt)
+    return Figure("seeds", figures.draw("seeds", 322 + bottom, paint), caption, alt)

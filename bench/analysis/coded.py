@@ -1,0 +1,136 @@
+"""Columns as codes into their distinct values, and what a value of a column is converted to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.analysis.records import Value
+from bench.errors import InputError
+from bench.statistics.checks import IntArray
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column as codes into its distinct values, sorted unless said otherwise; None is first."""
+
+    codes: IntArray  # int64 (rows,)
+    values: tuple[Value, ...]
+
+    def by_appearance(self) -> "Coded":
+        """The same with the values in the order in which the rows first have them."""
+        codes, first = np.unique(self.codes, return_index=True)
+        order = codes[np.argsort(first)]
+        rank = np.empty(len(self.values), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return Coded(rank[self.codes], tuple(self.values[code] for code in order))
+
+
+def coded(column: pa.ChunkedArray, where: str, convert: Callable[[Any], Value]) -> Coded:
+    """Codes into the converted distinct values, sorted, so that the rows' order does not matter.
+
+    What is missing, and what converts to None, is None. where: for errors of arrow's.
+    """
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    raw = np.from_dlpack(pc.fill_null(encoded.indices, -1).cast(pa.int64()))
+    distinct = [None if v is None else convert(v) for v in encoded.dictionary.to_pylist()]
+    values = sorted(set(distinct), key=lambda v: (v is not None, isinstance(v, str), v))
+    if raw.size and raw.min() < 0 and None not in values:
+        values.insert(0, None)
+    at = {value: code for code, value in enumerate(values)}
+    recode = np.array([*(at[value] for value in distinct), at.get(None, 0)], dtype=np.int64)
+    return Coded(recode[raw], tuple(values))
+
+
+def grouped(columns: Mapping[str, Coded], rows: int) -> IntArray:
+    """Each row's combination of the columns' values as a number from 0, in the values' order."""
+    group = np.zeros(rows, dtype=np.int64)
+    for column in columns.values():
+        # Renumbered after each column: products of many columns' sizes would overflow.
+        _, group = np.unique(group * len(column.values) + column.codes, return_inverse=True)
+    return group
+
+
+def row_name(index: int) -> str:
+    return f"row {index + 1}"
+
+
+def as_arm(where: str) -> Callable[[Any], str | None]:
+    def convert(value: Any) -> str | None:
+        if isinstance(value, dict | list | bytes):
+            raise InputError(where, repr(value)[:60], "allowed: a name")
+        return str(value).strip() or None
+
+    return convert
+
+
+def as_whole(where: str, least: int | None = None) -> Callable[[Any], int | None]:
+    allowed = "allowed: whole numbers" + ("" if least is None else f" from {least}")
+
+    def convert(value: Any) -> int | None:
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                return None
+        try:
+            number = int(value)  # also of text, exactly
+        except (ValueError, TypeError, OverflowError):
+            try:  # 5.0
+                number = int(float(value))
+                if number != float(value):
+                    raise ValueError
+            except (ValueError, TypeError, OverflowError):
+                raise InputError(where, repr(value)[:60], allowed) from None
+        if number != value and not isinstance(value, str):
+            raise InputError(where, repr(value)[:60], allowed)
+        if least is not None and number < least:
+            raise InputError(where, repr(value)[:60], allowed)
+        return number
+
+    return convert
+
+
+def as_number(where: str) -> Callable[[Any], float | None]:
+    def convert(value: Any) -> float | None:
+        try:
+            number = float(value)
+        except (ValueError, TypeError):
+            raise InputError(where, repr(value)[:60], "allowed: numbers") from None
+        return None if number != number else number
+
+    return convert
+
+
+def as_factor(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def refuse_spoiled_numbers(column: pa.ChunkedArray, where: str) -> None:
+    """A metric with one word in it reads as text, and would silently become a factor."""
+    if not pa.types.is_string(column.type):
+        return
+    distinct = [v for v in column.unique().to_pylist() if v]
+    spoiled = [v for v in distinct if not _reads_as_number(v)]
+    if spoiled and len(distinct) >= 2 * len(spoiled):
+        row = column.index(spoiled[0]).as_py()
+        raise InputError(
+            where,
+            f"{spoiled[0][:60]!r} in {row_name(row)}, numbers elsewhere",
+            "allowed: numbers (empty where missing), or text, or a column that --factors or "
+            "--ignore names",
+        )
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""All that a report says, as numbers, and what must hold before any of it is believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.analysis.belief import FloatCheck
+from bench.analysis.reading import Reading
+from bench.analysis.records import Comparison, Kind, Population, Sample, Setting, Value
+from bench.study import Study
+from bench.study.arms import Contrast
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A float TFLite file that does not do what its Keras model does."""
+
+    setting: Setting
+    seed: int
+    disagreements: int
+    n: int
+
+
+@dataclass(frozen=True)
+class WrongFormat:
+    """An arm whose files are audited as another number format than it claims."""
+
+    arm: str
+    claimed: str
+    found: str
+    cells: int
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What must hold before any contrast is believed, and where it does not."""
+
+    planned: int = 0
+    with_result: int = 0
+    disagreements: tuple[Disagreement, ...] = ()
+    wrong_formats: tuple[WrongFormat, ...] = ()
+    mixed_seeds: tuple[int, ...] = ()
+    ignored_files: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.with_result >= self.planned
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that a report says, as numbers.
+
+    samples: every arm at every setting; comparisons: every contrast at every setting, by family;
+    detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
+    somebody's own table was read, None of a study.
+    """
+
+    title: str
+    alpha: float
+    study: Study | None
+    contrasts: tuple[Contrast, ...]
+    samples: tuple[Sample, ...]
+    comparisons: tuple[Comparison, ...]
+    detailed: bool
+    checks: Checks
+    environment: Mapping[str, Any]
+    float_checks: tuple[FloatCheck, ...] = ()
+    reading: Reading | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of contrasts.parquet."""
+        return [comparison.row(self.detailed) for comparison in self.comparisons]
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sample.arm for sample in self.samples))
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The fields of a setting that differ between the arms' samples: what a label must say."""
+        seen: dict[str, set[Value]] = {}
+        for sample in self.samples:
+            for name, value in sample.setting.fields().items():
+                if not (name == "extra" and value is None):
+                    seen.setdefault(name, set()).add(value)
+        return tuple(name for name, values in seen.items() if len(values) > 1)
+
+    def select(
+        self, population: Population = "seeds", kind: Kind = "contrast", name: str | None = None
+    ) -> tuple[Comparison, ...]:
+        """Comparisons of one population and kind, and of one contrast where it is named."""
+        return tuple(
+            c
+            for c in self.comparisons
+            if c.population == population
+            and c.pairs.kind == kind
+            and (name is None or c.name == name)
+        )

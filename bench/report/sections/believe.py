@@ -1,0 +1,83 @@
+"""Before any contrast is believed: what was checked at every setting, and what else differs."""
+
+from bench.analysis import Analysis, FloatCheck, Population
+from bench.analysis.alike import unlike
+from bench.report import words
+from bench.report.content import Block, Cell, Column, Details, Paragraph, Section, Table, code
+
+BY_POPULATION = False  # about the files and the trainings themselves
+
+
+def build(analysis: Analysis, population: Population) -> Section | None:
+    if analysis.study is None or not analysis.float_checks:
+        return None
+    withheld = sum(bool(check.withheld) for check in analysis.float_checks)
+    qualified = sum(bool(check.qualified) for check in analysis.float_checks)
+    n = len(analysis.float_checks)
+    said = "Every file was audited, and every float file compared with its Keras model."
+    if withheld:
+        said += f" {words.count(withheld, 'of them', 'of them')} of {n} settings withhold verdicts."
+    if qualified:
+        said += (
+            f" At {qualified} of {words.count(n, 'setting')} the float training is such that "
+            "verdicts are to be read with care; the answer says so beside them."
+        )
+    if not withheld and not qualified:
+        said += f" Nothing speaks against the verdicts at any of {words.count(n, 'setting')}."
+    blocks: list[Block] = [Paragraph(said), _alike(analysis)]
+    blocks.append(Details("What was checked at every setting", (_checks(analysis),)))
+    return Section("Before any contrast is believed", tuple(blocks))
+
+
+def _alike(analysis: Analysis) -> Table:
+    rows = []
+    for name in dict.fromkeys(c.name for c in analysis.select("seeds")):
+        found = unlike(analysis.select("seeds", name=name))
+        rows.append((Cell(code(name)), Cell(found.line)))
+    return Table(
+        "alike-table",
+        "Like with like: what else differs between the two arms",
+        (Column("contrast", "first arm minus second"), Column("differs in")),
+        tuple(rows),
+    )
+
+
+def _checks(analysis: Analysis) -> Table:
+    columns = (
+        Column("setting", "of the float training; E: epochs"),
+        Column("seeds", "", True),
+        Column("Keras", "largest share of test examples that file and Keras tell apart", True),
+        Column("batch norm's start", "what is left of it in its averages", True),
+        Column("float accuracy", "mean over seeds", True),
+        Column("commonest class", "always naming it", True),
+        Column("nearest centroid", "on raw inputs", True),
+        Column("logistic regression", "on raw inputs", True),
+        Column("what follows"),
+    )
+    rows = tuple(_row(analysis, check) for check in analysis.float_checks)
+    return Table("believe-table", "Checks before verdicts", columns, rows[: words.MOST_ROWS])
+
+
+def _row(analysis: Analysis, check: FloatCheck) -> tuple[Cell, ...]:
+    base = check.baselines
+    follows = "; ".join(
+        [
+            *(f"no verdict: {text}" for text in check.withheld),
+            *(f"with care: {text}" for text in check.qualified),
+        ]
+    )
+    return (
+        Cell(words.place(check.setting, analysis.varying), check.setting.budget),
+        Cell(str(check.seeds), check.seeds),
+        _share(check.keras and check.keras[0]),
+        _share(check.start_left),
+        _share(check.accuracy),
+        _share(base.commonest),
+        _share(base.nearest_centroid),
+        _share(base.logistic),
+        Cell(follows or "nothing against it"),
+    )
+
+
+def _share(value: float | None) -> Cell:
+    return Cell(words.percent(value), value)
