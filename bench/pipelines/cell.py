@@ -78,6 +78,8 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
             trainer.load(state)
             blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
             evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        except (MemoryError, OSError):  # this machine's, not this arm's
+            raise
         except Exception as error:  # whatever the libraries raise is why this arm cannot be
             found["unsupported"] = explained(error)
     return found
