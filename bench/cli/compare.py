@@ -42,7 +42,9 @@ def compare(
 ) -> None:
     """Two model files that are there already: which is better, and could one tell?
 
-    Says what each file really is, then tests the difference on the data's test examples.
+    Says what each file really is, then tests the difference on the data's test examples. Ends
+    with 1 where the verdict is withheld: a quantized input that holds another range than it is
+    fed (until --input-scale or --input-offset is given), or outputs that are not finite.
     """
     from bench.cli.comparison import as_json, print_comparison
     from bench.pipelines import files
@@ -58,3 +60,5 @@ def compare(
             raise InputError(
                 "--json", f"cannot write {str(json)!r} ({error.strerror})", "allowed: a new file"
             ) from None
+    if made.withheld:
+        raise typer.Exit(1)

@@ -1,6 +1,7 @@
 """Two files compared, on a terminal and as JSON."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from rich.console import Console
@@ -20,7 +21,8 @@ def as_json(comparison: Comparison) -> str:
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Warnings, the answer, what each file is, what the test set can resolve, for whom."""
+    """Warnings, the answer, what each file is and where they differ; and unless the verdict is
+    withheld what the test set can resolve, and for whom."""
     console = console or Console()
     for warning in comparison.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"))
@@ -30,12 +32,16 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     for letter, file in (("A", comparison.a), ("B", comparison.b)):
         console.print(Text(f"sha256 of {letter}  {file.audit.sha256}", style="dim"))
     console.print()
-    for line in (*churn(comparison), *resolution(comparison), population(comparison)):
-        console.print(Text(line))
+    console.print(Text(like_with_like(comparison)))
+    if comparison.verdict is not None:
+        for line in (*churn(comparison), *resolution(comparison), population(comparison)):
+            console.print(Text(line))
 
 
 def answer(comparison: Comparison) -> str:
-    """The verdict as a sentence with its numbers, never more than they say."""
+    """The verdict as a sentence with its numbers, or why there is none."""
+    if comparison.verdict is None:
+        return f"No verdict: {'; '.join(comparison.withheld)}."
     within = f"{trimmed(comparison.delta)} pp"
     side = "above" if comparison.difference > 0 else "below"
     said = {
@@ -50,8 +56,53 @@ def answer(comparison: Comparison) -> str:
     return (
         f"{said}: A − B = {signed(comparison.difference)} pp, {level} interval "
         f"{interval(comparison.interval)}, exact McNemar {p}, "
-        f"{comparison.dataset}, {count(comparison.n, 'test example')}."
+        f"{comparison.dataset}, {count(comparison.n, 'test example')}.{_unlike(comparison)}"
     )
+
+
+def _unlike(comparison: Comparison) -> str:
+    if not comparison.unlike_formats:
+        return ""
+    a, b = (file.audit.number_format for file in (comparison.a, comparison.b))
+    return (
+        f" Their number formats are unlike, A {a} and B {b}: the difference is that of the models "
+        "and that of the formats in one."
+    )
+
+
+def like_with_like(comparison: Comparison) -> str:
+    """In what the audited files differ beside their weights."""
+    a, b = comparison.a, comparison.b
+    found = []
+    if a.audit.number_format != b.audit.number_format:
+        found.append(f"number format (A {a.audit.number_format}, B {b.audit.number_format})")
+    scales = [dict(_by_kind(file.audit.granularity)) for file in (a, b)]
+    for kind in sorted(scales[0].keys() & scales[1].keys()):
+        if scales[0][kind] != scales[1][kind]:
+            found.append(f"weight scales of {kind} (A {scales[0][kind]}, B {scales[1][kind]})")
+    kinds = sorted(
+        kind
+        for kind in {*a.operators, *b.operators}
+        if a.operators.get(kind) != b.operators.get(kind)
+    )
+    if kinds:
+        counts = [
+            ", ".join(f"{file.operators[kind]} {kind}" for kind in kinds if kind in file.operators)
+            for file in (a, b)
+        ]
+        found.append(f"operators (A {counts[0] or 'none'}; B {counts[1] or 'none'})")
+    if a.kernels != b.kernels:
+        found.append(f"kernels (A {a.kernels}; B {b.kernels})")
+    if not found:
+        return "Like with like: nothing else of what is audited differs."
+    return f"Like with like: the files also differ in {'; '.join(found)}."
+
+
+def _by_kind(granularity: str) -> Iterator[tuple[str, str]]:
+    """("CONV_2D", "per channel") of each part of an audit's granularity."""
+    for part in filter(None, granularity.split(", ")):
+        kind, _, how = part.partition(" ")
+        yield kind, how
 
 
 def churn(comparison: Comparison) -> tuple[str, ...]:
@@ -125,6 +176,8 @@ def _files(a: FileResult, b: FileResult) -> Table:
         "accuracy": lambda f: f"{percent(f.accuracy, 2)} ({f.correct:,})",
         "ties": lambda f: f"{f.ties:,}",
         "number format": lambda f: f.audit.number_format,
+        "weight scales": lambda f: f.audit.granularity or "none quantized",
+        "kernels": lambda f: f.kernels,
         "operators, int8 / float": lambda f: f"{f.audit.int8_ops} / {f.audit.float_ops}",
         "tensors, int8 / float": lambda f: f"{f.audit.int8_tensors} / {f.audit.float_tensors}",
         "bytes": lambda f: f"{f.audit.bytes:,}",

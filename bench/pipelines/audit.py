@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from ai_edge_litert import schema_py_generated as schema
@@ -78,6 +79,7 @@ class Audit:
     sha256: str
 
 
+@lru_cache(maxsize=1)  # the converter asks first, then whoever evaluates the same file
 def audit(blob: bytes) -> Audit:
     """Walk the file's operators and tensors. `mixed` is what has no one format throughout.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from bench.datasets import Dataset
 from bench.pipelines import convert, evaluate, train, usable
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
-from bench.pipelines.lean import tf
+from bench.pipelines.cache import recent
+from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS, TRAININGS
@@ -28,6 +30,10 @@ Row = dict[str, Any]
 TRAIN_SEEN = 1000
 """Training examples at most that a model is evaluated on: all would double the evaluation."""
 
+
+TRAINERS = 16
+"""Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
+optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
@@ -333,7 +339,7 @@ def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Train
     )
 
 
-@lru_cache
+@recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
     shape: tuple[int, ...],
@@ -349,9 +355,14 @@ def _trainer(
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 
-@lru_cache
 def _converter(trainer: train.Trainer) -> convert.Converter:
-    return convert.Converter(trainer.model, trainer.scale)
+    if trainer not in _converters:
+        _converters[trainer] = convert.Converter(trainer.model, trainer.scale)
+    return _converters[trainer]
+
+
+_converters: WeakKeyDictionary[train.Trainer, convert.Converter] = WeakKeyDictionary()
+"""It goes with its trainer."""
 
 
 @lru_cache(maxsize=4)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import datasets
 from bench.errors import InputError
-from bench.pipelines import evaluate
-from bench.pipelines.audit import FLOAT_IO, Audit, audit
+from bench.pipelines.audit import FLOAT_IO
+from bench.pipelines.isolated import Job, Processes
+from bench.pipelines.one_file import CLIPPED, FileResult
+from bench.pipelines.testset import TestSet, load_test
 from bench.statistics.checks import Interval
 from bench.statistics.families import Verdict
 from bench.statistics.mcnemar import (
@@ -28,58 +29,6 @@ from bench.statistics.mcnemar import (
 
 POWER = 0.8
 """What a test set must give to count as able to resolve a difference."""
-
-CLIPPED = 0.01
-"""More of the input clipped than this: the file was made for other numbers."""
-
-_FED = ("float32", "int8", "uint8")
-_READ = ("float32", "int8", "uint8")
-
-
-@dataclass(frozen=True, eq=False)
-class TestSet:
-    """x: uint8 or float32 (n, height, width, channels); y: int32 (n,); scale: x / scale is what
-    models of this package are fed; classes: their number where it is named, else None."""
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    scale: float
-    classes: int | None
-
-    __test__ = False  # pytest, this is no class of tests
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What a file was fed: x / scale + offset, from low to high.
-
-    holds: what its integer input can hold; None where it is float32 or not quantized. clipped:
-    the share of numbers that it could not hold.
-    """
-
-    scale: float
-    offset: float
-    low: float
-    high: float
-    holds: Interval | None
-    clipped: float
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """One file on the test set. input, output: of the file; ties: examples whose two highest
-    outputs are equal; not_finite: examples with nan or infinite outputs, which count as wrong."""
-
-    path: str
-    correct: int
-    accuracy: float
-    ties: int
-    not_finite: int
-    input: evaluate.Port
-    output: evaluate.Port
-    feed: Feed
-    audit: Audit
 
 
 @dataclass(frozen=True)
@@ -113,6 +62,8 @@ class Comparison:
     fixed: examples that only a has right; broken: only b; predictions_differ: examples that they
     classify differently, both wrong included. interval: Tango's score interval at 1 - alpha, for
     new examples; p: exact McNemar; p words the direction where the two disagree at the border.
+    verdict: None where it is withheld, `withheld` says why; the numbers are then those of files
+    that were fed the wrong numbers, or gave none.
     """
 
     dataset: str
@@ -127,9 +78,16 @@ class Comparison:
     p: float
     alpha: float
     delta: float
-    verdict: Verdict
+    verdict: Verdict | None
+    withheld: tuple[str, ...]
     resolution: Resolution
     warnings: tuple[str, ...]
+
+    @property
+    def unlike_formats(self) -> bool:
+        """Whether the number formats differ in more than the type of input and output."""
+        a, b = (file.audit.number_format.removesuffix(FLOAT_IO) for file in (self.a, self.b))
+        return a != b
 
 
 def compare(
@@ -146,8 +104,10 @@ def compare(
 
     a, b: paths; data: an embedded dataset's name or a folder with test.parquet; delta: the
     smallest difference that matters, pp; scales, offsets: what each file's input is, x / scale +
-    offset; none (the dataset's own), one for both, or one each. Raises InputError naming the
-    option or file that is not as expected.
+    offset; none (the dataset's own), one for both, or one each. No verdict is given on a file
+    whose quantized input holds another range than it was fed, unless its scale or offset is
+    given, nor on one whose outputs are not finite. Raises InputError naming the option or file
+    that is not as expected.
     """
     if not 0 < delta <= 100:
         raise InputError("--delta", f"found {delta:g}", "allowed: above 0, at most 100 pp")
@@ -155,11 +115,11 @@ def compare(
         raise InputError("--alpha", f"found {alpha:g}", "allowed: between 0 and 0.5")
     scale_a, scale_b = _for_each("--input-scale", scales, positive=True)
     offset_a, offset_b = _for_each("--input-offset", offsets, positive=False)
-    blobs = _read(a), _read(b)
-    interfaces = _interface(a, blobs[0]), _interface(b, blobs[1])
-    test = load_test(data)
-    result_a, predicted_a = _evaluated(a, blobs[0], *interfaces[0], test, scale_a, offset_a)
-    result_b, predicted_b = _evaluated(b, blobs[1], *interfaces[1], test, scale_b, offset_b)
+    jobs = Job(a, _read(a), scale_a, offset_a), Job(b, _read(b), scale_b, offset_b)
+    with Processes(len(jobs)) as processes:
+        test = load_test(data)
+        (result_a, predicted_a), (result_b, predicted_b) = processes.evaluate(jobs, test)
+    withheld = (*_misfed(result_a, result_b, test), *_not_finite(result_a, result_b, test))
     right_a, right_b = predicted_a == test.y, predicted_b == test.y
     counts = mcnemar(int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum()), len(test.y))
     return Comparison(
@@ -175,9 +135,10 @@ def compare(
         p=counts.p,
         alpha=alpha,
         delta=delta,
-        verdict=verdict(counts, delta / 100, alpha),
+        verdict=None if withheld else verdict(counts, delta / 100, alpha),
+        withheld=withheld,
         resolution=_resolution(counts, delta / 100, alpha),
-        warnings=_warnings(result_a, result_b, test),
+        warnings=_warnings(result_a, result_b, test, bool(withheld)),
     )
 
 
@@ -193,29 +154,6 @@ def verdict(counts: McNemar, delta: float, alpha: float) -> Verdict:
     if counts.interval(alpha).beyond(delta):
         return Verdict.MATTERS
     return Verdict.TOO_SMALL if equivalent else Verdict.SIZE_UNDECIDED
-
-
-def load_test(name: str) -> TestSet:
-    """The test split of an embedded dataset or of a folder with test.parquet.
-
-    Only that file is read: the training images are most of a folder, and nothing here needs them.
-    Raises InputError naming --data or the file that is not as expected.
-    """
-    datasets.check_name(name, "--data")
-    if not datasets.is_path(name):
-        data = datasets.load(name)
-        return TestSet(data.name, data.x_test, data.y_test, data.scale, len(data.classes))
-    from bench.datasets import parquet_folder
-
-    path = Path(name) / "test.parquet"
-    if not path.is_file():
-        raise InputError("--data", f"no {str(path)!r}", "allowed: a folder with test.parquet")
-    x, y, _, names = parquet_folder.read_split(path)
-    if names and y.max() >= len(names):
-        raise InputError(
-            str(path), f"label {y.max()}", f"allowed: 0 to {len(names) - 1}, the named classes"
-        )
-    return TestSet(datasets.label(name), x, y, 255.0, len(names) or None)
 
 
 def _for_each(
@@ -246,138 +184,6 @@ def _read(path: str) -> bytes:
         ) from None
 
 
-def _interface(path: str, blob: bytes) -> tuple[evaluate.Port, evaluate.Port]:
-    """The one input and the one output of an image classifier."""
-    try:
-        inputs, outputs = evaluate.ports(blob)
-    except ValueError as error:
-        raise InputError(
-            path, f"no whole TFLite file ({_first_line(error)})", "allowed: a TFLite file"
-        ) from None
-    for kind, ports in (("input", inputs), ("output", outputs)):
-        if len(ports) != 1:
-            names = ", ".join(port.name for port in ports)
-            raise InputError(
-                path,
-                f"{len(ports)} {kind}s ({names})",
-                f"allowed: one {kind}, images in and a score per class out",
-            )
-    fed, read = inputs[0], outputs[0]
-    for kind, port, known in (("input", fed, _FED), ("output", read, _READ)):
-        if port.dtype not in known:
-            raise InputError(
-                path, f"an {kind} of {port.dtype}", f"allowed: {', '.join(known[:-1])} or uint8"
-            )
-    if len(read.shape) != 2:
-        raise InputError(
-            path,
-            f"an output of shape {_shape(read.shape)}",
-            "allowed: examples x classes, a score for each class",
-        )
-    return fed, read
-
-
-def _evaluated(
-    path: str,
-    blob: bytes,
-    fed: evaluate.Port,
-    read: evaluate.Port,
-    test: TestSet,
-    scale: float | None,
-    offset: float | None,
-) -> tuple[FileResult, np.ndarray]:
-    """A file's result and its predictions, int (n,); -1 where the outputs are not finite."""
-    x = test.x.reshape(len(test.x), *_fitting(path, fed, test))
-    _check_classes(path, read.shape[1], test)
-    raw = fed.step == 0 and fed.dtype != "float32"  # integers as they are: the pixels
-    scale = (1.0 if raw else test.scale) if scale is None else scale
-    offset = 0.0 if offset is None else offset
-    try:
-        evaluator = evaluate.Evaluator(blob, scale, offset)
-        outputs = evaluator.outputs(x)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            path,
-            f"cannot be run ({_first_line(error)})",
-            "allowed: a TFLite file of built-in operators that takes one image at a time",
-        ) from None
-    if outputs.ndim != 2:
-        raise InputError(
-            path,
-            f"an output of shape {_shape(outputs.shape)}",
-            "allowed: examples x classes, a score for each class",
-        )
-    _check_classes(path, outputs.shape[1], test)
-    finite = np.isfinite(outputs).all(axis=1)
-    predicted = np.where(finite, outputs.argmax(axis=1), -1)
-    correct = int((predicted == test.y).sum())
-    feed = Feed(
-        scale=scale,
-        offset=offset,
-        low=float(test.x.min()) / scale + offset,
-        high=float(test.x.max()) / scale + offset,
-        holds=_holds(fed),
-        clipped=evaluator.clipped(x),
-    )
-    result = FileResult(
-        path=path,
-        correct=correct,
-        accuracy=correct / len(test.y),
-        ties=int(evaluate.ties(outputs[finite]).sum()),
-        not_finite=int((~finite).sum()),
-        input=fed,
-        output=read,
-        feed=feed,
-        audit=audit(blob),
-    )
-    return result, predicted
-
-
-def _fitting(path: str, fed: evaluate.Port, test: TestSet) -> tuple[int, ...]:
-    """The shape of one example as the file takes it: whole, grey without channel, or flat."""
-    height, width, channels = test.x.shape[1:]
-    shapes = [(height, width, channels), (height * width * channels,)]
-    if channels == 1:
-        shapes.append((height, width))
-    wanted = fed.shape[1:]
-    for shape in shapes:
-        if len(shape) == len(wanted) and all(
-            w in (-1, s) for w, s in zip(wanted, shape, strict=True)
-        ):
-            return shape
-    why = ""
-    if wanted[:2] == (height, width) and len(wanted) == 3:
-        why = f": {wanted[2]} channels for images of {channels}"
-    elif wanted == (channels, height, width):
-        why = ": channels first"
-    raise InputError(
-        path,
-        f"takes images of {_shape(wanted)}{why}",
-        f"allowed: {_shape((height, width, channels))} (height x width x channels), "
-        f"as {test.name} has them",
-    )
-
-
-def _check_classes(path: str, found: int, test: TestSet) -> None:
-    """-1, a length that only running the file tells, passes."""
-    highest = int(test.y.max())
-    least = max(highest + 1, 2)
-    if found == -1 or found == test.classes or (test.classes is None and found >= least):
-        return
-    if test.classes is None:
-        allowed = f"allowed: at least {least}, the highest label is {highest}"
-    else:
-        allowed = f"allowed: {test.classes}, the classes of {test.name}"
-    raise InputError(path, f"gives {found} scores", allowed)
-
-
-def _holds(fed: evaluate.Port) -> Interval | None:
-    if fed.step == 0:
-        return None
-    limits = np.iinfo(fed.dtype)
-    return Interval(fed.step * (limits.min - fed.zero), fed.step * (limits.max - fed.zero))
-
-
 def _resolution(counts: McNemar, delta: float, alpha: float) -> Resolution:
     discordance = max((counts.fixed + counts.broken) / counts.n, delta)
     detectable = detectable_difference_two_files(discordance, counts.n, alpha, POWER)
@@ -392,34 +198,90 @@ def _resolution(counts: McNemar, delta: float, alpha: float) -> Resolution:
     )
 
 
-def _warnings(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+    """Why no verdict: files fed what nobody chose and their inputs were not made for; and what
+    options fit, or say that it is as wanted."""
+    misfed = [file for file in (a, b) if file.feed.misfed and not file.feed.chosen]
+    if not misfed:
+        return ()
+    said = [_unlike_ranges("A" if file is a else "B", file) for file in misfed]
+    fits, taken = [], False
+    for file in (a, b):
+        tells = file.feed.chosen or file.feed.holds is not None or file.feed.misfed
+        fitted = file if file in misfed else misfed[0]
+        taken |= not tells
+        as_fed = tells and file not in misfed
+        fits.append((file.feed.scale, file.feed.offset) if as_fed else _fit(fitted, test))
+    kept = [(file.feed.scale, file.feed.offset) for file in (a, b)]
+    note = " (a float32 input does not tell what it was made for: here the same)" if taken else ""
+    said.append(f"choose: {_options(fits)} fits{note}; {_options(kept)} keeps what was fed")
+    return tuple(said)
+
+
+def _unlike_ranges(letter: str, file: FileResult) -> str:
+    feed, holds = file.feed, _range(file)
+    return (
+        f"{letter} was fed {feed.low:.3g} to {feed.high:.3g}, but its input holds "
+        f"{holds.low:.3g} to {holds.high:.3g}: "
+    ) + (
+        f"{feed.clipped:.1%} of the numbers were clipped"
+        if feed.clipped > CLIPPED
+        else f"only {feed.used:.1%} of that was used"
+    )
+
+
+def _range(file: FileResult) -> Interval:
+    limits = np.iinfo(file.input.dtype)
+    return file.feed.holds or Interval(float(limits.min), float(limits.max))
+
+
+def _fit(file: FileResult, test: TestSet) -> tuple[float, float]:
+    """The scale and offset that spread the data's range, 0 to test.scale, over what the input
+    holds: the usual ones where they are within 2% of it, else to four digits."""
+    low, high = _range(file)
+    room = 0.02 * (high - low)
+    usual = [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, test.scale), (0.0, 255.0), (-128.0, 127.0)]
+    for start, end in usual:
+        if abs(low - start) <= room and abs(high - end) <= room:
+            return test.scale / (end - start), start
+    return float(f"{test.scale / (high - low):.4g}"), float(f"{low:.4g}")
+
+
+def _options(feeds: Sequence[tuple[float, float]]) -> str:
+    """The command's options for A and B, once where they are equal."""
+    said = []
+    for option, values in zip(
+        ("--input-scale", "--input-offset"), zip(*feeds, strict=True), strict=True
+    ):
+        said += [
+            f"{option} {value:g}" for value in (values if len(set(values)) > 1 else values[:1])
+        ]
+    return " ".join(said)
+
+
+def _not_finite(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
+    return tuple(
+        f"{letter} gives nan or infinity on {file.not_finite:,} of {len(test.y):,} examples"
+        for letter, file in (("A", a), ("B", b))
+        if file.not_finite
+    )
+
+
+def _warnings(a: FileResult, b: FileResult, test: TestSet, withheld: bool) -> tuple[str, ...]:
     """What must be read before the numbers."""
     said = []
     if a.audit.sha256 == b.audit.sha256:
         said.append("A and B are the same file, byte by byte")
-    formats = [file.audit.number_format.removesuffix(FLOAT_IO) for file in (a, b)]
-    if formats[0] != formats[1]:
-        said.append(
-            f"unlike number formats: A is {a.audit.number_format}, B is {b.audit.number_format}; "
-            "their difference is that of the models and that of the formats in one"
-        )
     for letter, file in (("A", a), ("B", b)):
-        feed = file.feed
-        if feed.clipped > CLIPPED:
-            limits = np.iinfo(file.input.dtype)
-            holds = feed.holds or Interval(float(limits.min), float(limits.max))
+        if file.feed.misfed and file.feed.chosen:
             said.append(
-                f"{letter} was fed {feed.low:.3g} to {feed.high:.3g}, but its input holds "
-                f"{holds.low:.3g} to {holds.high:.3g}: {feed.clipped:.1%} of the numbers were "
-                "clipped; --input-scale and --input-offset say how it is fed"
+                f"{_unlike_ranges(letter, file)}; --input-scale and --input-offset were given, "
+                "and are taken as they are"
             )
-        if file.not_finite:
-            said.append(
-                f"{letter} gives nan or infinity on {file.not_finite:,} examples; they count as "
-                "wrong"
-            )
+        if file.constant is not None:
+            said.append(f"{letter} answers class {file.constant} for every example")
     commonest = float(np.bincount(test.y).max()) / len(test.y)
-    if max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
+    if not withheld and max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
         said.append(
             f"both files are often wrong ({a.accuracy:.1%} and {b.accuracy:.1%}; always the "
             f"commonest class gets {commonest:.1%}): if you know them to be better, they were "
@@ -427,11 +289,3 @@ def _warnings(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
             "classes in another order"
         )
     return tuple(said)
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join("any" if n == -1 else str(n) for n in shape) or "a single number"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

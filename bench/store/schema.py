@@ -1,4 +1,4 @@
-"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
+"""Columns of the product's tables: names, types, units. Read by both halves."""
 
 from typing import Literal
 
@@ -43,7 +43,12 @@ CELLS = (
     Column("examples_seen", "int64", "training examples behind the model, repeats counted"),
     Column("bytes", "int64", "size of the TFLite file"),
     Column("sha256", "string", "of the TFLite file"),
-    Column("number_format", "string", "as audited by pipelines.tflite: float32, int8, mixed ..."),
+    Column("number_format", "string", "as audited by pipelines.audit: float32, int8, mixed ..."),
+    Column(
+        "granularity",
+        "string",
+        "scales of quantized weights by operator kind: per channel, per tensor or mixed",
+    ),
     Column("int8_ops", "int32", "operators whose inputs and outputs are integers"),
     Column("float_ops", "int32", "operators with a float input or output"),
     Column("int8_tensors", "int32", "int8 tensors in the file"),
@@ -70,6 +75,19 @@ CELLS = (
     Column("versions", "string", "key into environment.json"),
     Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
     Column("package", "string", "hash of this package's sources that computed it"),
+)
+
+LOOKS = (
+    Column("contrast", "string", "arm minus arm"),
+    Column("dataset", "string", "name"),
+    Column("model", "string", "name"),
+    *FACTORS,
+    Column("budget", "int32", "float epochs E"),
+    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column("look", "int32", "which look at the data, from 1"),
+    Column("planned_seeds", "int32", "how many seeds the look was planned to see"),
+    Column("seeds", "list[int64]", "the seeds that it saw"),
+    Column("at", "timestamp[us, tz=UTC]", "when"),
 )
 
 CONTRASTS = (
