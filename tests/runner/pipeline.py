@@ -6,7 +6,7 @@ Its module is imported by name in every worker; what it is to do stands in the e
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +23,9 @@ VARIABLE = "TEST_PIPELINE_FAULTS"
 
 @dataclass(frozen=True)
 class Faults:
-    """probe: arm -> signal of its probe; cell: `arm/seed` -> signal of its conversion; once:
-    `arm/seed` whose process is killed the first time; segment: seeds whose training raises;
-    fails: `arm/seed` that fail as long as the file `broken` exists; folder: for notes of what ran."""
+    """probe: arm -> signal of its probe; cell: `arm/extra/seed` -> signal of its conversion; once:
+    `arm/extra/seed` whose process is killed the first time; segment: seeds whose training raises;
+    fails: `arm/extra/seed` that fail as long as the file `broken` exists; folder: of notes on what ran."""
 
     folder: str
     probe: dict[str, str] = field(default_factory=dict)
@@ -73,12 +73,14 @@ def run_segment(data: Dataset, segment: Segment, before: Any) -> Any:
     return segment.budget
 
 
-def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Any) -> list[dict[str, Any]]:
-    return [_row(data, cell) for cell in fork.cells]
+def run_fork(
+    data: Dataset, segment: Segment, fork: Fork, checkpoint: Any
+) -> Iterator[dict[str, Any]]:
+    return (_row(data, cell) for cell in fork.cells)
 
 
 def _row(data: Dataset, cell: Any) -> dict[str, Any]:
-    faults, name = _faults(), f"{cell.arm}/{cell.seed}"
+    faults, name = _faults(), f"{cell.arm}/{cell.extra or 0}/{cell.seed}"
     noted = name.replace("/", "-")
     if name in faults.once and not (Path(faults.folder) / noted).exists():
         _note(noted)
