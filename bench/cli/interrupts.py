@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 EXIT_CODE = 130
 
@@ -25,7 +26,7 @@ SLOW = "interrupted, and ended after waiting in vain for a clean end; the same c
 
 def end_at_once() -> None:
     """From now on these signals end the process: there is nothing to clean up yet."""
-    _handle_with(lambda number, frame: _end(BEFORE))
+    _handle_with(lambda number, frame: end(BEFORE))
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def raised() -> Iterator[None]:
             return
         interrupted = True
         # Code in C may swallow the exception, or a clean-up may hang.
-        timer = threading.Timer(PATIENCE_S, _end, (SLOW,))
+        timer = threading.Timer(PATIENCE_S, end, (SLOW,))
         timer.daemon = True
         timer.start()
         raise KeyboardInterrupt(signal.Signals(number).name)
@@ -55,7 +56,9 @@ def _handle_with(handler: "signal._HANDLER") -> None:
             signal.signal(each, handler)
 
 
-def _end(said: str) -> None:
+def end(said: str) -> NoReturn:
+    """Say this and end the process, without what else would run at its exit: that of Ray can crash
+    where its start was interrupted."""
     with suppress(OSError):  # a lost connection takes the terminal with it
         os.write(2, said.encode())
     os._exit(EXIT_CODE)

@@ -1,7 +1,6 @@
 """`run`: what is missing of a study, then its report."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,9 +97,7 @@ def run(
             made = report.write(folder)
             show(made, folder)
     except KeyboardInterrupt:
-        with suppress(OSError):  # a lost connection takes the terminal with it
-            typer.echo("interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(interrupts.EXIT_CODE) from None
+        interrupts.end("interrupted; the same command goes on from here\n")
     if said := [*_failures(progress.failures), *_withheld(made)]:
         typer.echo("\n".join(said), err=True)
         raise typer.Exit(1)

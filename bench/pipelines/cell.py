@@ -5,7 +5,7 @@ what ran before it. Knows TensorFlow, not Ray.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -84,6 +84,8 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
             trainer.load(state)
             blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
             evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        except (MemoryError, OSError):  # this machine's, not this arm's
+            raise
         except Exception as error:  # whatever the libraries raise is why this arm cannot be
             found["unsupported"] = explained(error)
     return found
@@ -114,18 +116,19 @@ def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> C
     return Checkpoint(segment.budget, state, time.perf_counter() - started)
 
 
-def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> list[Row]:
-    """Train what the fork trains, convert and evaluate its cells: one row for each, in order.
+def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> Iterator[Row]:
+    """Train what the fork trains, convert and evaluate its cells: one row for each as soon as it is
+    there, those of fewer epochs more first.
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
-    rows = []
     spent = checkpoint.train_s
     at = segment.budget
     try:
         trainer, state = STARTS[fork.training](data, segment, fork, checkpoint)
     except train.Refused as error:
-        return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
+        yield from (cell.failure("unsupported", explained(error)) for cell in fork.cells)
+        return
     for extra in fork.extras or (0,):
         if fork.extras:
             started = time.perf_counter()
@@ -134,9 +137,8 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
         trainer.load(state)
         for cell in fork.cells:
             if (cell.extra or 0) == extra:
-                rows.append(_evaluated(data, segment, cell, trainer, fork) | {"train_s": spent})
+                yield _evaluated(data, segment, cell, trainer, fork) | {"train_s": spent}
                 spent = 0.0  # of the first cell: the others share it
-    return rows
 
 
 def _from_checkpoint(

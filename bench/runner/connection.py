@@ -26,7 +26,10 @@ _FOR_EVERY_RAY = {
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
 """One try of 40 s, not 20, for what was there and is gone."""
 
-_END_S = 3.0
+_TOKEN = "RAY_AUTH_TOKEN_PATH"
+"""Each run has a token, so that this tells its processes from those of other runs."""
+
+_END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
 
 
@@ -49,10 +52,15 @@ def connected(
         import ray
 
         _silence_raylets()
-        stack.callback(_shut_down, processes.descendants())
+        stack.callback(ray.shutdown)
         on_term = signal.getsignal(signal.SIGTERM)
+        # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
+        # this one then ends them.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             ray.init(log_to_driver=False, logging_level="error", **settings)
+        except SystemExit:  # by the handler of SIGTERM that Ray sets while it starts
+            raise KeyboardInterrupt(signal.SIGTERM.name) from None
         except (ConnectionError, RuntimeError, ray.exceptions.AuthenticationError) as error:
             if address is None:
                 raise
@@ -65,6 +73,7 @@ def connected(
         finally:
             # Ray's own handler aborts the process: no clean-up, exit code 134.
             signal.signal(signal.SIGTERM, on_term)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if address is None:
             _check_loopback()
         yield lambda: int(ray.cluster_resources().get("CPU", 1))
@@ -93,8 +102,9 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     )
     # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
     # while they register.
-    own = {"RAY_AUTH_TOKEN_PATH": str(temporary.token(folder))}
-    own |= {"RAY_preload_python_modules": pipeline}
+    token = str(temporary.token(folder))
+    stack.callback(processes.end, lambda: processes.started_with(_TOKEN, token), _END_S)
+    own = {_TOKEN: token, "RAY_preload_python_modules": pipeline}
     stack.enter_context(_set(WORKER_ENVIRONMENT | own))
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte
@@ -138,15 +148,6 @@ def _silence_raylets() -> None:
     import ray._private.worker as connection
 
     connection.print_to_stdstream = lambda *_, **__: None
-
-
-def _shut_down(others: set[processes.Process]) -> None:
-    """End the connection, and the processes of an own Ray with it: all of ours but `others`."""
-    import ray
-
-    those = processes.descendants() - others
-    ray.shutdown()
-    processes.end(those, _END_S)
 
 
 def _check_loopback() -> None:

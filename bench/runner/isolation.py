@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -24,6 +25,12 @@ CRASHES = frozenset(
     if hasattr(signal, name)
 )
 """Signals that a program brings upon itself: the same work would end the same way."""
+
+
+_SEVERAL = {"run_fork"}
+"""Functions that give several results, one after another; the others give one."""
+
+_END = ("end", None)
 
 
 class Crash(Exception):
@@ -58,47 +65,50 @@ class Isolated:
             self._ended()
 
     def run_segment(self, data: Dataset, segment: Segment, before: Any) -> Any:
-        return self._call("run_segment", data, segment, before)
+        (after,) = self._results("run_segment", data, segment, before)
+        return after
 
     def run_fork(
         self, data: Dataset, segment: Segment, fork: Fork, checkpoint: Any
-    ) -> list[dict[str, Any]]:
-        """Rows of the fork's cells; where its process crashes, each cell is tried by itself, and
-        the row of one that crashes again names the signal."""
-        try:
-            rows: list[dict[str, Any]] = self._call("run_fork", data, segment, fork, checkpoint)
-        except Crash as crash:
-            if len(fork.cells) == 1:
-                return [fork.cells[0].failure("failed", f"crashed: {crash}")]
-            return [
-                row
-                for cell in fork.cells
-                for row in self.run_fork(data, segment, replace(fork, cells=(cell,)), checkpoint)
-            ]
-        return rows
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of the fork's cells. Where its process crashes, the row of the cell that was next
+        names the signal, and the others go on in another process."""
+        left = sorted(fork.cells, key=lambda cell: cell.extra or 0)
+        while left:
+            these = replace(fork, cells=tuple(left))
+            try:
+                for row in self._results("run_fork", data, segment, these, checkpoint):
+                    left = [cell for cell in left if cell.id != row["cell"]]
+                    yield row
+                return
+            except Crash as crash:
+                yield left.pop(0).failure("failed", f"crashed: {crash}")
 
     def probe(self, data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
-        return self._call("probe", data, segment, fork)  # type: ignore[no-any-return]
+        (found,) = self._results("probe", data, segment, fork)
+        return found  # type: ignore[no-any-return]
 
-    def _call(self, function: str, *arguments: Any) -> Any:
+    def _results(self, function: str, *arguments: Any) -> Iterator[Any]:
+        """What the function gives, one after another."""
         child = self._child = self._child or _started(self._pipeline)
         assert child.stdin is not None
         assert child.stdout is not None
         try:
             pickle.dump((function, arguments), child.stdin)
             child.stdin.flush()
-            error, result = pickle.load(child.stdout)
+            while (answer := pickle.load(child.stdout)) != _END:
+                kind, content = answer
+                if kind == "failed":
+                    raise WorkFailed(content)
+                yield content
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             raise _crash(self._ended()) from None
-        if error is not None:
-            raise WorkFailed(error)
-        return result
 
     def _ended(self) -> int:
         """Forget the process. Returns its exit status, as Popen gives it."""
         child, self._child = self._child, None
         assert child is not None
-        with child:  # closes its pipes and waits
+        with suppress(BrokenPipeError), child:  # closes its pipes and waits
             pass
         return child.returncode
 
@@ -137,11 +147,17 @@ def main(pipeline: str) -> None:
     body.prepare()
     for function, arguments in _requests(sys.stdin.buffer):
         try:
-            answer: tuple[str | None, Any] = None, getattr(body, function)(*arguments)
+            found = getattr(body, function)(*arguments)
+            for each in found if function in _SEVERAL else (found,):
+                _answer(answers, ("found", each))
+            _answer(answers, _END)
         except Exception as error:
-            answer = explained(error), None
-        answers.write(pickle.dumps(answer))
-        answers.flush()
+            _answer(answers, ("failed", explained(error)))
+
+
+def _answer(file: BinaryIO, answer: tuple[str, Any]) -> None:
+    file.write(pickle.dumps(answer))
+    file.flush()
 
 
 def _die_with_parent() -> None:

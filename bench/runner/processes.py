@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,18 +22,25 @@ def descendants() -> set[Process]:
     return {(pid, found[pid][1]) for pid in mine - {os.getpid()}}
 
 
-def end(those: set[Process], patience_s: float) -> None:
-    """Wait until these have ended; kill what has not after `patience_s`."""
+def started_with(variable: str, value: str) -> set[Process]:
+    """Other processes of this user that have this in their environment, whoever is their parent."""
+    entry = f"{variable}={value}".encode()
+    found = set()
+    for pid, (_, started) in _all().items():
+        with suppress(OSError):  # another user's, or it has ended meanwhile
+            if pid != os.getpid() and entry in (PROC / str(pid) / "environ").read_bytes():
+                found.add((pid, started))
+    return found
+
+
+def end(those: Callable[[], set[Process]], patience_s: float) -> None:
+    """Wait until there are none of these; kill what there is after `patience_s`."""
     deadline = time.monotonic() + patience_s
-    while (left := those & _living()) and time.monotonic() < deadline:
+    while (left := those()) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid, _ in left:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _living() -> set[Process]:
-    return {(pid, started) for pid, (_, started) in _all().items()}
 
 
 def _all() -> dict[int, tuple[int, str]]:
