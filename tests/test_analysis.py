@@ -361,6 +361,7 @@ def two_way(cells: np.ndarray) -> tuple[float, float, float]:
         df = (ms_s + ms_i - ms_e) ** 2 / (
             ms_s**2 / (s - 1) + ms_i**2 / (n - 1) + ms_e**2 / ((s - 1) * (n - 1))
         )
+        df = max(df, min(s - 1, n - 1))
     return (ms_s + surplus) / (s * n), df, surplus / (s * n)
 
 
