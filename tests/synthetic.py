@@ -61,9 +61,11 @@ def write(
     rng = np.random.default_rng(random_state)
     dtype = np.uint8 if classes <= 256 else np.dtype("<u2")
     store = Store(folder)
+    there = store.labels() if (folder / "labels.parquet").exists() else {}
     labels, difficulty = {}, {}
     for name in sorted({datasets.label(d) for d in study.datasets}):
-        labels[name] = rng.integers(0, classes, n).astype(np.int32)
+        drawn = rng.integers(0, classes, n).astype(np.int32)
+        labels[name] = there.get(name, drawn)  # two studies in one folder have the same data
         difficulty[name] = rng.normal(0, 2, n)
         names = [str(c) for c in range(classes)]
         store.write_labels(name, labels[name], names, ())

@@ -56,6 +56,33 @@ def test_a_table_gets_a_report_of_its_own(table, tmp_path):
     assert accuracy["mean"] == pytest.approx(2.5)  # 3, 2, 1 and 4 pp
 
 
+def test_the_terminal_says_what_columns_were_taken_for_and_options_decide(table, tmp_path):
+    lines = table.read_text().replace("seed,arm", "run,method").splitlines()
+    noted = [f"{line},{'note' if at == 0 else 'restarted' if at == 3 else ''}"
+             for at, line in enumerate(lines)]  # fmt: skip
+    table.write_text("\n".join(noted))
+    out = ["--out", tmp_path / "report"]
+    unnamed = analyze(table, *out)
+    assert unnamed.returncode == 2
+    assert 'did you mean --columns "run=seed, method=arm"?' in unnamed.stderr
+    named = [*out, "--columns", "run=seed, method=arm"]
+    noted = analyze(table, *named)
+    assert noted.returncode == 2
+    assert '--ignore "note"' in noted.stderr
+    done = analyze(table, *named, "--ignore", "note", "--metrics", "latency_ms")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "metric latency_ms (lower is better by its name)" in said
+    assert "left out: accuracy (not among --metrics), note (by --ignore)" in said
+    assert "95% interval, the family's" in said
+
+
+def test_a_table_has_no_test_examples_to_speak_about(table, tmp_path):
+    done = analyze(table, "--out", tmp_path / "report", "--population", "seeds+examples")
+    assert done.returncode == 2
+    assert "which has no test examples" in done.stderr
+
+
 def test_the_population_is_switched_on_the_command_line(folder):
     seeds, both = (analyze(folder, "--population", p).stdout for p in ("seeds", "seeds+examples"))
     assert "speak about new seeds on this test set" in " ".join(seeds.split())

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -177,11 +178,15 @@ def test_declared_numbers_are_factors(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", table)
     declared = Declared(factors=["width"])
     analysis = analyze_table(path, declared=declared)
-    assert [dict(c.setting.factors) for c in analysis.comparisons] == [{"width": 0.5}, {"width": 2}]
+    settings = [dict(c.setting.factors) for c in analysis.select()]
+    assert settings == [{"width": 0.5}, {"width": 2}]
     out = tmp_path / "out"
     report.write_table(path, out, declared=declared)
     written = pq.read_table(out / "contrasts.parquet")
-    assert written["width"].to_pylist() == ["0.5", "2.0"]
+    contrasts = written.filter(pc.equal(written["kind"], "contrast"))
+    assert contrasts["width"].to_pylist() == ["0.5", "2.0"]
+    (effect,) = written.filter(pc.equal(written["kind"], "effect")).to_pylist()
+    assert (effect["factor"], effect["level"], effect["reference"]) == ("width", "2", "0.5")
 
 
 TWO = rows({"a": [1, 2], "b": [2, 1]}, "score")

@@ -57,7 +57,7 @@ def _steps(pairs: Iterable[Sequence[Sample]]) -> str:
         return ""
     ends = dict.fromkeys(f"{abs(step):,}" for step in (differing[0], differing[-1]))
     word = "more" if differing[-1] > 0 else "fewer"
-    return f"{' to '.join(ends)} optimizer steps {word}"
+    return f"optimizer steps ({' to '.join(ends)} {word})"
 
 
 def _ranges(how: str, samples: Sequence[Sample]) -> str:

@@ -56,8 +56,8 @@ def judged(check: FloatCheck, delta: float | None) -> FloatCheck:
         )
     if check.start_left is not None and check.start_left > START_LEFT:
         qualified.append(
-            f"batch norm's averages have not converged: {100 * check.start_left:.0f}% of their "
-            "start is left"
+            "batch norm's averages have not converged, what is left of their start: "
+            f"{100 * check.start_left:.0f}%"
         )
     base = check.baselines
     if check.accuracy is not None:

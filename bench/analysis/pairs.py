@@ -49,7 +49,7 @@ def _paired_settings(
     beside: dict[tuple[object, ...], list[Sample]] = {}
     for b in of_b:
         beside.setdefault(_place(b, shared), []).append(b)
-    found: dict[Setting, tuple[Sample, Sample]] = {}
+    found: dict[tuple[Setting, str], tuple[Sample, Sample]] = {}
     for a in of_a:
         for b in beside.get(_place(a, shared), ()):
             extras = {s.setting.extra for s in (a, b)} - {None}
@@ -58,13 +58,15 @@ def _paired_settings(
             setting = _union(a.setting, b.setting, next(iter(extras), None))
             if not (a.seeds or b.seeds or a.correct is not None):
                 continue  # never measured: no contrast, and none to count
-            known = found.get(setting)
+            known = found.get((setting, a.metric))
             if known is None or _explicit(a, b) > _explicit(*known):
-                found[setting] = (a, b)
-    alone = {replace(s, extra=None) for s in found if s.extra is not None}
-    for setting, arms in found.items():
-        if setting.extra is not None or setting not in alone:
-            yield setting, arms
+                found[setting, a.metric] = (a, b)
+    alone = {(replace(s, extra=None), metric) for s, metric in found if s.extra is not None}
+    panels = dict.fromkeys((s.panel, metric) for s, metric in found)
+    order = {panel: at for at, panel in enumerate(panels)}
+    for setting, metric in sorted(found, key=lambda key: order[key[0].panel, key[1]]):
+        if setting.extra is not None or (setting, metric) not in alone:
+            yield setting, found[setting, metric]
 
 
 def _place(sample: Sample, shared: Collection[str]) -> tuple[object, ...]:

@@ -132,17 +132,18 @@ def _numbers(
 
 
 def _floats(column: pa.ChunkedArray) -> FloatArray:
-    """float64 (rows,). Single precision that holds decimals of at most 6 digits, such as 0.9027, is
-    read as those: nothing else tells them from other floats of that precision."""
+    """float64 (rows,). Single (half) precision that holds decimals of at most 6 (3) digits, such as
+    0.9027, is read as those: so many digits determine the float, and the float them."""
     wide: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()  # null: nan
     if not (pa.types.is_float32(column.type) or pa.types.is_float16(column.type)):
         return wide
-    narrow = wide.astype(np.float32)
+    kind, most = (np.float32, 6) if pa.types.is_float32(column.type) else (np.float16, 3)
+    narrow = wide.astype(kind)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         digits = np.floor(np.log10(abs(wide), where=wide != 0, out=np.zeros_like(wide)))
-        for places in range(7):
+        for places in range(most + 1):
             short = np.rint(wide * 10.0**places) / 10.0**places
-            same = (short.astype(np.float32) == narrow) & (digits + places < 6)
+            same = (short.astype(kind) == narrow) & (digits + places < most)
             if bool((same | ~np.isfinite(wide)).all()):
                 found: FloatArray = np.where(np.isfinite(wide), short, wide)
                 return found

@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.options import SetOption, StudyArgument
+
+if TYPE_CHECKING:
+    from bench.study import Study
 
 EXAMPLES = (
     "ptq-vs-qat plan digits",
@@ -30,14 +33,19 @@ def plan(
     ] = None,
 ) -> None:
     """What would run, how long it takes, and the smallest difference that it can detect."""
+    from bench.study import load
+
+    typer.echo(foretold(load(study, overrides or ()), out, sd, workers))
+
+
+def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | None) -> str:
+    """A study's forecast in words; out: a folder whose times and SDs are used."""
     from bench.plan.forecast import ASSUMED_SD, describe, forecast
     from bench.plan.times import MEASURED
     from bench.store.folder import Store
-    from bench.study import load
 
-    loaded = load(study, overrides or ())
     store = Store(out) if out else None
-    pilot = store.pilot_sds(loaded.primary_contrasts) if store else ()
+    pilot = store.pilot_sds(study.primary_contrasts) if store else ()
     if sd is not None:
         sds, source = (sd,), "as given by --sd"
     elif pilot:
@@ -45,5 +53,5 @@ def plan(
     else:
         sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
     measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()
-    made = forecast(loaded, measured, sds, workers or os.cpu_count() or 1)
-    typer.echo(describe(loaded, made, source))
+    made = forecast(study, measured, sds, workers or os.cpu_count() or 1)
+    return describe(study, made, source)

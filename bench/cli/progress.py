@@ -1,8 +1,7 @@
 """How a run goes on: a live table in a terminal, plain lines everywhere else."""
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,22 +10,28 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bench.cli.failures import Failures
+from bench.cli.means import Means
 from bench.plan.cells import Cell
-from bench.store.schema import EVALUATED
 from bench.study.arms import ARMS
 
-LINE_EVERY = 5.0
-"""Seconds between two plain lines."""
+FIRST_S, LONGEST_S = 5.0, 60.0
+"""Seconds between two plain lines: at first, and at most; each wait is half as long again."""
+
+WIDTH = 80
+"""Columns of a plain line at most."""
 
 
 class RunProgress:
-    """Cells done and left, the time that is left, and the arms' running means by budget.
+    """Cells done and left, the time that is left, what has failed, and running means.
 
-    A context manager; the runner tells it what is planned and what has finished.
+    A context manager; the runner tells it what is planned and what has finished. forecast: what
+    `plan` says of this study, asked for while workers start.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, forecast: Callable[[], str] | None = None) -> None:
         self._console = console
+        self._forecast = forecast
         self._live: Live | None = None
         self._bar = Progress(
             TextColumn("cells"),
@@ -35,10 +40,11 @@ class RunProgress:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
-        self._sums: defaultdict[tuple[str, int], tuple[float, int]] = defaultdict(lambda: (0.0, 0))
-        self._failed = 0
+        self.failures = Failures()
+        self._means = Means()
         self._total = self._done = self._done_before = 0
         self._started = self._first = self._said = 0.0
+        self._pause, self._lines = FIRST_S, 0
 
     def __enter__(self) -> "RunProgress":
         self._started = time.monotonic()
@@ -58,62 +64,73 @@ class RunProgress:
         self, wanted: Sequence[Cell], rows: Sequence[Mapping[str, Any]], others: int
     ) -> None:
         self._total = len(wanted)
+        self._means.planned(wanted)
         if others:
-            self._console.print(
+            self.said(
                 f"{others} results in this folder are of no cell of this study (of another study, "
-                "or of other code or data than now): left alone, and not in its report",
-                soft_wrap=True,
+                "or of other code or data than now): left alone, and not in its report"
             )
-        self._count(rows)
-        self._done_before = self._done
+        self._means.note(rows)
+        self._done = self._done_before = len(rows)
         if self._done:
-            self._console.print(f"{self._done} of {self._total} cells are there already")
-        if self._console.is_terminal and self._done < self._total:
+            self.said(f"{self._done} of {self._total} cells are there already")
+        if self._done == self._total:
+            return
+        self.said(f"{self._total - self._done} cells to run; starting workers")
+        if self._console.is_terminal:
             self._task = self._bar.add_task("", total=self._total, completed=self._done, left="")
             self._live = Live(self._view(), console=self._console, refresh_per_second=4)
             self._live.start()
-        elif self._done < self._total:
-            self._console.print(f"{self._total - self._done} cells to run; starting workers")
+
+    def waiting(self) -> None:
+        if self._forecast is not None:
+            self.said(self._forecast())
 
     def added(self, wanted: Sequence[Cell]) -> None:
         self._total += len(wanted)
         if not wanted:
             return
         seeds = len({cell.seed for cell in wanted})
-        self._console.print(f"not clear yet: {len(wanted)} cells more, of {seeds} new seeds")
+        self.said(f"not clear yet: {len(wanted)} cells more, of {seeds} new seeds")
         if self._live is not None:
             self._bar.update(self._task, total=self._total)
 
     def finished(self, rows: Sequence[Mapping[str, Any]]) -> None:
         now = time.monotonic()
         self._first = self._first or now
-        self._count(rows)
+        self._done += len(rows)
+        self._means.note(rows)
+        for line in self.failures.note(rows):
+            self.said(line)
         if self._live is not None:
             self._bar.update(self._task, completed=self._done, left=self._left(now))
             self._live.update(self._view())
-        elif now - self._said >= LINE_EVERY or self._done == self._total:
+        elif now - self._said >= self._pause or self._done == self._total:
+            if self._said:
+                self._pause = min(1.5 * self._pause, LONGEST_S)
             self._said = now
-            means = ", ".join(
-                f"{arm}@{budget} {total / n:.2%}"
-                for (arm, budget), (total, n) in sorted(self._sums.items(), key=_by_budget)
-            )
-            self._console.print(
-                f"{self._done}/{self._total} cells, {self._left(now)}; means: {means}",
-                soft_wrap=True,
-                highlight=False,
-            )
+            self.said(self._line(now))
 
     def said(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, highlight=False)
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    def _count(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        for row in rows:
-            self._done += 1
-            if row["status"] in EVALUATED:
-                total, n = self._sums[row["arm"], row["budget"]]
-                self._sums[row["arm"], row["budget"]] = (total + row["accuracy"], n + 1)
-            else:
-                self._failed += 1
+    def _line(self, now: float) -> str:
+        """How far it is, and means of one group at its largest budget: another one each time."""
+        line = f"{self._done}/{self._total} cells, {self._left(now)}"
+        if self.failures:
+            line += f", {len(self.failures)} failed"
+        if groups := self._means.groups:
+            group = groups[self._lines % len(groups)]
+            self._lines += 1
+            budget = self._means.budgets(group)[-1]
+            means = [f"{arm} {mean:.1%}" for arm, mean, _ in self._means.of(group, budget)]
+            first, *others = means
+            for part in (f"; {self._means.name(group)}, E = {budget}: {first}", *others):
+                part = part if part.startswith(";") else f", {part}"
+                if len(line + part) > WIDTH:
+                    break
+                line += part
+        return line[:WIDTH]
 
     def _left(self, now: float) -> str:
         """The time left by the rate since the first row: starting workers is no part of it."""
@@ -126,29 +143,25 @@ class RunProgress:
         return f"about {_duration(seconds)} left"
 
     def _view(self) -> Group:
-        table = Table(box=None, pad_edge=False)
-        budgets = sorted({budget for _, budget in self._sums})
-        table.add_column("mean accuracy so far")
-        for budget in budgets:
-            table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
-        for arm in ARMS:
-            if any((arm, budget) in self._sums for budget in budgets):
-                table.add_row(arm, *(self._mean(arm, budget) for budget in budgets))
-        parts: list[Any] = [self._bar, table] if budgets else [self._bar, "starting workers"]
-        if self._failed:
-            parts.append(f"[red]{self._failed} cells have failed so far")
+        parts: list[Any] = [self._bar]
+        if self.failures:
+            parts.append(f"[red]{len(self.failures)} cells have failed so far")
+        parts += [self._table(group) for group in self._means.groups] or ["starting workers"]
         return Group(*parts)
 
-    def _mean(self, arm: str, budget: int) -> str:
-        if (arm, budget) not in self._sums:
-            return ""
-        total, n = self._sums[arm, budget]
-        return f"{total / n:.2%} [dim]n={n}[/]"
-
-
-def _by_budget(item: tuple[tuple[str, int], Any]) -> tuple[int, int]:
-    (arm, budget), _ = item
-    return budget, list(ARMS).index(arm)
+    def _table(self, group: tuple[Any, ...]) -> Table:
+        table = Table(box=None, pad_edge=False)
+        budgets = self._means.budgets(group)
+        table.add_column(f"mean accuracy so far: {self._means.name(group)}")
+        cells: dict[str, list[str]] = {arm: [""] * len(budgets) for arm in ARMS}
+        for place, budget in enumerate(budgets):
+            table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
+            for arm, mean, n in self._means.of(group, budget):
+                cells[arm][place] = f"{mean:.2%} [dim]n={n}[/]"
+        for arm, texts in cells.items():
+            if any(texts):
+                table.add_row(arm, *texts)
+        return table
 
 
 def _duration(seconds: float) -> str:

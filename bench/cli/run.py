@@ -1,17 +1,18 @@
 """`run`: what is missing of a study, then its report."""
 
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import interrupts
 from bench.cli.options import SetOption, StudyArgument, show
 from bench.errors import InputError
 
 if TYPE_CHECKING:
+    from bench.analysis import Analysis
+    from bench.cli.failures import Failures
     from bench.plan.cells import Cell
 
 EXAMPLES = (
@@ -57,11 +58,13 @@ def run(
 ) -> None:
     """Run what is missing of a study, then write the report.
 
-    Kill it at any moment: the same command goes on where it was.
+    Kill it at any moment: the same command goes on where it was. Exit code: 0 done, 1 cells failed
+    or a check did, 2 bad input, 130 interrupted.
     """
     from rich.console import Console
 
     from bench import runner
+    from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
     from bench.study import load
 
@@ -74,32 +77,41 @@ def run(
     elif max_seeds is not None:
         raise InputError("--max-seeds", f"found {max_seeds} alone", "allowed: with --until")
     folder = (out or Path("results") / Path(study).stem).expanduser()  # `ray job submit` quotes ~
-    _interrupt_on(signal.SIGTERM, signal.SIGHUP)
 
     def more() -> Sequence["Cell"]:
-        from bench.analysis.next_look import next_cells
-        from bench.store.folder import read
+        from bench.analysis.next_look import look
+        from bench.store.folder import Store
 
-        return next_cells(read(folder))
+        return look(Store(folder))
+
+    def forecast() -> str:
+        return foretold(loaded, folder if folder.is_dir() else None, None, workers)
 
     try:
-        with RunProgress(Console(stderr=True)) as progress:
-            asked = more if loaded.sequential else None
-            runner.run(loaded, folder, progress, address or None, workers, asked)
+        with interrupts.raised():
+            with RunProgress(Console(stderr=True), forecast) as progress:
+                asked = more if loaded.sequential else None
+                runner.run(loaded, folder, progress, address or None, workers, asked)
+            from bench import report
+
+            made = report.write(folder)
+            show(made, folder)
     except KeyboardInterrupt:
-        with suppress(OSError):  # a lost connection takes the terminal with it
-            typer.echo("interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
-    from bench import report
-
-    show(report.write(folder), folder)
+        interrupts.end("interrupted; the same command goes on from here\n")
+    if said := [*_failures(progress.failures), *_withheld(made)]:
+        typer.echo("\n".join(said), err=True)
+        raise typer.Exit(1)
 
 
-def _interrupt_on(*signals: signal.Signals) -> None:
-    """Make these end the run as Ctrl-C does: a lost ssh connection sends SIGHUP."""
+def _failures(failures: "Failures") -> list[str]:
+    return failures.table() if failures else []
 
-    def interrupt(number: int, _: Any) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for each in signals:
-        signal.signal(each, interrupt)
+def _withheld(analysis: "Analysis") -> list[str]:
+    """Checks that have failed: what they withhold."""
+    from bench.statistics.families import Verdict
+
+    withheld = sum(c.verdict == Verdict.WITHHELD for c in analysis.comparisons)
+    if not withheld:
+        return []
+    return [f"a check has failed: {withheld} verdicts are withheld, and the report says why"]

@@ -5,19 +5,22 @@ what ran before it. Knows TensorFlow, not Ray.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train
+from bench.pipelines import convert, evaluate, train, usable
 from bench.pipelines.audit import audit
-from bench.pipelines.lean import tf
+from bench.pipelines.blame import explained
+from bench.pipelines.cache import recent
+from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS, TRAININGS
@@ -27,6 +30,10 @@ Row = dict[str, Any]
 TRAIN_SEEN = 1000
 """Training examples at most that a model is evaluated on: all would double the evaluation."""
 
+
+TRAINERS = 16
+"""Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
+optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
 """TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
@@ -61,6 +68,44 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
         _converter(trainer).qat()
 
 
+def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
+    """Try with untrained weights what a fork of one cell does: build, quantize, convert, run.
+
+    data: a few examples of each split. Returns `unusable`: why nothing can be done with the model,
+    or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
+    BatchNormalization layers there are.
+    """
+    (cell,) = fork.cells
+    found = {"unsupported": None, **_built(segment.model, data)}
+    if not found["unusable"]:
+        try:
+            untrained = _trainer_of(data, segment, False).start
+            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
+            trainer.load(state)
+            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+            evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        except (MemoryError, OSError):  # this machine's, not this arm's
+            raise
+        except Exception as error:  # whatever the libraries raise is why this arm cannot be
+            found["unsupported"] = explained(error)
+    return found
+
+
+@lru_cache
+def _built(name: str, data: Dataset) -> Row:
+    shape, classes = data.x_train.shape[1:], len(data.classes)
+    found: Row = {"unusable": None, "batch_norms": 0}
+    try:
+        model = models.get(name).build(shape, classes)
+        x = data.x_train.astype(np.float32) / np.float32(data.scale)
+        reason = usable.unusable(model, shape, classes, x)
+        if reason is None:
+            return found | {"batch_norms": usable.batch_norms(model)}
+    except (Exception, SystemExit) as error:
+        reason = f"cannot be built: {explained(error)}"
+    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+
+
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
     """Train a float trajectory on from `before` (None: from initialization) to its next budget."""
     pin = dict(segment.recipe.pin)
@@ -71,18 +116,19 @@ def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> C
     return Checkpoint(segment.budget, state, time.perf_counter() - started)
 
 
-def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> list[Row]:
-    """Train what the fork trains, convert and evaluate its cells: one row for each, in order.
+def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> Iterator[Row]:
+    """Train what the fork trains, convert and evaluate its cells: one row for each as soon as it is
+    there, those of fewer epochs more first.
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
-    rows = []
     spent = checkpoint.train_s
     at = segment.budget
     try:
         trainer, state = STARTS[fork.training](data, segment, fork, checkpoint)
     except train.Refused as error:
-        return [cell.failure("unsupported", explained(error)) for cell in fork.cells]
+        yield from (cell.failure("unsupported", explained(error)) for cell in fork.cells)
+        return
     for extra in fork.extras or (0,):
         if fork.extras:
             started = time.perf_counter()
@@ -91,9 +137,8 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
         trainer.load(state)
         for cell in fork.cells:
             if (cell.extra or 0) == extra:
-                rows.append(_evaluated(data, segment, cell, trainer, fork) | {"train_s": spent})
+                yield _evaluated(data, segment, cell, trainer, fork) | {"train_s": spent}
                 spent = 0.0  # of the first cell: the others share it
-    return rows
 
 
 def _from_checkpoint(
@@ -286,12 +331,6 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     return data.x_train[chosen]
 
 
-def explained(error: BaseException) -> str:
-    """An error's type and first line, for a row."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:500]
-
-
 def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
     momentum = dict(recipe.levels).get("batch_norm_momentum")
@@ -300,7 +339,7 @@ def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Train
     )
 
 
-@lru_cache
+@recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
     shape: tuple[int, ...],
@@ -316,9 +355,14 @@ def _trainer(
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 
-@lru_cache
 def _converter(trainer: train.Trainer) -> convert.Converter:
-    return convert.Converter(trainer.model, trainer.scale)
+    if trainer not in _converters:
+        _converters[trainer] = convert.Converter(trainer.model, trainer.scale)
+    return _converters[trainer]
+
+
+_converters: WeakKeyDictionary[train.Trainer, convert.Converter] = WeakKeyDictionary()
+"""It goes with its trainer."""
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["QuantizeLayer", "tf", "tf_keras", "tfmot", "without_autograph"]
+__all__ = ["QuantizeLayer", "forget_gradients", "tf", "tf_keras", "tfmot", "without_autograph"]
 
 Made = TypeVar("Made")
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -32,6 +32,7 @@ with _absent("keras", "pandas", "scipy"):
     import tensorflow as tf
     import tensorflow_model_optimization as tfmot
     import tf_keras
+    from tensorflow.python.framework.ops import gradient_registry
     from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import (
         QuantizeLayer,
     )
@@ -47,3 +48,14 @@ def without_autograph(make: Callable[[Wrap], Made]) -> Made:
         return make(tf.autograph.experimental.do_not_convert)
     except tf.errors.OperatorNotAllowedInGraphError:
         return make(lambda function: function)
+
+
+def forget_gradients() -> None:
+    """Let go of graphs that only TensorFlow's registry of gradients still holds.
+
+    Each use of a custom gradient (swish has one) is registered for ever, its graph with it. They
+    serve to differentiate a graph; those of this package hold their gradients already.
+    """
+    registered = gradient_registry._registry
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]

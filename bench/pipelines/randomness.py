@@ -113,8 +113,8 @@ class Randomness:
         with self.controlled():
             first, second = trace(True), trace(True)
         self.check_graph(first)
-        # Without control: what draws here does so in inference, and in the converted file.
-        self.check_graph(trace(False))
+        # Without control: what draws here draws in the converted file.
+        self.check_graph(trace(False), when="in inference")
         # Values that Python code drew while it was traced are constants, and other ones each time.
         one, other = _operations(first), _operations(second)
         for key in one.keys() | other.keys():
@@ -122,17 +122,19 @@ class Randomness:
                 where = self._layer_of((one[key] or other[key])[0])
                 raise Uncontrolled(f"{where} computes with other numbers each time it is traced")
 
-    def check_graph(self, graph: Any, variables: Sequence[Any] = ()) -> None:
+    def check_graph(
+        self, graph: Any, variables: Sequence[Any] = (), when: str = "in training"
+    ) -> None:
         """Raise Uncontrolled if this graph draws, runs Python, or keeps a state of its own.
 
-        variables: those that it may use beside the model's own.
+        variables: those that it may use beside the model's own; when: for the message.
         """
         for node in _nodes(graph):
             if _is_uncontrolled(node):
-                what = "runs Python code" if node.op in PYTHON_OPERATIONS else "draws"
+                what = "runs Python code" if node.op in PYTHON_OPERATIONS else "has random numbers"
                 raise Uncontrolled(
-                    f"{self._layer_of(node.name)} {what} by {node.op}, "
-                    "which no seed of the study determines"
+                    f"{self._layer_of(node.name)} {what} {when} ({node.op}) "
+                    "that no seed of the study determines"
                 )
         metrics = [v for metric in self._model.metrics for v in metric.variables]
         states = [state for _, _, state in self._sources]
@@ -199,16 +201,29 @@ def _replaced(owner: Any, attributes: dict[str, Any]) -> Iterator[None]:
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
-    """All nodes of a graph, those in the bodies of its loops and branches too."""
+    """All nodes of a graph, those in the bodies of its loops, branches and calls too.
+
+    Functions that nothing calls are left out: Keras keeps a recurrent layer's GPU version so.
+    """
     definition = graph.as_graph_def()
-    yield from definition.node
-    for function in definition.library.function:
-        yield from function.node_def
+    functions = {function.signature.name: function for function in definition.library.function}
+    waiting = list(definition.node)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        called = [node.op]
+        for attribute in node.attr.values():
+            called += [attribute.func.name, *(one.name for one in attribute.list.func)]
+        for name in called:
+            if name in functions:
+                waiting += functions.pop(name).node_def
 
 
 def _is_uncontrolled(node: Any) -> bool:
     # Every operation that draws from TensorFlow's own global state has these two attributes.
     draws = "seed" in node.attr and "seed2" in node.attr
+    if draws and "deterministic" in node.attr:  # fractional pooling, whose regions may be fixed
+        draws = not node.attr["deterministic"].b
     return draws or node.op.startswith(STATEFUL) or node.op in PYTHON_OPERATIONS
 
 

@@ -110,6 +110,7 @@ class Trainer:
         # Constants that a layer of somebody's own draws when it is built are the same everywhere.
         tf_keras.utils.set_random_seed(0)
         (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
+        self.batch_norm_layers = set_batch_norm_momentum(self.model, None)
         names = () if float_model is None else Randomness(float_model).names
         self.randomness = Randomness(self.model, names)
         self.optimizer = tf_keras.optimizers.get(optimizer)
@@ -121,6 +122,7 @@ class Trainer:
         self._step = traced(self.step)
         self._epoch = tf.function(self._epoch_graph)
         self._checked: Any = None
+        self._seeds_decide = False
         self._logits = tf.function(traced(lambda x: self.model(self.inputs(x), training=False)))
         self._observe = tf.function(traced(self._observe_graph))
         self._observed: list[Seen] = []
@@ -147,10 +149,25 @@ class Trainer:
         _assign(self._slots, state.optimizer)
 
     def initial(self, seed: int, pin: Mapping[str, int]) -> State:
-        """What the initializers draw for this replicate, whatever this process built before."""
+        """What the initializers draw for this replicate, whatever this process built before.
+
+        Raises Uncontrolled if they draw something else for the same seed; the first call looks.
+        """
         word = int(stream("initialization", seed, pin).generate_state(1)[0])
-        tf_keras.utils.set_random_seed(word)
-        return State(tuple(self._build().get_weights()), self.start.optimizer)
+
+        def drawn() -> Arrays:
+            tf_keras.utils.set_random_seed(word)
+            return tuple(self._build().get_weights())
+
+        weights = drawn()
+        if not self._seeds_decide:
+            for variable, one, other in zip(self.model.weights, weights, drawn(), strict=True):
+                if one.tobytes() != other.tobytes():
+                    raise Uncontrolled(
+                        f"weight {variable.name} starts from numbers that no seed determines"
+                    )
+            self._seeds_decide = True
+        return State(weights, self.start.optimizer)
 
     def forked(self, weights: Arrays) -> State:
         """Start state from float weights, a float trainer's `State.weights`: ranges and optimizer
@@ -221,7 +238,9 @@ class Trainer:
             if self.model.losses:
                 loss += tf.add_n(self.model.losses)
         variables = self.model.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        gradients = zip(tape.gradient(loss, variables), variables, strict=True)
+        # There is one replica; to sum over it registers the graph in TensorFlow for ever.
+        self.optimizer.apply_gradients(gradients, skip_gradients_aggregation=True)
         return loss
 
     def inputs(self, x: Any) -> Any:

@@ -71,7 +71,7 @@ def draw(
         y = 0.0
         for heading, remark, members in groups:
             y -= HEADING / ROW
-            room = figures.WIDTH - 24 - figures.text_width(remark)
+            room = (figures.WIDTH - 24 - figures.text_width(remark)) / 1.12  # it is bold
             shown = figures.shortened(heading, room)
             plot.at_left(left - 8, y - 0.05, shown, "left", bold=True)
             plot.at_right(right - 4, y - 0.05, remark, faint=True)

@@ -1,19 +1,123 @@
-"""What a run finds in its result folder, and whether it may add to it."""
+"""What a run finds in its result folder, whether it may add to it, and what it adds."""
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench import datasets
+from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
+from bench.store.lock import Lock, writing
+from bench.store.schema import RESULTS
 from bench.study import Study
+from bench.study.factors import FACTORS
+
+SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy")
+"""Columns of a row that progress is made of."""
 
 
-def planned(study: Study, store: Store) -> dict[str, Cell]:
-    """The cells to have before the next look at the data, by id."""
-    return {cell.id: cell for cell in places(study, store)}
+class Folder:
+    """The result folder of a run that holds it. Every method that writes raises InputError if that
+    is not possible, or if the folder is no more."""
+
+    def __init__(self, study: Study, store: Store, lock: Lock) -> None:
+        self._study, self._store, self._lock = study, store, lock
+        rows = store.rows(*SHOWN)
+        self._trusted = self._trust_labels({*rows.doubted, *rows.unlabelled})
+        if self._trusted:
+            rows = store.rows(*SHOWN)
+        shown = rows.table.select(["cell", "status", *SHOWN]).to_pylist()
+        self._known = {row["cell"]: row for row in shown}
+        self._about = about(study, store, len(self.results()))
+        self.places = places(study, store)
+        self._started = False
+
+    def _trust_labels(self, doubted: set[str]) -> dict[str, Dataset]:
+        """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
+        contradicted by most rows. Returns those data sets."""
+        sources = {datasets.label(source): source for source in self._study.datasets}
+        found = {name: datasets.load(sources[name]) for name in sources if name in doubted}
+        for name, data in found.items():
+            self._store.trust_labels(name, data.y_test)
+        return found
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The rows of cells that had a result at the start, by cell."""
+        return {cell: row for cell, row in self._known.items() if row["status"] in RESULTS}
+
+    def others(self, wanted: Collection[str]) -> int:
+        """How many rows there are of cells that are not wanted."""
+        return len(self._known.keys() - set(wanted))
+
+    def start(self) -> None:
+        """Write what the rows need beside them: the study, the plan, what identifies the data."""
+        if not self._started:
+            with self._writing():
+                self._store.write_study(self._study)
+                self._store.write_environment(self._about)
+                self._write_plan()
+            self._started = True
+            for label, data in self._trusted.items():
+                self.write_labels(label, data)
+
+    def add(self, more: Sequence[Cell]) -> None:
+        """Add cells to the plan."""
+        self.places += more
+        if more and self._started:
+            with self._writing():
+                self._write_plan()
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self._writing():
+            self._store.append(rows)
+
+    def remember(self, found: dict[str, Any]) -> None:
+        """Note a worker's environment, once."""
+        key = environment.key(found)
+        if key not in self._about["environments"]:
+            self._about["environments"][key] = found
+            with self._writing():
+                self._store.write_environment(self._about)
+
+    def has_baselines(self, label: str) -> bool:
+        return label in self._about["baselines"]
+
+    def remember_baselines(self, label: str, found: Mapping[str, float]) -> None:
+        """Keep what classifiers of a data set's raw inputs score."""
+        self._about["baselines"][label] = dict(found)
+        with self._writing():
+            self._store.write_environment(self._about)
+
+    def write_labels(self, label: str, data: Dataset) -> None:
+        with self._writing():
+            self._store.write_labels(label, data.y_test, data.classes, data.paths)
+
+    def compact(self) -> None:
+        with self._writing():
+            self._store.compact()
+
+    def _write_plan(self) -> None:
+        self._store.write_plan([cell.columns for cell in self.places])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with writing(self._store.folder):
+            self._lock.check()
+            yield
+
+
+@contextmanager
+def held(study: Study, out: Path) -> Iterator[Folder]:
+    """The result folder of a study, for this run alone. Raises InputError if another run has it, if
+    it cannot be written, or if the study may not be added to what is there."""
+    store = Store(out)
+    with store.lock() as lock:
+        yield Folder(study, store, lock)
 
 
 def places(study: Study, store: Store) -> list[Cell]:
@@ -22,25 +126,24 @@ def places(study: Study, store: Store) -> list[Cell]:
     first = cells(study.at_first_look)
     if study.sequential is None:
         return first
-    known = {row["cell"] for row in store.plan_rows()}
-    if not known:
+    plan = _plan_before(store)
+    if plan is None or not plan.num_rows:
         return first
-    most = max((row["seed"] for row in store.plan_rows()), default=0)
+    known, most = set(plan["cell"].to_pylist()), max(plan["seed"].to_pylist())
     seeds = len(study.seeds) + max(most - max(study.seeds), 0)
     asked = known - {cell.id for cell in first}
     return first + [cell for cell in cells(study.with_seeds(seeds)) if cell.id in asked]
 
 
-def about(study: Study, store: Store) -> dict[str, Any]:
+def about(study: Study, store: Store, there: int) -> dict[str, Any]:
     """environment.json with this study's data. Raises InputError if the study may not be added to
-    what is there."""
+    what is there: `there` cells with a result."""
     found = store.environment()
     if "recipe" in found:  # of a version that did not identify data by content
         found.pop("recipe")
         found["data"] = {}
-    found = {"data": {}, "environments": {}, "declared": []} | found
+    found = {"data": {}, "environments": {}, "baselines": {}, "declared": []} | found
     before = _study_before(store)
-    there = len(store.done())
     contents = {datasets.label(s): datasets.identity(s) for s in study.datasets}
     _check_same_data(store, found["data"], contents)
     if before is not None and there:
@@ -50,6 +153,14 @@ def about(study: Study, store: Store) -> dict[str, Any]:
     _note_declared(found, before if there else None, study, there)
     revision = environment.git_revision()
     return found | ({"git": revision} if revision else {})
+
+
+def _plan_before(store: Store) -> Any:
+    """None too where it is damaged: the run writes it anew."""
+    try:
+        return store.plan()
+    except InputError:
+        return None
 
 
 def _study_before(store: Store) -> Study | None:

@@ -1,46 +1,36 @@
 """Who can reach the processes that this one has started: their listening sockets, from /proc."""
 
+import os
 import socket
 import struct
 from pathlib import Path
+
+from bench.runner import processes
+from bench.runner.processes import PROC
 
 _LISTEN = "0A"
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 def beyond_loopback() -> list[str]:
-    """Addresses (host:port) other than loopback on which a descendant of this process listens.
+    """Addresses (host:port) other than loopback on which this process or a descendant of it
+    listens.
 
     Empty where there is no /proc.
     """
-    proc = Path("/proc")
-    if not (proc / "net" / "tcp").is_file():
+    if not (PROC / "net" / "tcp").is_file():
         return []
-    owned = {inode for pid in _descendants(proc) for inode in _inodes(proc / str(pid))}
+    pids = {os.getpid()} | {pid for pid, _ in processes.descendants()}
+    owned = {inode for pid in pids for inode in _inodes(PROC / str(pid))}
     found = []
     for table in ("tcp", "tcp6"):
-        for line in (proc / "net" / table).read_text().splitlines()[1:]:
+        for line in (PROC / "net" / table).read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == _LISTEN and fields[9] in owned:
                 host, port = _address(fields[1])
                 if not host.startswith(_LOOPBACK):
                     found.append(f"{host}:{port}")
     return sorted(found)
-
-
-def _descendants(proc: Path) -> set[int]:
-    parents: dict[int, int] = {}
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "stat").read_text()
-            except OSError:  # it has ended meanwhile
-                continue
-            parents[int(entry.name)] = int(status.rpartition(")")[2].split()[1])
-    found = {int((proc / "self").readlink().name)}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def _inodes(process: Path) -> set[str]:

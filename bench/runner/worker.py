@@ -1,16 +1,20 @@
 """What a worker's process does: tasks that import the pipeline, run works and say where."""
 
+import os
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from bench.datasets import Dataset
+from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import environment
+from bench.runner.isolation import Crash, Isolated, WorkFailed
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -32,6 +36,20 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """What a task found out about a model, before anything trains.
+
+    unusable: why nothing can be done with it, or None; unsupported: arm -> why not; unknown: arm ->
+    what kept it from being found out; batch_norms: BatchNormalization layers.
+    """
+
+    unusable: str | None
+    unsupported: dict[str, str]
+    unknown: dict[str, str]
+    batch_norms: int
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A node's answer where it has other code than the driver: what it has."""
 
@@ -42,7 +60,9 @@ class Refusal:
 @dataclass(frozen=True)
 class Tasks:
     warm_up: Any
+    probe: Any
     trace: Any
+    baselines: Any
     leaving: Any  # leaves a checkpoint
     ending: Any
 
@@ -51,12 +71,14 @@ def tasks(retries: int) -> Tasks:
     """The remote functions. One CPU each; a dead worker's task runs again on another."""
     import ray
 
-    one_cpu = {"num_cpus": 1, "max_retries": retries}
+    once, again = ({"num_cpus": 1, "max_retries": times} for times in (0, retries))
     return Tasks(
-        ray.remote(**one_cpu)(_warm_up),
-        ray.remote(**one_cpu)(_trace),
-        ray.remote(**one_cpu, num_returns=2)(_run),
-        ray.remote(**one_cpu)(_run_to_the_end),
+        ray.remote(**once)(_warm_up),
+        ray.remote(**again)(_probe),
+        ray.remote(**once)(_trace),
+        ray.remote(**again)(_baselines),
+        ray.remote(**again, num_returns=2)(_run),
+        ray.remote(**again)(_run_to_the_end),
     )
 
 
@@ -74,6 +96,40 @@ def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
         body.trace(data, segments)
 
 
+def _baselines(data: Dataset) -> dict[str, float]:
+    from bench.pipelines.baselines import baselines
+
+    return baselines(data)
+
+
+def _probe(
+    pipeline: str,
+    expected: Mapping[str, str],
+    data: Dataset,
+    pieces: Sequence[tuple[Segment, Fork]],
+) -> Probed | Refusal:
+    """Make once what each of these forks, of one cell each, makes: of untrained weights, on a few
+    examples."""
+    if refusal := _refusal(expected):
+        return refusal
+    unsupported, unknown, batch_norms = {}, {}, 0
+    with _body(pipeline) as body:
+        for segment, fork in pieces:
+            arm = fork.cells[0].arm
+            try:
+                found = body.probe(data, segment, fork)
+            except Crash as crash:
+                said = f"its conversion or evaluation ends the process: {crash}"
+                (unsupported if crash.by_itself else unknown)[arm] = said
+                continue
+            batch_norms = found["batch_norms"]
+            if found["unusable"]:
+                return Probed(found["unusable"], {}, {}, batch_norms)
+            if found["unsupported"]:
+                unsupported[arm] = found["unsupported"]
+    return Probed(None, unsupported, unknown, batch_norms)
+
+
 def _run(
     pipeline: str,
     expected: Mapping[str, str],
@@ -83,23 +139,25 @@ def _run(
 ) -> tuple[Any, Outcome | Refusal]:
     """Run works one after another, each from `checkpoint`. Returns where the last one ended; or
     refuses where this node has other code than the driver."""
-    found = environment.code()
-    if found != expected:
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        return None, Refusal(node, environment.described(found))
-    body = import_module(pipeline)
-    body.prepare()
+    if refusal := _refusal(expected):
+        return None, refusal
     started = time.perf_counter()
     rows: list[dict[str, Any]] = []
-    for pieces in works:
-        after = checkpoint
-        for segment, fork in pieces:
-            if fork is None:
-                after = body.run_segment(data, segment, after)
-            else:
-                rows += body.run_fork(data, segment, fork, after)
+    with _body(pipeline) as body:
+        for pieces in works:
+            after = checkpoint
+            for segment, fork in pieces:
+                try:
+                    if fork is None:
+                        after = body.run_segment(data, segment, after)
+                    else:
+                        rows += body.run_fork(data, segment, fork, after)
+                except WorkFailed:
+                    raise
+                except Crash as crash:
+                    raise WorkFailed(f"crashed: {crash}") from None
+                except Exception as error:
+                    raise WorkFailed(explained(error)) from None
     where = _where()
     return after, Outcome(
         [row | where for row in rows], time.perf_counter() - started, _first_time()
@@ -108,6 +166,36 @@ def _run(
 
 def _run_to_the_end(*arguments: Any) -> Outcome | Refusal:
     return _run(*arguments)[1]
+
+
+def _refusal(expected: Mapping[str, str]) -> Refusal | None:
+    import ray
+
+    found = environment.code()
+    if found == expected:
+        return None
+    return Refusal(ray.get_runtime_context().get_node_id(), environment.described(found))
+
+
+@contextmanager
+def _body(pipeline: str) -> Iterator[Any]:
+    """The pipeline, for this task: in this process; apart, if a process has died of it before."""
+    from ray._private.worker import global_worker
+
+    _use_session_folder(global_worker.node.get_session_dir_path())
+    if global_worker.core_worker.get_current_task_attempt_number():
+        with Isolated(pipeline) as apart:
+            yield apart
+    else:
+        body = import_module(pipeline)
+        body.prepare()
+        yield body
+
+
+def _use_session_folder(path: str) -> None:
+    """TensorFlow's temporary files go where Ray's are: a process that is killed leaves them."""
+    if os.path.isdir(path):
+        tempfile.tempdir = os.environ["TMPDIR"] = path
 
 
 @cache

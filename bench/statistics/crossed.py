@@ -6,14 +6,14 @@ at a time and the residual loses no digits.
 """
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from bench.statistics.checks import IntArray, Interval, at_least, open_unit, positive
+from bench.statistics.student import t_interval, t_quantile, t_test
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,10 @@ def mean_squares(sums: CrossedSums) -> MeanSquares:
 class Crossed:
     """The mean difference for new seeds and new test examples, in units of `scale`.
 
-    se = sqrt((MS_S + max(MS_I - MS_E, 0)) / (S N)); df: Satterthwaite's; example_se: the part
-    of se that no number of seeds removes. With one seed or one example everything but n_*, mean
-    is None. se = 0 is defined as for paired_t: t is 0 (p = 1) or +-inf (p = 0).
+    se = sqrt((MS_S + max(MS_I - MS_E, 0)) / (S N)); df: Satterthwaite's, at least min(S-1, N-1),
+    and S-1 where the example term is floored at 0; example_se: the part of se that no number of
+    seeds removes. With one seed or one example everything but n_*, mean is None. se = 0 is
+    defined as for paired_t: t is 0 (p = 1) or +-inf (p = 0).
     """
 
     n_seeds: int
@@ -114,11 +115,7 @@ class Crossed:
 
     def interval(self, alpha: float) -> Interval | None:
         """mean +- t(df) se at level 1 - alpha."""
-        open_unit(alpha, "alpha")
-        if self.se is None or self.df is None:
-            return None
-        half = 0.0 if self.se == 0 else _t_quantile(self.df, alpha) * self.se
-        return Interval(self.mean - half, self.mean + half)
+        return t_interval(self.mean, self.se, self.df, alpha)
 
     def example_half_width(self, alpha: float) -> float | None:
         """The half-width that infinitely many seeds would still leave on this test set's size.
@@ -128,7 +125,7 @@ class Crossed:
         open_unit(alpha, "alpha")
         if self.example_se is None:
             return None
-        return _t_quantile(self.n_examples - 1, alpha) * self.example_se
+        return t_quantile(self.n_examples - 1, alpha) * self.example_se
 
 
 def crossed(sums: CrossedSums, scale: float = 1.0) -> Crossed:
@@ -146,16 +143,12 @@ def crossed(sums: CrossedSums, scale: float = 1.0) -> Crossed:
     variance = (ms.seeds + surplus) / (s * n)
     df = float(s - 1)
     if surplus > 0:
-        df = (ms.seeds + surplus) ** 2 / (
+        below = (
             ms.seeds**2 / (s - 1) + ms.examples**2 / (n - 1) + ms.residual**2 / ((s - 1) * (n - 1))
         )
+        df = max(min(s - 1, n - 1), (ms.seeds + surplus) ** 2 / below)
     se = scale * sqrt(variance)
-    if se == 0:
-        t = 0.0 if mean == 0 else float(np.copysign(inf, mean))
-        p = 1.0 if mean == 0 else 0.0
-    else:
-        t = mean / se
-        p = float(2 * special.stdtr(df, -abs(t)))
+    t, p = t_test(mean, se, df)
     return Crossed(s, n, mean, se, df, t, p, scale * sqrt(surplus / (s * n)))
 
 
@@ -214,7 +207,3 @@ def sd_from_test_noise(discordance: float, n_examples: int, scale: float = 1.0) 
     if not 0 <= discordance <= 1:
         raise ValueError(f"discordance: found {discordance}, allowed: 0 to 1")
     return scale * sqrt(discordance / n_examples)
-
-
-def _t_quantile(df: float, alpha: float) -> float:
-    return float(-special.stdtrit(df, alpha / 2))

@@ -5,13 +5,15 @@ rejects far too often (34% instead of 5% at a between-seed SD of 0.8 pp where 10
 examples differ).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, log2, sqrt
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
-from bench.statistics.checks import Interval, at_least, open_unit
+from bench.statistics.checks import FloatArray, IntArray, Interval, at_least, open_unit
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,7 @@ def _score_limit(b: int, c: int, n: int, z: float) -> float:
     """Upper limit of p_b - p_c: the largest delta with (b - c - n delta) >= -z SD0(delta)."""
 
     def slack(delta: float) -> float:
-        # constrained maximum-likelihood estimate of p_c given p_b - p_c = delta, Tango eq. 4
-        linear = -b - c + (2 * n - b + c) * delta
-        constant = -c * delta * (1 - delta)
-        root = sqrt(max(linear**2 - 8 * n * constant, 0.0))
-        p_c = max((root - linear) / (4 * n), 0.0)
-        variance = max(n * (2 * p_c + delta * (1 - delta)), 0.0)
-        return (b - c - n * delta) + z * sqrt(variance)
+        return (b - c - n * delta) + z * float(_score_sd(b, c, n, delta))
 
     low, high = (b - c) / n, 1.0
     if slack(high) >= 0:
@@ -92,9 +88,49 @@ def _score_limit(b: int, c: int, n: int, z: float) -> float:
     return low
 
 
+def _score_sd(b: ArrayLike, c: ArrayLike, n: int, delta: float) -> FloatArray:
+    """SD of b - c where p_b - p_c = delta, with the constrained maximum-likelihood estimate of
+    p_c: Tango's eq. 4. Elementwise over arrays of counts."""
+    fixed, broken = np.asarray(b, dtype=np.float64), np.asarray(c, dtype=np.float64)
+    linear = -fixed - broken + (2 * n - fixed + broken) * delta
+    constant = -broken * delta * (1 - delta)
+    root = np.sqrt(np.maximum(linear**2 - 8 * n * constant, 0.0))
+    p_c = np.maximum((root - linear) / (4 * n), 0.0)
+    sd: FloatArray = np.sqrt(np.maximum(n * (2 * p_c + delta * (1 - delta)), 0.0))
+    return sd
+
+
+def score_z(fixed: ArrayLike, broken: ArrayLike, n: int, difference: float) -> FloatArray:
+    """Tango's (1998) score statistic of a true difference (a share), elementwise over counts.
+
+    (fixed - broken - n difference) / SD: McNemar.interval(alpha) holds the differences with
+    |z| <= z(alpha / 2). 0 where no example is discordant and the difference is 0. ValueError
+    unless -1 < difference < 1.
+    """
+    at_least(n, 1, "n")
+    if not -1 < difference < 1:
+        raise ValueError(f"difference: found {difference}, allowed: above -1, below 1")
+    distance = np.asarray(fixed, np.float64) - np.asarray(broken, np.float64) - n * difference
+    sd = _score_sd(fixed, broken, n, difference)
+    z: FloatArray = np.divide(distance, sd, out=np.zeros_like(sd), where=sd > 0)
+    return z
+
+
 def fewest_discordant(alpha: float) -> int:
     """The fewest discordant examples with which an exact p can be <= alpha."""
     return ceil(1 - log2(open_unit(alpha, "alpha")) - 1e-12)
+
+
+def discordant_pmf(discordance: float, n: int) -> tuple[IntArray, FloatArray]:
+    """Numbers of discordant examples among n and their binomial probabilities, all but 1e-12."""
+    spread = 7.5 * sqrt(n * discordance * (1 - discordance)) + 25
+    low = max(int(n * discordance - spread), 0)
+    m = np.arange(low, min(int(n * discordance + spread) + 1, n) + 1)
+    log_pmf = (
+        special.gammaln(n + 1) - special.gammaln(m + 1) - special.gammaln(n - m + 1)
+        + special.xlogy(m, discordance) + special.xlogy(n - m, 1 - discordance)
+    )  # fmt: skip
+    return m, np.exp(log_pmf)
 
 
 def power_mcnemar(difference: float, discordance: float, n: int, alpha: float) -> float:
@@ -112,13 +148,8 @@ def power_mcnemar(difference: float, discordance: float, n: int, alpha: float) -
         raise ValueError(
             f"difference: found {difference}, allowed: at most discordance = {discordance}"
         )
-    spread = 7.5 * sqrt(n * discordance * (1 - discordance)) + 25
-    low = max(int(n * discordance - spread), 1)
-    m = np.arange(low, min(int(n * discordance + spread) + 1, n) + 1)
-    log_pmf = (
-        special.gammaln(n + 1) - special.gammaln(m + 1) - special.gammaln(n - m + 1)
-        + special.xlogy(m, discordance) + special.xlogy(n - m, 1 - discordance)
-    )  # fmt: skip
+    m, pmf = discordant_pmf(discordance, n)
+    m, pmf = m[m > 0], pmf[m > 0]
     # the largest minority that is significant among m; -1 where none is
     minority = np.floor(special.bdtrik(alpha / 2, m, 0.5) + 1e-9)
     minority = np.where(2 * special.bdtr(np.maximum(minority, 0), m, 0.5) <= alpha, minority, -1)
@@ -129,7 +160,7 @@ def power_mcnemar(difference: float, discordance: float, n: int, alpha: float) -
         + special.bdtr(np.maximum(minority, 0), m, 1 - share),
         0.0,
     )
-    return float(min((np.exp(log_pmf) * rejects).sum(), 1.0))
+    return float(min((pmf * rejects).sum(), 1.0))
 
 
 def detectable_difference_two_files(
@@ -170,7 +201,15 @@ def examples_needed(
     # The normal approximation (Connor 1987) says where to look; the exact sums say where it is.
     z_alpha, z_power = -float(special.ndtri(alpha / 2)), float(special.ndtri(power))
     spread = z_alpha * sqrt(discordance) + z_power * sqrt(discordance - difference**2)
-    near = max(8, ceil((max(spread, 0.0) / difference) ** 2))
+    return fewest_examples(enough, ceil((max(spread, 0.0) / difference) ** 2))
+
+
+def fewest_examples(enough: Callable[[int], bool], near: int) -> int | None:
+    """Test examples that are enough where one fewer is not, looked for from `near` on.
+
+    None where near is beyond MOST_EXAMPLES, or what is enough would be.
+    """
+    near = max(8, near)
     if near > MOST_EXAMPLES:
         return None
     low, high = near, near
@@ -178,6 +217,8 @@ def examples_needed(
         low = low - 1 - low // 20
     while not enough(high):
         high += 1 + high // 20
+        if high > 2 * MOST_EXAMPLES:
+            return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from bench.statistics.checks import FloatArray, Interval, Numbers, open_unit, positive
+from bench.statistics.checks import FloatArray, Interval, Numbers, positive
 from bench.statistics.crossed import Crossed, crossed, crossed_sums
 from bench.statistics.paired import paired_t
+from bench.statistics.student import t_interval, t_test
 
 
 def overall_differences(d: Numbers) -> FloatArray:
@@ -89,11 +89,7 @@ class MeanOfMeans:
 
     def interval(self, alpha: float) -> Interval | None:
         """mean +- t(df) se at level 1 - alpha; None where a setting has one seed."""
-        open_unit(alpha, "alpha")
-        if self.se is None or self.df is None:
-            return None
-        half = 0.0 if self.se == 0 else float(-special.stdtrit(self.df, alpha / 2)) * self.se
-        return Interval(self.mean - half, self.mean + half)
+        return t_interval(self.mean, self.se, self.df, alpha)
 
 
 def mean_of_means(d: Sequence[Numbers]) -> MeanOfMeans:
@@ -118,13 +114,11 @@ def mean_of_means(d: Sequence[Numbers]) -> MeanOfMeans:
     if fewest == 1:
         return MeanOfMeans(settings, n, fewest, mean, None, None, None, None)
     greatest = float(errors.max())
-    if greatest == 0:
-        t = 0.0 if mean == 0 else float(np.copysign(inf, mean))
-        p = 1.0 if mean == 0 else 0.0
-        return MeanOfMeans(settings, n, fewest, mean, 0.0, float(fewest - 1), t, p)
-    shares = (errors / greatest) ** 2  # relative, so that no fourth power underflows
-    freedom = np.array([test.df for test in tests])
-    df = float(shares.sum() ** 2 / (shares**2 / freedom).sum())
-    se = greatest * sqrt(float(shares.sum())) / settings
-    t = mean / se
-    return MeanOfMeans(settings, n, fewest, mean, se, df, t, float(2 * special.stdtr(df, -abs(t))))
+    se, df = 0.0, float(fewest - 1)
+    if greatest > 0:
+        shares = (errors / greatest) ** 2  # relative, so that no fourth power underflows
+        freedom = np.array([test.df for test in tests])
+        df = float(shares.sum() ** 2 / (shares**2 / freedom).sum())
+        se = greatest * sqrt(float(shares.sum())) / settings
+    t, p = t_test(mean, se, df)
+    return MeanOfMeans(settings, n, fewest, mean, se, df, t, p)

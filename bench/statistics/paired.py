@@ -17,9 +17,9 @@ from bench.statistics.checks import (
     Numbers,
     at_least,
     differences,
-    open_unit,
     same_shape,
 )
+from bench.statistics.student import t_interval, t_test
 
 
 def subtract(a: Numbers, b: Numbers) -> FloatArray:
@@ -80,11 +80,7 @@ class PairedT:
 
     def interval(self, alpha: float) -> Interval | None:
         """mean +- t(n-1) sd / sqrt(n) at level 1 - alpha; None with one seed."""
-        open_unit(alpha, "alpha")
-        if self.se is None:
-            return None
-        half = 0.0 if self.se == 0 else float(-special.stdtrit(self.df, alpha / 2)) * self.se
-        return Interval(self.mean - half, self.mean + half)
+        return t_interval(self.mean, self.se, self.df, alpha)
 
 
 def paired_t(d: Numbers) -> PairedT:
@@ -98,15 +94,12 @@ def paired_t(d: Numbers) -> PairedT:
     if n == 1:
         return PairedT(1, float(values[0]), None, None, None, 0, None)
     if (values == values[0]).all():  # the float mean of equal numbers need not equal them
-        mean = float(values[0])
-        if mean == 0:
-            return PairedT(n, 0.0, 0.0, 0.0, 0.0, n - 1, 1.0)
-        return PairedT(n, mean, 0.0, 0.0, float(np.copysign(np.inf, mean)), n - 1, 0.0)
-    mean = float(values.mean())
-    sd = float(values.std(ddof=1))
+        mean, sd = float(values[0]) + 0.0, 0.0
+    else:
+        mean, sd = float(values.mean()), float(values.std(ddof=1))
     se = sd / sqrt(n)
-    t = mean / se
-    return PairedT(n, mean, sd, se, t, n - 1, float(2 * special.stdtr(n - 1, -abs(t))))
+    t, p = t_test(mean, se, n - 1)
+    return PairedT(n, mean, sd, se, t, n - 1, p)
 
 
 def dz(d: Numbers) -> float | None:

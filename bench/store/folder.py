@@ -1,101 +1,124 @@
-"""A result folder: the only module that reads and writes the Parquet files of a run.
+"""A result folder, for a run to append to and an analysis to read.
 
     cells/*.parquet     one row per evaluated model; a new file per batch of rows
     labels.parquet      the test examples' labels, once per dataset
+    plan.parquet        the cells that the study asks for
+    looks.parquet       which seeds each look at the data of a sequential study saw
     study.toml          the study as run
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
 
-Every file is written under a temporary name and renamed, so that a kill at any moment leaves
-whole files only; what is not whole all the same (a full disk) is ignored and counted.
+Every file is whole or not there, whenever a run is killed (files.py); what was damaged all the same
+is found on reading (tables.py, validity.py). A folder of an older version stays readable.
 """
 
-import io
 import json
-import os
 import tomllib
-import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from bench import datasets
 from bench.errors import InputError
-from bench.store.schema import CELLS, CONTRASTS, PLAN, RESULTS
+from bench.store import cells as rows_of
+from bench.store import labels as labels_of
+from bench.store.buffers import array, empty
+from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
+from bench.store.files import Files
+from bench.store.labels import LABEL_SCHEMA, Labels
+from bench.store.lock import Lock
+from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
+from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
+from bench.store.validity import Rejected
 from bench.study import Study, validate
-from bench.study.factors import Column
 
+CONTRAST_SCHEMA = schema_of(CONTRASTS)
+PLAN_SCHEMA = schema_of(PLAN)
+LOOK_SCHEMA = schema_of(LOOKS)
 
-def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    """The Arrow schema of a table of schema.py, each column's meaning in its metadata."""
-    return pa.schema(
-        [pa.field(c.name, _arrow_type(c.type), metadata={"meaning": c.meaning}) for c in columns]
-    )
+LARGEST_TEXT = 16 << 20
+"""Bytes of study.toml and environment.json that are read at most."""
 
+DEEPEST = 16
+"""How many objects of environment.json may lie in one another."""
 
-def _arrow_type(name: str) -> pa.DataType:
-    return pa.timestamp("us", "UTC") if name.startswith("timestamp") else pa.type_for_alias(name)
-
-
-CELL_SCHEMA = arrow_schema(CELLS)
-CONTRAST_SCHEMA = arrow_schema(CONTRASTS)
-PLAN_SCHEMA = arrow_schema(PLAN)
-LABEL_SCHEMA = pa.schema(
-    [
-        pa.field("dataset", pa.string()),
-        pa.field("example", pa.int32(), metadata={"meaning": "position in the test set"}),
-        pa.field("label", pa.int32()),
-        pa.field("class_name", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("path", pa.string(), metadata={"meaning": "file name in the source, or null"}),
-    ]
+STUDY_FIELDS = frozenset(
+    {"title", "datasets", "models", "seeds", "budgets", "extra", "arms", "alpha", "delta"}
 )
+"""What every version has written to study.toml: one that lacks some was cut short."""
 
+STUDY_START = "# The study as run. Its last line is: # end\n"
+STUDY_END = "# end\n"
 
-COMPACT_BYTES = 4 << 20
-"""What a file of many rows holds, uncompressed: some 4,000 cells of 797 test examples, or 400 of
-10,000."""
+MADE_ANEW = "`run` with the same study writes it anew"
 
 
 @dataclass(frozen=True)
 class Results:
     """A result folder as read.
 
-    cells: CELL_SCHEMA, each cell once; labels: dataset -> int32 (examples,);
-    environment: environment.json; ignored: names of files that are not whole.
+    cells: CELL_SCHEMA, each cell once; labels: dataset -> int32 (examples,); environment:
+    environment.json; ignored: names of files in cells/ that cannot be read, and why: reasons;
+    rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
+    else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
+    is none, as in a folder of an older version.
     """
 
     study: Study
     cells: pa.Table
-    labels: Mapping[str, np.ndarray]
+    labels: Labels
     environment: Mapping[str, Any]
     ignored: tuple[str, ...]
+    rejected: tuple[Rejected, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     plan: pa.Table | None = None
+    looks: pa.Table | None = None
 
 
 class Store:
-    """A result folder, for a run to append to. Nothing is created before the first write."""
+    """A result folder. Nothing is created before the first write."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._files = Files(folder)
+        self._trusted: dict[str, np.ndarray] = {}
+
+    def lock(self) -> AbstractContextManager[Lock]:
+        """Hold the folder for one run, and remove what killed ones left half written. Raises
+        InputError if another run holds it, or if it cannot be made or written."""
+        return self._files.lock()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Make rows durable: a new file in cells/."""
-        table = pa.Table.from_pylist(list(rows), schema=CELL_SCHEMA)
-        self._write_table(Path("cells") / f"{uuid.uuid4().hex}.parquet", table)
+        """Make rows durable: a new file in cells/. Raises ValueError for a key that is no column
+        of schema.CELLS."""
+        rows_of.write(self._files, from_rows(rows, CELL_SCHEMA))
+
+    def rows(self, *columns: str) -> Rows:
+        """All valid rows, each cell once, with these columns and those of validity.IDENTITY.
+
+        Rows are checked against the labels that were trusted or written here, else against
+        labels.parquet, as far as that can be read.
+        """
+        try:
+            labels = self.labels()
+        except InputError:
+            labels = {}
+        return rows_of.gather(self._files, columns, {**labels, **self._trusted}, self._trusted)
 
     def cells(self) -> tuple[pa.Table, tuple[str, ...]]:
-        """All cells, each once (a result wins over a failure, then the later row), and the names
-        of files that are not whole."""
-        return _gathered(self._files(), CELL_SCHEMA)
+        """All valid rows, each cell once, and the names of files that cannot be read."""
+        rows = self.rows(*CELL_SCHEMA.names)
+        return rows.table, tuple(rows.unread)
 
     def statuses(self, *columns: str) -> list[dict[str, Any]]:
-        """Of all cells, each once: `cell`, `status` and these columns."""
-        names = dict.fromkeys((*_ONCE, *columns))
-        table, _ = _gathered(self._files(), pa.schema([CELL_SCHEMA.field(name) for name in names]))
+        """Of all valid rows, each cell once: `cell`, `status` and these columns."""
+        table = self.rows(*columns).table
         rows: list[dict[str, Any]] = table.select(["cell", "status", *columns]).to_pylist()
         return rows
 
@@ -104,63 +127,60 @@ class Store:
         return {row["cell"] for row in self.statuses() if row["status"] in RESULTS}
 
     def compact(self) -> None:
-        """Gather rows in few files, sorted. A kill in between doubles rows, which reading undoes.
+        """Gather rows in few files, sorted (see store.cells.compact)."""
+        try:
+            labels = self.labels()
+        except InputError:
+            labels = {}
+        rows_of.compact(self._files, {**labels, **self._trusted})
 
-        A file is gathered with others up to COMPACT_BYTES, so that memory stays bounded.
-        """
-        group: list[Path] = []
-        total = 0
-        for path in sorted(self._files(), key=lambda path: path.stat().st_mtime_ns):
-            size = _uncompressed(path)
-            if total + size > COMPACT_BYTES:
-                self._merge(group)
-                group, total = [], 0
-            group.append(path)
-            total += size
-        self._merge(group)
+    def labels(self) -> Labels:
+        """labels.parquet: dataset -> int32 (examples,). Raises InputError."""
+        try:
+            return labels_of.by_dataset(self._table("labels.parquet", labels_of.READ, MADE_ANEW))
+        except DamagedError as error:
+            where = self._files.where("labels.parquet")
+            raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
 
-    def _files(self) -> list[Path]:
-        return sorted((self.folder / "cells").glob("*.parquet"))
-
-    def _merge(self, files: Sequence[Path]) -> None:
-        table, ignored = _gathered(files, CELL_SCHEMA)
-        if len(files) - len(ignored) < 2:
-            return
-        order = [(name, "ascending") for name in ("seed", "dataset", "model", "budget", "extra")]
-        table = table.sort_by([*order, ("arm", "ascending"), ("cell", "ascending")])
-        self._write_table(Path("cells") / f"{uuid.uuid4().hex}.parquet", table)
-        for path in files:
-            if path.name not in ignored:
-                path.unlink()
+    def trust_labels(self, dataset: str, labels: np.ndarray) -> None:
+        """Check rows against these labels, read from the data, in place of labels.parquet's."""
+        self._trusted[dataset] = labels.astype(np.int32)
 
     def write_labels(
         self, dataset: str, labels: np.ndarray, classes: Sequence[str], paths: Sequence[str]
     ) -> None:
-        """Add a dataset's test labels; the same again changes nothing."""
-        path = self.folder / "labels.parquet"
-        known = _read_table(path) if path.is_file() else LABEL_SCHEMA.empty_table()
-        if dataset in known["dataset"].unique().to_pylist():
-            return
-        n = len(labels)
-        columns = [
-            pa.array([dataset] * n, pa.string()),
-            pa.array(np.arange(n, dtype=np.int32)),
-            pa.array(labels.astype(np.int32)),
-            pa.DictionaryArray.from_arrays(pa.array(labels.astype(np.int32)), list(classes)),
-            pa.array(list(paths), pa.string()) if paths else pa.nulls(n, pa.string()),
-        ]
-        added = pa.Table.from_arrays(columns, schema=LABEL_SCHEMA)
-        together = pa.concat_tables([known, added]).unify_dictionaries()
-        self._write_table(Path("labels.parquet"), together)
+        """Put a dataset's test labels, read from the data, into labels.parquet: in place of others
+        of that dataset, or of a file that is damaged. The same again changes nothing."""
+        self.trust_labels(dataset, labels)
+        rows = labels_of.table_of(dataset, labels, classes, paths)
+        try:
+            known = self._table("labels.parquet", LABEL_SCHEMA, MADE_ANEW)
+            labels_of.by_dataset(known)
+        except (InputError, DamagedError):
+            known = empty(LABEL_SCHEMA)
+        together = labels_of.replaced(known, rows)
+        if together is not None:
+            self._files.write("labels.parquet", encode(together))
+
+    def plan(self) -> pa.Table | None:
+        """plan.parquet: PLAN_SCHEMA; None where there is none. Raises InputError if damaged."""
+        return self._table_or_none("plan.parquet", PLAN_SCHEMA, MADE_ANEW, ("cell",))
 
     def write_plan(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._write_table(
-            Path("plan.parquet"), pa.Table.from_pylist(list(rows), schema=PLAN_SCHEMA)
+        """plan.parquet: rows of schema.PLAN, in place of those that were there."""
+        self._files.write("plan.parquet", encode(from_rows(rows, PLAN_SCHEMA)))
+
+    def looks(self) -> pa.Table | None:
+        """looks.parquet: LOOK_SCHEMA; None where there is none. Raises InputError if it is damaged:
+        what was looked at cannot be found out again."""
+        remedy = "allowed: the file that `run` wrote, from a copy, or another folder (--out)"
+        return self._table_or_none(
+            "looks.parquet", LOOK_SCHEMA, remedy, ("contrast", "look", "seeds")
         )
 
-    def plan_rows(self) -> list[dict[str, Any]]:
-        path = self.folder / "plan.parquet"
-        return _read_table(path).to_pylist() if path.is_file() else []
+    def write_looks(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """looks.parquet: rows of schema.LOOKS, in place of those that were there."""
+        self._files.write("looks.parquet", encode(from_rows(rows, LOOK_SCHEMA)))
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
@@ -169,17 +189,19 @@ class Store:
         standard = set(CONTRAST_SCHEMA.names)
         own = [name for row in rows[:1] for name in row if name not in standard]
         fields += [pa.field(name, pa.string()) for name in own]
-        columns = [_array([row.get(f.name) for row in rows], f.type) for f in fields]
+        columns = [array([row.get(f.name) for row in rows], f.type) for f in fields]
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
-        self._write_table(Path("contrasts.parquet"), table)
+        self._files.write("contrasts.parquet", encode(table))
 
     def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
         """The smallest, median and largest SD over seeds, in pp, of these contrasts' accuracies;
-        empty where there is no contrasts.parquet or all SDs in it are zero."""
-        path = self.folder / "contrasts.parquet"
-        if not path.is_file():
+        empty where there is no contrasts.parquet or all SDs in it are zero. Raises InputError if
+        it is damaged."""
+        names = ("kind", "contrast", "unit", "population", "sd")
+        schema = pa.schema([CONTRAST_SCHEMA.field(name) for name in names])
+        table = self._table_or_none("contrasts.parquet", schema, "`analyze` writes it anew", names)
+        if table is None:
             return ()
-        table = pq.read_table(path, columns=["kind", "contrast", "unit", "population", "sd"])
         sds = sorted(
             row["sd"]
             for row in table.to_pylist()
@@ -190,137 +212,156 @@ class Store:
         return tuple(dict.fromkeys((sds[0], sds[len(sds) // 2], sds[-1]))) if sds else ()
 
     def write_text(self, name: str, text: str) -> None:
-        self._write(Path(name), text.encode())
+        self._files.write(name, text.encode())
+
+    def write_study(self, study: Study) -> None:
+        """study.toml, between two lines by which a reader sees that nothing was cut off."""
+        self.write_text("study.toml", STUDY_START + study.to_toml() + STUDY_END)
 
     def study(self) -> Study | None:
-        """The study as run, None if there is none yet. Raises InputError if it is no study."""
-        path = self.folder / "study.toml"
-        if not path.is_file():
-            return None
+        """The study as run, None if there is none yet. Raises InputError if it is no study, or one
+        that was cut short: its defaults would be another study's."""
+        where = self._files.where("study.toml")
         try:
-            fields = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(str(path), str(error), "allowed: the TOML that `run` wrote") from None
-        return validate(fields, str(path))
+            text = self._files.read("study.toml", LARGEST_TEXT).decode("utf-8")
+            fields = tomllib.loads(text)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
+        if not fields:
+            raise InputError(where, "empty", MADE_ANEW)
+        missing = sorted(STUDY_FIELDS - fields.keys())
+        if text.startswith(STUDY_START) and not text.rstrip().endswith(STUDY_END.rstrip()):
+            missing.append("last line")
+        if missing:
+            raise InputError(where, f"cut short: no {', '.join(missing)}", MADE_ANEW)
+        try:
+            return validate(fields, where)
+        except InputError as error:
+            raise InputError(where, error.found, MADE_ANEW) from None
 
     def environment(self) -> dict[str, Any]:
-        """environment.json, empty if there is none yet."""
-        path = self.folder / "environment.json"
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        """environment.json, empty if there is none yet or it is damaged: `environment_note`."""
+        return self._environment()[0]
+
+    def environment_note(self) -> str | None:
+        """What is wrong with environment.json, None where nothing is."""
+        return self._environment()[1]
+
+    def _environment(self) -> tuple[dict[str, Any], str | None]:
+        try:
+            content = self._files.read("environment.json", LARGEST_TEXT)
+            found = json.loads(content.decode("utf-8"))
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+        except FileNotFoundError:
+            return {}, None
+        except (OSError, ValueError, RecursionError) as error:
+            return {}, f"environment.json is damaged and was left out: {error}"
+        if not isinstance(found, dict) or _depth(found) > DEEPEST or not _well_formed(found):
+            return {}, "environment.json is not as `run` writes it and was left out"
+        return found, None
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         self.write_text(
             "environment.json", json.dumps(environment, indent=2, sort_keys=True) + "\n"
         )
 
-    def _write_table(self, name: Path, table: pa.Table) -> None:
-        # In memory first: an exception inside an open stream would leave half a file behind.
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
-        self._write(name, buffer.getvalue())
+    def _table_or_none(
+        self, name: str, schema: pa.Schema, remedy: str, required: Collection[str]
+    ) -> pa.Table | None:
+        return self._table(name, schema, remedy, required) if self._files.has(name) else None
 
-    def _write(self, name: Path, content: bytes) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-
-
-def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
-    """`pa.array(values, type)` for strings and numbers, which would import pandas (see below)."""
-    known = np.array([value is not None for value in values], dtype=bool)
-    validity = pa.py_buffer(np.packbits(known, bitorder="little"))
-    if pa.types.is_string(type):
-        encoded = [b"" if value is None else str(value).encode() for value in values]
-        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    else:
-        filled = [0 if value is None else value for value in values]
-        buffers = [
-            validity,
-            pa.py_buffer(np.array(filled, dtype=str(type).replace("double", "f8"))),
-        ]
-    return pa.Array.from_buffers(type, len(values), buffers)
-
-
-def _read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    # pq.read_table would import pyarrow.dataset, and that pandas: more than a second.
-    with pq.ParquetFile(path) as file:
-        return file.read(columns)
-
-
-def _gathered(files: Sequence[Path], schema: pa.Schema) -> tuple[pa.Table, tuple[str, ...]]:
-    """The schema's columns of all rows in these files, each cell once, and the names of files
-    that are not whole."""
-    tables, ignored = [], []
-    for path in files:
+    def _table(
+        self, name: str, schema: pa.Schema, remedy: str, required: Collection[str] | None = None
+    ) -> pa.Table:
+        """A Parquet file beside cells/. required: columns it must have, by default all. Raises
+        InputError that names it and says what to do."""
+        where = self._files.where(name)
         try:
-            table = _read_table(path, schema.names)
-            # Casting imports pyarrow.compute: a third of a second.
-            tables.append(table if table.schema.equals(schema) else table.cast(schema))
-        except (pa.ArrowInvalid, OSError, ValueError):
-            ignored.append(path.name)
-    table = pa.concat_tables(tables) if tables else schema.empty_table()
-    return _each_cell_once(table), tuple(ignored)
+            content = self._files.read(name)
+            return decode(
+                content,
+                schema,
+                required=schema.names if required is None else required,
+                defaults=DEFAULTS,
+            )
+        except FileNotFoundError:
+            raise InputError(where, "not there", remedy) from None
+        except (OSError, DamagedError) as error:
+            raise InputError(where, f"damaged: {error}", remedy) from None
 
 
-_ONCE = ("cell", "status", "finished_at")
-"""The columns that decide which of two rows of a cell counts."""
+def _well_formed(environment: dict[str, Any]) -> bool:
+    """Are the entries that are read again of the kind that `run` writes?"""
+
+    def named(name: str, kind: type | tuple[type, ...], tree: Mapping[str, Any]) -> bool:
+        found = tree.get(name, {})
+        return isinstance(found, dict) and all(isinstance(v, kind) for v in found.values())
+
+    declared = environment.get("declared", [])
+    return (
+        named("data", str, environment)
+        and named("environments", dict, environment)
+        and named("baselines", dict, environment)
+        and all(
+            named(dataset, (int, float), environment["baselines"])
+            for dataset in environment.get("baselines", {})
+        )
+        and isinstance(declared, list)
+        and all(isinstance(each, dict) for each in declared)
+    )
 
 
-def _uncompressed(path: Path) -> int:
-    """Bytes of a Parquet file's columns; 0 where it is not whole."""
-    try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError):
-        return 0
-    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-
-
-def _each_cell_once(table: pa.Table) -> pa.Table:
-    cells = table["cell"].to_pylist()
-    if len(set(cells)) == len(cells):
-        return table
-    results = [status in RESULTS for status in table["status"].to_pylist()]
-    times = table["finished_at"].cast(pa.int64()).to_pylist()
-    best: dict[str, int] = {}
-    for row, cell in enumerate(cells):
-        at = best.setdefault(cell, row)
-        if (results[row], times[row]) > (results[at], times[at]):
-            best[cell] = row
-    return table.take(sorted(best.values()))
+def _depth(tree: Any) -> int:
+    if isinstance(tree, Mapping):
+        return 1 + max(map(_depth, tree.values()), default=0)
+    return 1 + max(map(_depth, tree), default=0) if isinstance(tree, list) else 0
 
 
 def read(folder: Path) -> Results:
-    """Read a result folder. Raises InputError naming the file that is missing or malformed."""
+    """Read a result folder. Raises InputError naming the file that is missing or damaged."""
     store = Store(folder)
     study = store.study()
     if study is None:
         raise InputError(
             str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
-    cells, ignored = store.cells()
-    if cells.num_rows == 0:
-        torn = f", unreadable: {', '.join(ignored)}" if ignored else ""
-        raise InputError(
-            str(folder / "cells"), f"no finished cell{torn}", "allowed: at least one row of results"
-        )
-    try:
-        labels = _read_table(folder / "labels.parquet", ["dataset", "label"])
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(
-            str(folder / "labels.parquet"), str(error), "allowed: the file that `run` wrote"
-        ) from None
-    names = np.array(labels["dataset"].to_pylist(), dtype=object)
-    values = np.array(labels["label"].to_pylist(), dtype=np.int32)
-    by_dataset = {name: values[names == name] for name in dict.fromkeys(names)}
-    plan = folder / "plan.parquet"
+    rows = store.rows(*CELL_SCHEMA.names)
+    needed = {datasets.label(source) for source in study.datasets}
+    where = str(folder / "labels.parquet")
+    for dataset in rows.doubted:
+        if dataset in needed:
+            raise InputError(where, f"most rows of {dataset!r} contradict it", MADE_ANEW)
+    if rows.table.num_rows == 0:
+        raise InputError(str(folder / "cells"), _why_nothing(rows), "allowed: at least one row")
+    labels = store.labels()
+    for dataset in rows.unlabelled:
+        if dataset in needed:
+            raise InputError(where, f"no labels of {dataset!r}", MADE_ANEW)
+    environment, note = store.environment(), store.environment_note()
     return Results(
-        study,
-        cells,
-        by_dataset,
-        store.environment(),
-        ignored,
-        _read_table(plan) if plan.is_file() else None,
+        study=study,
+        cells=rows.table,
+        labels=labels,
+        environment=environment,
+        ignored=tuple(rows.unread),
+        rejected=rows.rejected,
+        reasons=rows.unread,
+        notes=() if note is None else (note,),
+        plan=store.plan(),
+        looks=store.looks(),
     )
+
+
+def _why_nothing(rows: Rows) -> str:
+    said = "no finished cell"
+    if rows.unread:
+        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
+        more = len(rows.unread) - len(shown)
+        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
+    if rows.rejected:
+        first = rows.rejected[0]
+        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
+        said += f"cell {first.cell} in {first.file}: {first.what}"
+    return said

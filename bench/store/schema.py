@@ -1,4 +1,4 @@
-"""Columns of the product's tables: names, types, units. Read by both halves; imports nothing."""
+"""Columns of the product's tables: names, types, units. Read by both halves."""
 
 from typing import Literal
 
@@ -75,6 +75,19 @@ CELLS = (
     Column("versions", "string", "key into environment.json"),
     Column("finished_at", "timestamp[us, tz=UTC]", "when the cell ended"),
     Column("package", "string", "hash of this package's sources that computed it"),
+)
+
+LOOKS = (
+    Column("contrast", "string", "arm minus arm"),
+    Column("dataset", "string", "name"),
+    Column("model", "string", "name"),
+    *FACTORS,
+    Column("budget", "int32", "float epochs E"),
+    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column("look", "int32", "which look at the data, from 1"),
+    Column("planned_seeds", "int32", "how many seeds the look was planned to see"),
+    Column("seeds", "list[int64]", "the seeds that it saw"),
+    Column("at", "timestamp[us, tz=UTC]", "when"),
 )
 
 CONTRASTS = (

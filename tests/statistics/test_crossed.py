@@ -38,9 +38,18 @@ def test_variance_and_df_equal_the_protocols_formulas(shape):
         df = (ms_s + ms_i - ms_e) ** 2 / (
             ms_s**2 / (s - 1) + ms_i**2 / (n - 1) + ms_e**2 / ((s - 1) * (n - 1))
         )
-        assert result.df == pytest.approx(df)
+        assert result.df == pytest.approx(max(min(s - 1, n - 1), df))
     else:
         assert result.df == pytest.approx(s - 1)
+
+
+def test_degrees_of_freedom_never_fall_below_the_smaller_side():
+    # seeds that are equally good, examples that hardly differ: the approximation alone says 0.47
+    cells = np.array([[0, 0, 1, 0, 1], [0, 1, 1, 0, 0], [0, 0, 1, 1, 0]])
+    ms_s, ms_i, ms_e = oracles.mean_squares(cells)
+    satterthwaite = (ms_s + ms_i - ms_e) ** 2 / (ms_s**2 / 2 + ms_i**2 / 4 + ms_e**2 / 8)
+    assert satterthwaite == pytest.approx(8 / 17)
+    assert crossed.crossed(crossed.crossed_sums(cells)).df == 2
 
 
 def test_without_an_example_term_it_is_the_paired_t_test():

@@ -9,6 +9,7 @@ from bench.analysis.alike import unlike
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.sections.one_run import outcomes
+from bench.statistics import conjunction
 from bench.statistics import single_runs as runs
 from bench.statistics.families import Verdict
 
@@ -50,10 +51,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         for metric in dict.fromkeys(c.pairs.metric for c in members):
             of_metric = [c for c in members if c.pairs.metric == metric]
             said = "" if metric == "accuracy" else f" ({code(metric)})"
-            answer = (
-                f"**{question}**{said} {_answer(analysis, of_metric)}{_unlike(analysis, of_metric)}"
-            )
-            blocks.append(Paragraph(answer, lead=True))
+            blocks += _answered(analysis, f"**{question}**{said}", of_metric)
     blocks += _one_epoch(analysis, population)
     blocks += _thread(analysis)
     if not asked:
@@ -62,20 +60,24 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     return Section("", tuple(blocks))
 
 
-def _answer(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+def _answered(analysis: Analysis, question: Text, members: Sequence[Comparison]) -> Iterator[Block]:
     """One contrast over all settings: sentences where they are few, counts where they are not."""
     panels: dict[Setting, list[Comparison]] = {}
     for c in members:
         panels.setdefault(c.setting.panel, []).append(c)
+    unlike_in = _unlike(analysis, members)
     if len(panels) == 1:
-        return _of_panel(analysis, members)
+        text = " ".join([question, _of_panel(analysis, members), unlike_in])
+        yield Paragraph(text.strip(), lead=True)
+        return
+    items = [_counts(members)]
     if len(panels) <= MOST_PANELS:
-        each = [
+        items = [
             f"With {words.panel(panel, analysis.varying)}: {_of_panel(analysis, of, False)}"
             for panel, of in panels.items()
         ]
-        return f"{' '.join(each)} {_together(analysis, members)}".strip()
-    return f"{_counts(members)} {_together(analysis, members)}".strip()
+    yield Paragraph(f"{question} {unlike_in}".strip(), lead=True)
+    yield Bullets(tuple(item for item in (*items, _together(analysis, members)) if item))
 
 
 def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:
@@ -84,7 +86,7 @@ def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:
         return ""
     found = unlike(members)
     said = [text for text in (found.number_format, found.steps) if text]
-    return f" The two differ in {words.listed(said)}." if said else ""
+    return f"They also differ in {words.listed(said)}." if said else ""
 
 
 def _of_panel(analysis: Analysis, members: Sequence[Comparison], first: bool = True) -> Text:
@@ -132,9 +134,23 @@ def _together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
         for c in (ordered[0], ordered[-1])
     ]
     said = (
-        f"over these {len(known)} settings together {words.estimate(whole)}, "
+        f"over all {len(known)} settings together {words.estimate(whole)}, "
         f"{words.verdict_label(whole)}; from {ends[0]} to {ends[1]}"
     )
+    tests = [c.estimate for c in known if c.estimate is not None]
+    found, same = (
+        conjunction.directions(tests, analysis.alpha),
+        conjunction.equivalent(tests, whole.pairs.delta, analysis.alpha)
+        if whole.pairs.delta
+        else None,
+    )
+    a, b = _names(first)
+    said += (
+        f". {_sentence(a)} is shown to be above {b} in at least {found.positive.u} of these "
+        f"{len(tests)} settings, below it in at least {found.negative.u}"
+    )
+    if same is not None:
+        said += f", equivalent within {words.trimmed(whole.pairs.delta)} pp in at least {same.u}"
     if {1, -1} <= {_direction(c) for c in known}:
         return f"The settings differ in both directions; {said}."
     return f"{_sentence(said)}."
@@ -167,7 +183,7 @@ def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     unit, delta = first.pairs.unit, first.pairs.delta
     within = f"{words.trimmed(delta)} {unit}"
     reservations = _reservations(group, lambda c: c.qualified)
-    qualified = f", to be read with care ({reservations})" if reservations else ""
+    qualified = f"; with care: {reservations}" if reservations else ""
     if first.pairs.unmoved:
         return f"{when}{words.unmoved(first)} ({estimates})"
     side = _side(first)
@@ -242,7 +258,16 @@ def _one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
                     f"{conversion} from QAT's own conversion"
                 )
         said.append(f"{_sentence(text)}.")
-    yield Paragraph(f"**Is one epoch the reason?** {' '.join(said)}", lead=True)
+    yield from _one_or_several("**Is one epoch the reason?**", said)
+
+
+def _one_or_several(question: Text, said: Sequence[Text]) -> Iterator[Block]:
+    """A question's answer: in its paragraph, or as a list below it."""
+    if len(said) == 1:
+        yield Paragraph(f"{question} {said[0]}", lead=True)
+        return
+    yield Paragraph(question, lead=True)
+    yield Bullets(tuple(said))
 
 
 def _thread(analysis: Analysis) -> Iterator[Block]:
@@ -255,17 +280,17 @@ def _thread(analysis: Analysis) -> Iterator[Block]:
         if o.setting.budget != smallest:
             continue
         claims = [
-            (name, low, runs.claim(d, low, high, analysis.alpha))
+            (name, _reported(low, high), runs.claim(d, low, high, analysis.alpha))
             for (name, (low, high)), d in zip(
                 runs.THREAD_CLAIMS.items(), (o.ptq_float, o.ptq_qat, o.qat_float), strict=True
             )
         ]
         if any(claim is None for _, _, claim in claims):
             continue
-        inside = [f"{words.signed(low)} for `{n}`" for n, low, c in claims if c and c.explained]
+        inside = [f"{said} for `{n}`" for n, said, c in claims if c and c.explained]
         outside = [
-            f"{words.signed(low)} for `{n}` (one run here: {words.interval(c.interval)})"
-            for n, low, c in claims
+            f"{said} for `{n}` (one run here: {words.interval(c.interval)})"
+            for n, said, c in claims
             if c and not c.explained
         ]
         parts = []
@@ -280,12 +305,14 @@ def _thread(analysis: Analysis) -> Iterator[Block]:
     for setting, text in judged:
         label = words.panel(setting, analysis.varying) if len(judged) > 1 else ""
         each.append(_sentence(f"with {label}: {text}." if label else f"{text}."))
-    yield Paragraph(
-        f"**Do the thread's numbers look like this?** After {words.epochs(smallest)}, in pp. "
-        f"{' '.join(each)} This is another model on other data: what fits shows that it can come "
-        "about so, not that it did.",
-        lead=True,
-    )
+    question = "**Do the thread's numbers look like this?** Another model on other data can show "
+    question += f"that they can come about so, not that they did. After {words.epochs(smallest)}:"
+    yield from _one_or_several(question, each)
+
+
+def _reported(low: float, high: float) -> Text:
+    ends = dict.fromkeys((words.signed(low), words.signed(high)))
+    return f"{' to '.join(ends)} pp"
 
 
 def _epochs(budgets: Sequence[int]) -> Text:

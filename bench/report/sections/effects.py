@@ -23,8 +23,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         Paragraph(
             "A factor's **effect** on a contrast is, per seed, the contrast at one level minus the "
             "same contrast at the reference level, the mean over all other settings. Where a "
-            "factor reaches only one of the two arms, the effect is that arm's own, and stands under its "
-            "name. Effects are tested with the changes over the budget, as one family."
+            "factor reaches only one of the two arms, the effect is that arm's own, and stands "
+            "under its name. Effects are tested with the changes over the budget, as one family."
         ),
         Bullets(tuple(_sentence(c) for c in counted[:MOST_SENTENCES])),
         _table(analysis, population, effects[: words.MOST_ROWS]),
@@ -35,9 +35,9 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 def _sentence(c: Comparison) -> str:
     pairs = c.pairs
     factor = (pairs.factor or "").replace("_", " ")
-    step = f"per doubling of {factor}" if c.pairs.kind == "slope" else (
-        f"with {factor} {pairs.level} instead of {pairs.reference}"
-    )  # fmt: skip
+    step = f"with {factor} {pairs.level} instead of {pairs.reference}"
+    if pairs.kind == "slope":
+        step = f"per doubling of {factor}"
     side = "higher" if (c.mean or 0) > 0 else "lower"
     within = f"{words.trimmed(pairs.margin)} {pairs.unit}"
     match c.verdict:

@@ -1,30 +1,29 @@
 """A result folder keeps whole files only, each cell once, and never a failure as a result."""
 
+import hashlib
+from datetime import UTC, datetime
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import study
 from bench.errors import InputError
 from bench.plan import cells as plan
-from bench.store import folder as module
+from bench.store import cells as module
 from bench.store.folder import Store, read
-from bench.store.schema import CELLS
+from bench.store.schema import LOOKS, PLAN
+from bench.store.tables import SEAL
+from tests.store.rows import LABELS, STUDY, folder, row
 
-STUDY = study.load("digits", ["seeds=2", "budgets=1"])
 CELL = plan.cells(STUDY)[0]
-
-
-def row(cell, **columns):
-    empty = {column.name: None for column in CELLS}
-    return empty | cell.failure("ok", "") | {"error": None} | columns
 
 
 def test_a_failure_runs_again_and_a_result_wins_over_it(tmp_path):
     store = Store(tmp_path)
     store.append([CELL.failure("failed", "out of memory")])
     assert store.done() == set()
-    store.append([row(CELL, accuracy=0.5)])
+    store.append([row(CELL, right=2)])
     store.append([CELL.failure("timeout", "later, but no result")])
     assert store.done() == {CELL.id}
     table, _ = store.cells()
@@ -34,7 +33,9 @@ def test_a_failure_runs_again_and_a_result_wins_over_it(tmp_path):
 @pytest.mark.parametrize("status", ["diverged", "unsupported"])
 def test_what_would_only_happen_again_is_a_result(tmp_path, status):
     store = Store(tmp_path)
-    store.append([CELL.failure(status, "why")])
+    store.append(
+        [row(CELL, status=status) if status == "diverged" else CELL.failure(status, "why")]
+    )
     assert store.done() == {CELL.id}
 
 
@@ -54,7 +55,7 @@ def test_compacting_loses_nothing_even_if_it_is_cut_short(tmp_path):
     store = Store(tmp_path)
     cells = plan.cells(STUDY)
     for cell in cells:
-        store.append([row(cell, predictions=b"\x01\x02")])
+        store.append([row(cell)])
     before = store.cells()[0].sort_by("cell")
     old = {path: path.read_bytes() for path in (tmp_path / "cells").iterdir()}
     store.compact()
@@ -92,10 +93,10 @@ def test_reading_gives_back_the_study_and_the_labels(tmp_path):
     store = Store(tmp_path)
     store.write_text("study.toml", STUDY.to_toml())
     store.append([row(CELL)])
-    store.write_labels("digits", np.array([3, 1, 2], dtype=np.int32), list("0123"), [])
+    store.write_labels("digits", LABELS, list("0123"), [])
     results = read(tmp_path)
     assert results.study == STUDY
-    assert results.labels["digits"].tolist() == [3, 1, 2]
+    assert results.labels["digits"].tolist() == LABELS.tolist()
 
 
 def test_what_is_missing_from_a_folder_is_named(tmp_path):
@@ -117,12 +118,12 @@ def test_what_is_missing_from_a_folder_is_named(tmp_path):
 
 
 def test_compaction_of_much_is_some_sorted_files_and_no_row_less(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "COMPACT_BYTES", 40_000)
+    monkeypatch.setattr(module, "COMPACT_BYTES", 60_000)
     store = Store(tmp_path)
     rng = np.random.default_rng(0)
-    cells = plan.cells(study.load("digits", ["seeds=20", "budgets=1"]))
+    cells = plan.cells(STUDY.with_seeds(20))
     for cell in reversed(cells):
-        store.append([row(cell, predictions=rng.bytes(1000))])
+        store.append([row(cell, labels=LABELS.repeat(250), predictions=rng.bytes(1000))])
     before = store.cells()[0].sort_by("cell")
     store.compact()
     files = list((tmp_path / "cells").iterdir())
@@ -136,5 +137,57 @@ def test_compaction_of_much_is_some_sorted_files_and_no_row_less(tmp_path, monke
 
 def test_statuses_are_those_of_the_row_that_counts(tmp_path):
     store = Store(tmp_path)
-    store.append([CELL.failure("failed", "out of memory"), row(CELL, accuracy=0.25)])
+    store.append([CELL.failure("failed", "out of memory"), row(CELL, right=1)])
     assert store.statuses("accuracy") == [{"cell": CELL.id, "status": "ok", "accuracy": 0.25}]
+
+
+def test_a_key_that_is_no_column_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="no such columns: acuracy"):
+        Store(tmp_path).append([row(CELL) | {"acuracy": 0.5}])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_keeps_a_cell_that_serves_two_places_twice(tmp_path):
+    store = folder(tmp_path)
+    assert read(tmp_path).plan is None
+    rows = [CELL.columns, CELL.columns | {"batch_size": 64}]
+    store.write_plan(rows)
+    plan_read = read(tmp_path).plan
+    assert [column.name for column in PLAN] == plan_read.schema.names == list(CELL.columns)
+    assert plan_read.to_pylist() == rows
+    with pytest.raises(ValueError, match="no such columns: accuracy"):
+        store.write_plan([CELL.columns | {"accuracy": 0.5}])
+
+
+def test_looks_come_back_as_written(tmp_path):
+    store = folder(tmp_path)
+    assert read(tmp_path).looks is None
+    look = {column.name: None for column in LOOKS} | {
+        "contrast": "ptq - float", "dataset": "digits", "budget": 1, "look": 1,
+        "planned_seeds": 10, "seeds": [0, 1, 5], "at": datetime(2026, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+    store.write_looks([look, look | {"look": 2, "seeds": []}])
+    assert read(tmp_path).looks.to_pylist() == [look, look | {"look": 2, "seeds": []}]
+
+
+def test_every_parquet_file_of_a_folder_has_page_checksums_and_a_digest_of_its_own(tmp_path):
+    store = folder(tmp_path)
+    store.write_plan([CELL.columns])
+    store.write_looks([])
+    store.write_contrasts([{"kind": "contrast", "sd": 0.5}])
+    files = list(tmp_path.rglob("*.parquet"))
+    assert len(files) == 5
+    for path in files:
+        content = path.read_bytes()
+        footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        others = content[: footer - 32 - len(SEAL)] + content[footer:]
+        assert content[footer - 32 : footer] == hashlib.sha256(others).digest()
+        table = pq.read_table(path, page_checksum_verification=True)  # as anybody reads it
+        assert table.num_rows == pq.read_metadata(path).num_rows
+        if path.name == "plan.parquet":
+            # Past the page header, so that only the page's own checksum can tell.
+            start = pq.read_metadata(path).row_group(0).column(0).dictionary_page_offset
+            at = content.index(CELL.id.encode(), start)
+            spoilt = content[:at] + b"X" + content[at + 1 :]
+            with pytest.raises(OSError, match="CRC"):
+                pq.read_table(pa.BufferReader(spoilt), page_checksum_verification=True)

@@ -1,0 +1,63 @@
+"""Running means of accuracies: by data set, model and factors, never over them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bench.plan.cells import Cell
+from bench.store.schema import EVALUATED
+from bench.study.arms import ARMS
+from bench.study.factors import FACTORS
+
+Group = tuple[Any, ...]
+"""The dataset, the model and the levels of the factors that vary."""
+
+
+class Means:
+    """Mean accuracy and number of cells, by group, arm and budget."""
+
+    def __init__(self) -> None:
+        self._factors: tuple[str, ...] = ()
+        self._sums: defaultdict[Group, defaultdict[tuple[str, int], list[float]]] = defaultdict(
+            lambda: defaultdict(lambda: [0.0, 0])
+        )
+
+    def planned(self, wanted: Iterable[Cell]) -> None:
+        """Learn which factors vary between these cells."""
+        levels: dict[str, set[Any]] = defaultdict(set)
+        for recipe in {cell.recipe for cell in wanted}:
+            for name, level in recipe.levels:
+                levels[name].add(level)
+        self._factors = tuple(name for name in FACTORS if len(levels[name]) > 1)
+
+    def note(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            if row["status"] in EVALUATED:
+                group = (row["dataset"], row["model"], *(row[name] for name in self._factors))
+                mean = self._sums[group][row["arm"], row["budget"]]
+                mean[0] += row["accuracy"]
+                mean[1] += 1
+
+    @property
+    def groups(self) -> list[Group]:
+        return list(self._sums)
+
+    def name(self, group: Group) -> str:
+        """Such as `bncnn on digits, batch_norm_momentum 0.9`."""
+        dataset, model, *levels = group
+        named = [
+            f", {name} {level}"
+            for name, level in zip(self._factors, levels, strict=True)
+            if level is not None
+        ]
+        return f"{model} on {dataset}{''.join(named)}"
+
+    def budgets(self, group: Group) -> list[int]:
+        return sorted({budget for _, budget in self._sums[group]})
+
+    def of(self, group: Group, budget: int) -> Iterator[tuple[str, float, int]]:
+        """Arm, mean accuracy from 0 to 1 and cells, in the arms' order."""
+        for arm in ARMS:
+            if (arm, budget) in self._sums[group]:
+                total, n = self._sums[group][arm, budget]
+                yield arm, total / n, int(n)

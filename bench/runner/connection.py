@@ -1,0 +1,160 @@
+"""A connected Ray: a cluster's, or one of this run's own on loopback that leaves nothing."""
+
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from bench.errors import InputError
+from bench.runner import processes, sockets, temporary
+from bench.runner.worker import WORKER_ENVIRONMENT
+
+RETRIES = 2
+"""How often a task runs again whose process or node died."""
+
+_FOR_EVERY_RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray retries tasks killed for memory for ever otherwise.
+    "RAY_task_oom_retries": str(RETRIES),
+    # A metric per task would grow the driver with every cell.
+    "RAY_enable_metrics_collection": "0",
+}
+
+_TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
+"""One try of 40 s, not 20, for what was there and is gone."""
+
+_TOKEN = "RAY_AUTH_TOKEN_PATH"
+"""Each run has a token, so that this tells its processes from those of other runs."""
+
+_END_S = 1.5
+"""Seconds that Ray's processes get to end by themselves."""
+
+
+@contextmanager
+def connected(
+    address: str | None, workers: int | None, pipeline: str
+) -> Iterator[Callable[[], int]]:
+    """A connected Ray. Yields a function that tells how many CPUs it has now.
+
+    address: of a cluster, None for a Ray of this process's own; workers: its CPUs, None: all;
+    pipeline: the module that its workers import while they register. Raises InputError if nothing
+    answers at `address`, RuntimeError if the own Ray listens beyond loopback.
+    """
+    with ExitStack() as stack:
+        if address is None:
+            settings = _own(stack, workers, pipeline)
+        else:
+            stack.enter_context(_set(_FOR_EVERY_RAY | _TO_JOIN, unless_set=True))
+            settings = {"address": address, "runtime_env": {"env_vars": WORKER_ENVIRONMENT}}
+        import ray
+
+        _silence_raylets()
+        stack.callback(ray.shutdown)
+        on_term = signal.getsignal(signal.SIGTERM)
+        # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
+        # this one then ends them.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            ray.init(log_to_driver=False, logging_level="error", **settings)
+        except SystemExit:  # by the handler of SIGTERM that Ray sets while it starts
+            raise KeyboardInterrupt(signal.SIGTERM.name) from None
+        except (ConnectionError, RuntimeError, ray.exceptions.AuthenticationError) as error:
+            if address is None:
+                raise
+            reason = str(error).strip().splitlines()[-1]
+            raise InputError(
+                "--address",
+                f"no Ray answers at {address!r} ({reason})",
+                "allowed: a running cluster",
+            ) from None
+        finally:
+            # Ray's own handler aborts the process: no clean-up, exit code 134.
+            signal.signal(signal.SIGTERM, on_term)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if address is None:
+            _check_loopback()
+        yield lambda: int(ray.cluster_resources().get("CPU", 1))
+
+
+def check_answers(address: str) -> None:
+    """Raises InputError if nothing listens at a host:port; Ray itself tries for 14 minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # `auto`, or something that Ray explains
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            "--address", f"no Ray answers at {address!r} ({error})", "allowed: a running cluster"
+        ) from None
+
+
+def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]:
+    """Settings of a Ray of this process's own, whose folder goes when the stack unwinds."""
+    folder = stack.enter_context(temporary.folder())
+    stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
+    stack.enter_context(
+        # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
+        _set({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
+    )
+    # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
+    # while they register.
+    token = str(temporary.token(folder))
+    stack.callback(processes.end, lambda: processes.started_with(_TOKEN, token), _END_S)
+    own = {_TOKEN: token, "RAY_preload_python_modules": pipeline}
+    stack.enter_context(_set(WORKER_ENVIRONMENT | own))
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte
+    _forget_token()
+    return {
+        "address": "local",
+        "num_cpus": workers,
+        "include_dashboard": False,
+        "_temp_dir": str(folder / "r"),
+    }
+
+
+@contextmanager
+def _set(variables: Mapping[str, str], unless_set: bool = False) -> Iterator[None]:
+    """Environment variables while the block runs."""
+    chosen = {k: v for k, v in variables.items() if not (unless_set and k in os.environ)}
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _forget_token() -> None:
+    """Another run of this process had another."""
+    from ray._raylet import AuthenticationTokenLoader
+
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _silence_raylets() -> None:
+    """They write a page to standard output for every worker that dies; the rows say it in a line.
+
+    No setting of Ray's turns that off.
+    """
+    import ray._private.worker as connection
+
+    connection.print_to_stdstream = lambda *_, **__: None
+
+
+def _check_loopback() -> None:
+    """Raises RuntimeError if a process of this Ray listens beyond this machine."""
+    open_ones = sockets.beyond_loopback()
+    if open_ones:
+        raise RuntimeError(
+            f"Ray listens on {', '.join(open_ones)}, not on loopback alone: it was stopped. "
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER must be 0, or unset, before Ray is imported"
+        )

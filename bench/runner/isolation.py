@@ -1,0 +1,168 @@
+"""A pipeline in a process of its own: what crashes there has a signal, and ends no worker.
+
+A worker works in its own process; when that has died, the tries that follow work here. The process
+imports TensorFlow anew, which is why nothing starts here.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, BinaryIO
+
+from bench.datasets import Dataset
+from bench.pipelines.blame import explained
+from bench.plan.trajectories import Fork, Segment
+
+CRASHES = frozenset(
+    getattr(signal, name)
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP")
+    if hasattr(signal, name)
+)
+"""Signals that a program brings upon itself: the same work would end the same way."""
+
+
+_SEVERAL = {"run_fork"}
+"""Functions that give several results, one after another; the others give one."""
+
+_END = ("end", None)
+
+
+class Crash(Exception):
+    """A process ended in the middle of its work. by_itself: not because somebody killed it."""
+
+    def __init__(self, how: str, by_itself: bool) -> None:
+        super().__init__(how, by_itself)
+        self.by_itself = by_itself
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class WorkFailed(Exception):
+    """An error of a pipeline's function, in a line: its traceback goes through no pipe."""
+
+
+class Isolated:
+    """The functions of a pipeline module, each call in a process that is started where there is
+    none. They raise WorkFailed where the module's raise something, and Crash."""
+
+    def __init__(self, pipeline: str) -> None:
+        self._pipeline = pipeline
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Isolated":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._ended()
+
+    def run_segment(self, data: Dataset, segment: Segment, before: Any) -> Any:
+        (after,) = self._results("run_segment", data, segment, before)
+        return after
+
+    def run_fork(
+        self, data: Dataset, segment: Segment, fork: Fork, checkpoint: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of the fork's cells. Where its process crashes, the row of the cell that was next
+        names the signal, and the others go on in another process."""
+        left = sorted(fork.cells, key=lambda cell: cell.extra or 0)
+        while left:
+            these = replace(fork, cells=tuple(left))
+            try:
+                for row in self._results("run_fork", data, segment, these, checkpoint):
+                    left = [cell for cell in left if cell.id != row["cell"]]
+                    yield row
+                return
+            except Crash as crash:
+                yield left.pop(0).failure("failed", f"crashed: {crash}")
+
+    def probe(self, data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
+        (found,) = self._results("probe", data, segment, fork)
+        return found  # type: ignore[no-any-return]
+
+    def _results(self, function: str, *arguments: Any) -> Iterator[Any]:
+        """What the function gives, one after another."""
+        child = self._child = self._child or _started(self._pipeline)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            pickle.dump((function, arguments), child.stdin)
+            child.stdin.flush()
+            while (answer := pickle.load(child.stdout)) != _END:
+                kind, content = answer
+                if kind == "failed":
+                    raise WorkFailed(content)
+                yield content
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            raise _crash(self._ended()) from None
+
+    def _ended(self) -> int:
+        """Forget the process. Returns its exit status, as Popen gives it."""
+        child, self._child = self._child, None
+        assert child is not None
+        with suppress(BrokenPipeError), child:  # closes its pipes and waits
+            pass
+        return child.returncode
+
+
+def _crash(code: int) -> Crash:
+    if code >= 0:
+        return Crash(f"exit code {code}", by_itself=True)
+    number = signal.Signals(-code)
+    return Crash(number.name, number in CRASHES)
+
+
+def _started(pipeline: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import main; main({pipeline!r})"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _requests(file: BinaryIO) -> Iterator[tuple[str, Sequence[Any]]]:
+    while True:
+        try:
+            yield pickle.load(file)
+        except EOFError:
+            return
+
+
+def main(pipeline: str) -> None:
+    """Answer requests from standard input on standard output until it closes."""
+    _die_with_parent()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever libraries print is no answer
+    body = import_module(pipeline)
+    body.prepare()
+    for function, arguments in _requests(sys.stdin.buffer):
+        try:
+            found = getattr(body, function)(*arguments)
+            for each in found if function in _SEVERAL else (found,):
+                _answer(answers, ("found", each))
+            _answer(answers, _END)
+        except Exception as error:
+            _answer(answers, ("failed", explained(error)))
+
+
+def _answer(file: BinaryIO, answer: tuple[str, Any]) -> None:
+    file.write(pickle.dumps(answer))
+    file.flush()
+
+
+def _die_with_parent() -> None:
+    import ctypes
+
+    if sys.platform == "linux":
+        set_signal_at_parents_death = 1
+        ctypes.CDLL(None).prctl(set_signal_at_parents_death, int(signal.SIGKILL))
