@@ -13,6 +13,7 @@ from bench.cli.progress import RunProgress
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.plan import looks
+from bench.runner import folder as run_folder
 from bench.statistics import sequential as by_looks
 from bench.statistics.families import Verdict
 from bench.store.folder import Store, read
@@ -176,3 +177,51 @@ def test_a_study_of_fixed_seeds_says_nothing_of_looks(tmp_path):
     path = synthetic.write(tmp_path, synthetic.study(**TWO_ARMS), n=N, counts=counts)
     report.write(path)
     assert "look" not in (path / "report.md").read_text().lower()
+
+
+def failing(seed, budget=8, arm="ptq"):
+    def edit(row):
+        if (row["seed"], row["budget"], row["arm"]) == (seed, budget, arm):
+            return row | {"status": "failed", "error": "lost", "predictions": None}
+        return row
+
+    return edit
+
+
+def at(folder, budget):
+    (found,) = [c for c in analyze(read(folder)).select("seeds") if c.setting.budget == budget]
+    return found
+
+
+def test_a_look_keeps_what_it_saw_and_a_late_cell_counts_from_the_next(tmp_path):
+    study = declared()
+    path = folder(tmp_path, study, 10, edit=failing(4))
+    asked = next_look.look(Store(path))
+    assert {c.seed for c in asked} == {10, 11, 12, 13, 14}
+    first = at(path, 8)
+    assert [(look.n, look.interval) for look in first.looks] == [(9, first.looks[0].interval)]
+    stored = Store(path).looks().to_pylist()
+    assert {(r["budget"], r["look"], r["planned_seeds"], len(r["seeds"])) for r in stored} == {
+        (1, 1, 10, 10),
+        (8, 1, 10, 9),
+    }
+    # Seed 4 is there after all: the look that was taken does not change.
+    folder(path, study, 10)
+    assert at(path, 8).looks == first.looks
+    # At the next look it counts.
+    folder(path, study, 15)
+    later = at(path, 8)
+    assert [look.n for look in later.looks] == [9, 15]
+    assert later.looks[0] == first.looks[0]
+    next_look.look(Store(path))
+    again = Store(path).looks().to_pylist()
+    assert [r for r in again if r["look"] == 1] == stored  # the time included
+    assert sorted((r["budget"], r["look"]) for r in again) == [(1, 1), (1, 2), (8, 1), (8, 2)]
+
+
+def test_a_cell_of_a_later_look_that_failed_is_asked_for_again_at_every_resume(tmp_path):
+    study = declared()
+    path = folder(tmp_path, study, 15, edit=failing(12))
+    places = {cell.id for cell in run_folder.places(study, Store(path))}
+    failed = {c for c in plan.cells(study.with_seeds(15)) if c.seed == 12}
+    assert {cell.id for cell in failed} <= places

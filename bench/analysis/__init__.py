@@ -11,7 +11,7 @@ from dataclasses import replace
 from bench.analysis.belief import FloatCheck, believed
 from bench.analysis.changes import Design
 from bench.analysis.comparisons import compare
-from bench.analysis.looks import at_looks
+from bench.analysis.looks import at_looks, taken
 from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
 from bench.analysis.records import (
@@ -75,7 +75,8 @@ def analyze(results: Results) -> Analysis:
     )
     comparisons = made.comparisons
     if study.sequential is not None:
-        comparisons = tuple(at_looks(c, study, study.sequential) for c in comparisons)
+        known = taken(results.looks)
+        comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
     wrong = {each.arm: each.found for each in checks.wrong_formats}
     return replace(

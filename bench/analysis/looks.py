@@ -1,39 +1,108 @@
 """Primary contrasts of a sequential study, by their looks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
-from bench.analysis.records import Comparison
+from bench.analysis.records import Comparison, Seen, Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look
 from bench.study import Sequential, Study
+from bench.study.arms import CONTRASTS
+from bench.study.factors import FACTORS, of_arms
+
+_PLACE = ("dataset", "model", *FACTORS, "budget", "extra")
+
+Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
+"""Looks that were taken already, by contrast and setting, in order."""
 
 
-def at_looks(comparison: Comparison, study: Study, plan: Sequential) -> Comparison:
+def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
+    """looks.parquet as it is used here; a look's seeds are those that no look before it saw too.
+
+    table: store.LOOK_SCHEMA, or None where no look was stored.
+    """
+    found: dict[tuple[str, Setting], list[tuple[int, Seen]]] = {}
+    for row in table.to_pylist() if table is not None else ():
+        contrast = CONTRASTS.get(row["contrast"])
+        if contrast is None:
+            continue
+        names = of_arms(contrast.a, contrast.b, model=row["model"])
+        factors = tuple((name, row[name]) for name in names)
+        setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
+        seen = Seen(row["planned_seeds"], tuple(row["seeds"]))
+        found.setdefault((row["contrast"], setting), []).append((row["look"], seen))
+    return {
+        key: [seen for _, seen in sorted(looks, key=lambda one: one[0])]
+        for key, looks in found.items()
+    }
+
+
+def rows(comparisons: Iterable[Comparison], before: Any) -> list[dict[str, Any]]:
+    """Rows of looks.parquet: every look that has been taken by now.
+
+    before: the table as it was, or None: a look keeps the time at which it was taken.
+    """
+    now = datetime.now(UTC)
+    known = {
+        (r["contrast"], *(r[name] for name in _PLACE), r["look"]): r["at"]
+        for r in (before.to_pylist() if before is not None else ())
+    }
+    return [
+        {
+            "contrast": c.name,
+            **c.setting.fields(),
+            "look": number,
+            "planned_seeds": seen.planned,
+            "seeds": list(seen.seeds),
+            "at": known.get(
+                (c.name, *(c.setting.fields().get(name) for name in _PLACE), number), now
+            ),
+        }
+        for c in comparisons
+        if c.family == "primary" and c.population == "seeds"
+        for number, seen in enumerate(c.seen, 1)
+    ]
+
+
+def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Taken) -> Comparison:
     """A primary contrast by its looks: repeated intervals, or the confidence sequence where no
-    maximum was declared, at the family's alpha / m. Any other comparison stays as it is."""
+    maximum was declared, at the family's alpha / m. Any other comparison stays as it is.
+
+    known: looks that were taken: they saw what they saw. A result that came later counts from the
+    next look.
+    """
     pairs = comparison.pairs
     if (comparison.family, comparison.population) != ("primary", "seeds"):
         return comparison
+    if pairs.kind != "contrast":
+        return comparison
     d_of = dict(zip(pairs.seeds, pairs.d, strict=True))
     level = families.bonferroni_alpha(study.alpha, comparison.m)
-    # Pairs at each look that was reached: fewer than planned where cells have failed.
-    reached: list[int] = []
-    look = plan.look_after(0)
-    while look is not None and look <= pairs.attempted:
-        n = sum(seed in d_of for seed in study.with_seeds(look).seeds)
-        if n >= 2 and n not in reached:
-            reached.append(n)
-        look = plan.look_after(look)
-    d = np.array([d_of[seed] for seed in study.seeds if seed in d_of])
+    seen: list[Seen] = []
+    order: list[int] = []
+    for look in known.get((comparison.name, comparison.setting), ()):
+        order += [seed for seed in look.seeds if seed in d_of and seed not in order]
+        seen.append(Seen(look.planned, tuple(order)))
+    planned = plan.look_after(seen[-1].planned if seen else 0)
+    while planned is not None and planned <= pairs.attempted:
+        there = study.with_seeds(planned).seeds
+        order += [seed for seed in there if seed in d_of and seed not in order]
+        seen.append(Seen(planned, tuple(order)))
+        planned = plan.look_after(planned)
+    # Fewer pairs than planned where cells have failed; a look that saw nothing new is none.
+    reached = list(dict.fromkeys(len(s.seeds) for s in seen if len(s.seeds) >= 2))
+    d = np.array([d_of[seed] for seed in order])
     looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
     return replace(
         comparison,
         looks=looks,
+        seen=tuple(seen),
         interval=alone[-1].interval if alone else None,
         simultaneous=interval,
         p_adjusted=None,

@@ -34,7 +34,12 @@ class WrongFormat:
 
 @dataclass(frozen=True)
 class Checks:
-    """What must hold before any contrast is believed, and where it does not."""
+    """What must hold before any contrast is believed, and where it does not.
+
+    ignored_files: not readable; rejected: rows that contradict themselves or the labels, in words;
+    notes: what else was found in the folder; declared: what the study has declared in turn (level,
+    margin, primary family), each with the time and the number of results that were there.
+    """
 
     planned: int = 0
     with_result: int = 0
@@ -42,6 +47,9 @@ class Checks:
     wrong_formats: tuple[WrongFormat, ...] = ()
     mixed_seeds: tuple[int, ...] = ()
     ignored_files: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    declared: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -294,6 +294,15 @@ class Pairs:
         return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What one look at a contrast saw: planned, how many seeds it was declared for; seeds: those
+    with a pair of results then, in the order in which looks have met them."""
+
+    planned: int
+    seeds: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """A contrast (or interaction, or slope) at one setting, for one population: a row.
@@ -303,7 +312,8 @@ class Comparison:
     half_width_examples: what infinitely many seeds would leave of the pointwise interval's
     half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
     contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
-    which decides the verdict in place of the p-values; clear: does it ask for no more seeds?
+    which decides the verdict in place of the p-values; clear: does it ask for no more seeds? seen:
+    what each look saw.
     withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 
@@ -323,6 +333,7 @@ class Comparison:
     seeds_needed_equivalence: int | None = None
     looks: tuple[Look, ...] = ()
     clear: bool = False
+    seen: tuple[Seen, ...] = ()
     withheld: tuple[str, ...] = ()
     qualified: tuple[str, ...] = ()
 

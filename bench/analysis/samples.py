@@ -208,6 +208,13 @@ class StudyRows:
             ),
             mixed_seeds=tuple(sorted({place[-1] for place, on in machines.items() if len(on) > 1})),
             ignored_files=self.results.ignored,
+            rejected=tuple(f"{r.cell} in {r.file}: {r.what}" for r in self.results.rejected),
+            notes=self.results.notes,
+            declared=tuple(
+                each
+                for each in self.results.environment.get("declared", ())
+                if isinstance(each, dict)
+            ),
         )
 
 

@@ -79,10 +79,10 @@ def run(
     folder = (out or Path("results") / Path(study).stem).expanduser()  # `ray job submit` quotes ~
 
     def more() -> Sequence["Cell"]:
-        from bench.analysis.next_look import next_cells
-        from bench.store.folder import read
+        from bench.analysis.next_look import look
+        from bench.store.folder import Store
 
-        return next_cells(read(folder))
+        return look(Store(folder))
 
     def forecast() -> str:
         return foretold(loaded, folder if folder.is_dir() else None, None, workers)

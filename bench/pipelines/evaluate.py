@@ -98,10 +98,10 @@ class Evaluator:
 
         Call after `outputs`. Raises nothing: an interpreter that does not tell gives "unknown".
         """
-        listed = getattr(self._interpreter, "_get_ops_details", None)
-        if listed is None:
+        try:
+            nodes = self._interpreter._get_ops_details()
+        except (AttributeError, UnicodeDecodeError):  # a version without; a name that is no text
             return "unknown"
-        nodes = listed()
         own = [node for node in nodes if node["op_name"] != "DELEGATE"]
         maker = {i: at for at, node in enumerate(own) for i in node["outputs"] if i >= 0}
         taken: set[int] = set()
@@ -157,13 +157,18 @@ class Evaluator:
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
             parts.append(self._from_start(filled)[: len(part)])
             if i == 0 and size > 1:
-                turned = self._from_start(np.roll(filled, 1, axis=0))[1:]
-                if not _alike(turned[: len(part)], parts[0][: size - 1]):
-                    raise RuntimeError(
-                        f"it takes {size} examples at once, and an example's outputs depend on "
-                        "those beside it"
-                    )
+                self._check_own_batch(filled, parts[0])
         return np.concatenate(parts)
+
+    def _check_own_batch(self, x: np.ndarray, outputs: np.ndarray) -> None:
+        """Whether an example gives the same among others, outputs, and among copies of itself."""
+        for at in (0, len(outputs) - 1):
+            copies = self._from_start(np.repeat(x[at : at + 1], len(x), axis=0))
+            if not _alike(copies, np.repeat(outputs[at : at + 1], len(x), axis=0)):
+                raise RuntimeError(
+                    f"it takes {len(x)} examples at once, and an example's outputs depend on those "
+                    "beside it"
+                )
 
     def _from_start(self, x: np.ndarray) -> np.ndarray:
         """`_invoke`, with nothing left of earlier calls."""

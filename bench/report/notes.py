@@ -1,6 +1,7 @@
 """What the reader must know before believing anything: it stands above the answer."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from bench.analysis import DISAGREEING, Analysis
 from bench.analysis.reading import Reading
@@ -55,6 +56,16 @@ def build(analysis: Analysis) -> Iterator[Note]:
             f"Left out as unreadable: {count(len(checks.ignored_files), 'file')} in `cells/` "
             f"({listed(code(name) for name in checks.ignored_files[:5])}).",
         )
+    if checks.rejected:
+        yield Note(
+            "warning",
+            f"Left out as damaged: {count(len(checks.rejected), 'row')} that contradict themselves "
+            f"or the labels ({listed(code(text) for text in checks.rejected[:3])}). The same `run` "
+            "command computes them again.",
+        )
+    for text in checks.notes:
+        yield Note("warning", code(text))
+    yield from _declared_later(analysis)
 
 
 def _of_a_table(analysis: Analysis, reading: Reading) -> Iterator[Note]:
@@ -110,6 +121,32 @@ def _columns(reading: Reading) -> Text:
 
 def _some(shown: list[Text], of: int) -> Text:
     return listed([*shown, *([f"{of - len(shown)} more"] if of > len(shown) else [])])
+
+
+def _declared_later(analysis: Analysis) -> Iterator[Note]:
+    """What was declared anew when results were there already."""
+    history = analysis.checks.declared
+    for before, after in pairwise(history):
+        if not after.get("cells"):
+            continue
+        changed = [
+            f"{name} from {_shown(before.get(name))} to {_shown(after.get(name))}"
+            for name in ("alpha", "delta", "primary", "primary_over")
+            if before.get(name) != after.get(name)
+        ]
+        if changed:
+            yield Note(
+                "warning",
+                f"**Changed after {count(int(after['cells']), 'result')} were there** "
+                f"({after.get('at') or 'at an unknown time'}): {'; '.join(changed)}. What was "
+                "declared with the data in sight is not declared in advance.",
+            )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(code(each) for each in value) or "none"
+    return code(value)
 
 
 def _disagreements(analysis: Analysis) -> Iterator[Note]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, Protocol
 
 from bench.datasets import Dataset
@@ -62,6 +63,7 @@ class Dispatcher:
         self._tried: set[Place] = set()
         self._unsupported: dict[Place, str] = {}
         self._flying: dict[Any, tuple[Task, Any]] = {}
+        self._trivial: dict[str, Any] = {}  # of each data set, what classifiers of raw inputs score
         self._rows: list[dict[str, Any]] = []  # not on disk yet
         self._written = time.monotonic()
 
@@ -112,6 +114,7 @@ class Dispatcher:
             )
             for each in traced_ahead(planned, self._capacity())
         ]
+        self._send_baselines()
         while self._schedule or self._again or self._flying:
             self._send()
             for ref in self._landed(self._flying, self._patience()):
@@ -119,6 +122,29 @@ class Dispatcher:
             if self._patience() == 0:
                 self._write()
         self._write()
+        self._land_baselines()
+
+    def _send_baselines(self) -> None:
+        """Once for each data set, on as many training examples as any cell uses."""
+        of_label: dict[str, list[DataKey]] = {}
+        for label, examples in self._data:
+            of_label.setdefault(label, []).append((label, examples))
+        for label, keys in of_label.items():
+            if label not in self._trivial and not self._folder.has_baselines(label):
+                most = max(keys, key=lambda key: inf if key[1] is None else key[1])
+                function = self._on_a_like_node(self._tasks.baselines)
+                self._trivial[label] = function.remote(self._data[most])
+
+    def _land_baselines(self) -> None:
+        import ray
+
+        for label, ref in self._trivial.items():
+            if self._folder.has_baselines(label):
+                continue
+            try:
+                self._folder.remember_baselines(label, ray.get(ref))
+            except ray.exceptions.RayError as error:
+                self._watcher.said(f"{label}: no trivial baseline ({_reason(error)})")
 
     def _landed(self, flying: Mapping[Any, Any], patience: float | None) -> list[Any]:
         """What has ended of these: when one has, or after `patience` seconds, all that have."""

@@ -84,6 +84,15 @@ class Folder:
             with self._writing():
                 self._store.write_environment(self._about)
 
+    def has_baselines(self, label: str) -> bool:
+        return label in self._about["baselines"]
+
+    def remember_baselines(self, label: str, found: Mapping[str, float]) -> None:
+        """Keep what classifiers of a data set's raw inputs score."""
+        self._about["baselines"][label] = dict(found)
+        with self._writing():
+            self._store.write_environment(self._about)
+
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
             self._store.write_labels(label, data.y_test, data.classes, data.paths)
@@ -133,7 +142,7 @@ def about(study: Study, store: Store, there: int) -> dict[str, Any]:
     if "recipe" in found:  # of a version that did not identify data by content
         found.pop("recipe")
         found["data"] = {}
-    found = {"data": {}, "environments": {}, "declared": []} | found
+    found = {"data": {}, "environments": {}, "baselines": {}, "declared": []} | found
     before = _study_before(store)
     contents = {datasets.label(s): datasets.identity(s) for s in study.datasets}
     _check_same_data(store, found["data"], contents)

@@ -62,6 +62,7 @@ class Tasks:
     warm_up: Any
     probe: Any
     trace: Any
+    baselines: Any
     leaving: Any  # leaves a checkpoint
     ending: Any
 
@@ -75,6 +76,7 @@ def tasks(retries: int) -> Tasks:
         ray.remote(**once)(_warm_up),
         ray.remote(**again)(_probe),
         ray.remote(**once)(_trace),
+        ray.remote(**again)(_baselines),
         ray.remote(**again, num_returns=2)(_run),
         ray.remote(**again)(_run_to_the_end),
     )
@@ -92,6 +94,12 @@ def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
     body.prepare()
     with suppress(Exception):  # a cell that meets it says so in its row
         body.trace(data, segments)
+
+
+def _baselines(data: Dataset) -> dict[str, float]:
+    from bench.pipelines.baselines import baselines
+
+    return baselines(data)
 
 
 def _probe(

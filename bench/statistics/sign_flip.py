@@ -4,7 +4,7 @@ No Monte Carlo: the null distribution is summed over all 2**n_seeds sign pattern
 differences need only be symmetric about 0 (about the interval's value); zeros and ties are exact.
 """
 
-from math import floor, inf
+from math import floor, fsum, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,12 @@ from bench.statistics.paired import paired_t
 _PAIRED_UP_TO = 40  # seeds; two sorted lists of 2**20 half sums
 _COUNTED_UP_TO = 2e7  # sum of the differences: 1,000 seeds of 20,000 test examples
 _LISTED_UP_TO = 16  # seeds; 65,536 subset means
-_GRID = 4_000  # steps from 0 to the largest real difference, for more seeds than those
+_INTERVAL_PAIRED_UP_TO = 24  # seeds, where p is needed for many shifts
+_GRID = (4_000, 64_000)  # fewest and most steps from 0 to the largest real difference on the grid
+_GRID_WORK = 4e6  # additions per p-value for which the grid is made finer
+_OUTLIER = 40  # times the median difference: what is larger does not go on the grid
+_OUTLIERS = 14  # at most; all their sign patterns are listed
+_ROUNDING = 1e-12  # relative; sums that are equal but for it count as ties
 _FINEST = 64  # steps per unit (one test example) of the interval's ends
 _WORK = 2e7  # additions per p-value that the interval may take to be finer than one unit
 
@@ -39,16 +44,25 @@ def sign_flip_p(d: Numbers) -> float:
 
     d: (n_seeds,), best as integers (correct test examples of arm A minus arm B). Dynamic
     programming over whole numbers; real ones (and whole ones of more than 2e7 in all) are summed
-    exactly for up to 40 seeds, and for more on a grid of 1/4,000 of the largest. All zeros give
-    1, the smallest p is 2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite.
+    exactly for up to 40 seeds, and for more on a grid: see sums_exactly. All zeros give 1, the
+    smallest p is 2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite.
     Source: Fisher (1935), The Design of Experiments, section 21.
     """
     values = differences(d)
     if _countable(values):
         return _whole_sign_flip_p(values.astype(np.int64))
-    if values.size <= _PAIRED_UP_TO:
-        return _real_sign_flip_p(values)
-    return _whole_sign_flip_p(np.rint(values * (_GRID / abs(values).max())).astype(np.int64))
+    return _real_sign_flip_p(values, _PAIRED_UP_TO)
+
+
+def sums_exactly(d: Numbers) -> bool:
+    """Is sign_flip_p of these differences exact? Else they were rounded to a grid, and say so.
+
+    Whole numbers always (up to 2e7 in all), real ones up to 40 seeds. The grid has 4,000 steps or
+    more from 0 to the largest difference; up to 14 outliers, beyond 40 times the median, stay off
+    it, so that one diverged seed does not make all others zero.
+    """
+    values = differences(d)
+    return _countable(values) or values.size <= _PAIRED_UP_TO
 
 
 def _countable(d: FloatArray) -> bool:
@@ -74,7 +88,16 @@ def lower_tail(steps: IntArray, limit: int) -> float:
     if limit < 0:
         return 0.0
     scale = int(np.gcd.reduce(steps)) or 1
-    steps, limit = np.sort(steps) // scale, limit // scale
+    counts, unit = _subset_sums(steps // scale, limit // scale)
+    return float(counts.sum() * unit)
+
+
+def _subset_sums(steps: IntArray, limit: int) -> tuple[FloatArray, float]:
+    """How many subsets have each of the sums 0 ... limit (at most all), and one's probability.
+
+    Both scaled by a power of two where there are too many subsets to count.
+    """
+    steps = np.sort(steps)
     counts = np.zeros(min(limit, int(steps.sum())) + 1)
     counts[0] = 1.0
     reach = 1  # counts are zero from here on
@@ -85,27 +108,56 @@ def lower_tail(steps: IntArray, limit: int) -> float:
         reach = grown
         if done % 512 == 0:  # before 2**n overflows
             counts *= 2.0**-512
-    return float(counts.sum() * 2.0 ** -(steps.size % 512))
+    return counts, 2.0 ** -(steps.size % 512)
 
 
-def _real_sign_flip_p(d: FloatArray) -> float:
-    """By halves: every signed sum is one of the first half's plus one of the second's."""
-    half = d.size // 2
-    first, second = _signed_sums(d[:half]), np.sort(_signed_sums(d[half:]))
-    # Sums that are equal but for rounding count as ties; whole numbers are summed exactly.
-    whole = bool((np.rint(d) == d).all()) and float(abs(d).sum()) < 2**53
-    rounding = 0.5 if whole else 1e-9 * abs(d).sum()
-    threshold = abs(d.sum()) - rounding
-    if threshold <= 0:
-        return 1.0
-    reaching = second.size - np.searchsorted(second, threshold - first, side="left")
-    return min(1.0, 2 * float(reaching.sum()) / 2.0**d.size)
+def _real_sign_flip_p(d: FloatArray, exact_up_to: int) -> float:
+    """Turned so that the sum is positive, a pattern reaches it where the flipped ones sum to <= 0.
+
+    In this form an outlier of 1e20 costs the sums without it no digit. The largest differences
+    come first: their subsets are listed, with what is rounding beside each.
+    """
+    if fsum(d) < 0:
+        d = -d
+    d = d[np.argsort(-abs(d), kind="stable")]
+    listed = (d.size + 1) // 2 if d.size <= exact_up_to else _outliers(abs(d))
+    sums, sizes = np.zeros(1), np.zeros(1)
+    for value in d[:listed].tolist():
+        sums = np.concatenate([sums, sums + value])
+        sizes = np.concatenate([sizes, sizes + abs(value)])
+    rest = d[listed:]
+    if d.size <= exact_up_to:
+        other = _sorted_subset_sums(rest)
+        limits = np.sort(_ROUNDING * (sizes + abs(rest).sum()) - sums)
+        reaching = np.searchsorted(other, limits, side="right")
+        return min(1.0, 2 * float(reaching.sum()) / 2.0**d.size)
+    largest, total = float(abs(rest).max()), float(abs(rest).sum())
+    if largest == 0:
+        return min(1.0, 2 * float(np.mean(sums <= _ROUNDING * sizes)))
+    grid = float(np.clip(2 * _GRID_WORK * largest / (rest.size * total), *_GRID)) / largest
+    steps = np.rint(rest * grid).astype(np.int64)
+    # with k of the flipped ones' sum on the grid: k <= limit, shifted by all that are negative
+    limits = np.floor((_ROUNDING * sizes - sums) * grid + 1e-9) - float(steps[steps < 0].sum())
+    top = float(abs(steps).sum())
+    counts, unit = _subset_sums(abs(steps), int(np.clip(limits.max(), 0, top)))
+    tails = np.cumsum(counts) * unit
+    index = np.clip(limits, 0, tails.size - 1).astype(np.int64)
+    return min(1.0, 2 * float(np.where(limits < 0, 0.0, tails[index]).mean()))
 
 
-def _signed_sums(d: FloatArray) -> FloatArray:
+def _outliers(sizes: FloatArray) -> int:
+    """How many of the sizes (n,), the largest first, are too large for the others' grid."""
+    for k in range(_OUTLIERS):
+        others = sizes[k:][sizes[k:] > 0]
+        if others.size == 0 or others[0] <= _OUTLIER * np.median(others):
+            return k
+    return _OUTLIERS
+
+
+def _sorted_subset_sums(d: FloatArray) -> FloatArray:
     sums = np.zeros(1)
-    for value in d:
-        sums = np.concatenate([sums - value, sums + value])
+    for value in d.tolist():
+        sums = np.sort(np.concatenate([sums, sums + value]), kind="stable")  # merges two runs
     return sums
 
 
@@ -114,9 +166,10 @@ def sign_flip_interval(d: Numbers, alpha: float) -> Interval | None:
 
     d: (n_seeds,), best as integers; the ends are in its unit. Up to 16 seeds they are exact:
     means of subsets of the seeds (Hartigan 1969, Using subsample values as typical values). For
-    more, p-values on a grid of 1/64 to 1 unit (1/4,000 of the range for real differences)
-    bracket each end and the normal quantile of p is interpolated between the two. Infinite
-    where alpha < 2 / 2**n_seeds; None with one seed.
+    more, whole numbers: p-values on a grid of 1/64 to 1 unit bracket each end and the normal
+    quantile of p is interpolated between the two; real ones: bisection, exact up to 24 seeds, with
+    p-values from the grid of sums_exactly beyond. Infinite where alpha < 2 / 2**n_seeds; None with
+    one seed.
     """
     values = differences(d)
     open_unit(alpha, "alpha")
@@ -128,11 +181,22 @@ def sign_flip_interval(d: Numbers, alpha: float) -> Interval | None:
         return Interval(float(values[0]), float(values[0]))
     if values.size <= _LISTED_UP_TO:
         return Interval(_listed_end(values, alpha), -_listed_end(-values, alpha))
-    unit = 1.0 if _countable(values) else float(np.ptp(values)) / _GRID
-    shift = float(np.rint(values.mean() / unit))
-    whole = (np.rint(values / unit) - shift).astype(np.int64)
+    if not _countable(values):
+        return Interval(_bisected_end(values, alpha), -_bisected_end(-values, alpha))
+    shift = float(np.rint(values.mean()))
+    whole = (values - shift).astype(np.int64)
     low, high = _bracketed_end(whole, alpha), -_bracketed_end(-whole, alpha)
-    return Interval((low + shift) * unit, (high + shift) * unit)
+    return Interval(low + shift, high + shift)
+
+
+def _bisected_end(d: FloatArray, alpha: float) -> float:
+    """Lower end for real d: below the smallest p is 2 / 2**n, at the mean it is 1."""
+    below, above = float(d.min() - np.ptp(d)), float(d.mean())
+    for _ in range(50):
+        middle = (below + above) / 2
+        kept = _real_sign_flip_p(d - middle, _INTERVAL_PAIRED_UP_TO) > alpha
+        below, above = (below, middle) if kept else (middle, above)
+    return above
 
 
 def _listed_end(d: FloatArray, alpha: float) -> float:

@@ -28,6 +28,7 @@ def test_every_model_keeps_the_contract(name):
     # Logits, not probabilities: training uses them so.
     logits = base.logits(np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8))
     assert not np.allclose(logits.sum(axis=1), 1)
+    assert models.normalizes(name) == (base.batch_norm_momentum is not None)
     names = [v.name for v in base.model.weights]
     assert len(set(names)) == len(names)
     quantized = train.Trainer(module.build, SHAPE, CLASSES, "adam", 255.0, base.model)

@@ -103,6 +103,72 @@ def test_large_whole_numbers_are_no_counts(n_seeds):
     assert found == pytest.approx((low * 1e9, high * 1e9), abs=1e9)
 
 
+SAMPLES = {
+    "normal": lambda rng, n: rng.normal(0.3, 1, n),
+    "Cauchy": lambda rng, n: rng.standard_cauchy(n) + 0.5,
+    "lognormal": lambda rng, n: rng.lognormal(0, 3, n) * rng.choice([-1, 1], n, p=[0.3, 0.7]),
+    "one diverged": lambda rng, n: np.append(rng.normal(0.3, 1, n - 1), 1e9),
+    "two diverged": lambda rng, n: np.append(rng.normal(0.3, 1, n - 2), [1e6, -3e7]),
+}
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("n_seeds", [20, 27])
+def test_grid_is_near_the_exact_sums(n_seeds, sample):
+    rng = np.random.default_rng(8)
+    for _ in range(10):
+        d = SAMPLES[sample](rng, n_seeds)
+        exact = sign_flip._real_sign_flip_p(d, 40)
+        assert sign_flip._real_sign_flip_p(d, 0) == pytest.approx(exact, rel=0.01, abs=2e-4)
+
+
+@pytest.mark.parametrize("n_seeds", [12, 39, 60])
+@pytest.mark.parametrize("outlier", [1e6, 1e25, -1e25])
+def test_a_diverged_seed_hides_no_other(n_seeds, outlier):
+    # a pattern reaches the sum where the outlier keeps its sign and the others theirs: half of the
+    # one-sided p of the others. On a grid of the largest all others would be zero, and p = 1
+    others = np.random.default_rng(9).normal(np.copysign(0.4, outlier), 1, n_seeds)
+    expected = sign_flip.sign_flip_p(others) / 2
+    found = sign_flip.sign_flip_p(np.append(others, outlier))
+    assert found == pytest.approx(expected, rel=1e-9 if n_seeds < 40 else 0.01)
+
+
+def test_says_where_it_is_exact():
+    whole, real = np.arange(1, 61), np.arange(1, 61) / 7
+    assert sign_flip.sums_exactly(whole)
+    assert sign_flip.sums_exactly(real[:40])
+    assert not sign_flip.sums_exactly(real[:41])
+    assert not sign_flip.sums_exactly(10**9 * whole)  # nanoseconds
+
+
+def test_false_alarms_of_reals_on_the_grid_keep_their_rate():
+    rng = np.random.default_rng(10)
+    alarms = sum(sign_flip.sign_flip_p(rng.standard_cauchy(45)) <= 0.05 for _ in range(1000))
+    assert stats.binom.ppf(0.0001, 1000, 0.05) <= alarms <= stats.binom.ppf(0.9999, 1000, 0.05)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("n_seeds", [18, 30, 45])
+def test_interval_of_reals_is_where_p_crosses_alpha(n_seeds, sample):
+    d = SAMPLES[sample](np.random.default_rng(n_seeds), n_seeds)
+    low, high = sign_flip.sign_flip_interval(d, 0.05)
+    spread = float(np.median(abs(d - np.median(d))))  # of the seeds that did not diverge
+    for end, inwards in ((low, 1), (high, -1)):
+        step = inwards * max(0.02 * spread, 1e-3 * abs(end))
+        inside, outside = end + step, end - step
+        assert sign_flip.sign_flip_p(d - inside) > 0.05
+        assert sign_flip.sign_flip_p(d - outside) <= 0.05
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_interval_of_reals_past_the_listing_joins_exactly(sample, monkeypatch):
+    d = SAMPLES[sample](np.random.default_rng(3), 13)
+    listed = sign_flip.sign_flip_interval(d, 0.05)
+    monkeypatch.setattr(sign_flip, "_LISTED_UP_TO", 0)
+    width = listed.high - listed.low
+    assert sign_flip.sign_flip_interval(d, 0.05) == pytest.approx(listed, abs=1e-9 * width)
+
+
 @pytest.mark.parametrize("d", [[], [[1, 1]], [0.5, np.nan], [np.inf]])
 @pytest.mark.parametrize("function", [sign_flip.sign_flip_p, sign_flip.wilcoxon_p])
 def test_refuses_what_is_no_sample(d, function):
