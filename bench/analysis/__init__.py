@@ -68,7 +68,7 @@ def analyze(results: Results) -> Analysis:
         tuple(rows.samples()),
         study.contrasts,
         primary=study.primary_contrasts,
-        title=study.title or "PTQ against QAT",
+        title=study.heading,
         alpha=study.alpha,
         deltas={"accuracy": study.delta},
         design=_design(study),

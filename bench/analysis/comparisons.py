@@ -75,6 +75,7 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
         estimate=estimate,
         interval=None if estimate is None else estimate.interval(alpha),
         p_equivalence=None if two_one_sided is None else two_one_sided.p,
+        alpha=alpha,
         half_width_examples=(
             estimate.example_half_width(alpha) if isinstance(estimate, Crossed) else None
         ),
@@ -84,14 +85,21 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
 def _correct_family(
     members: Sequence[Comparison], method: families.Method, alpha: float, detailed: bool
 ) -> Iterator[Comparison]:
-    m = len(members)
-    p = families.adjusted([member.p for member in members], method)
-    p_equivalence = families.adjusted([member.p_equivalence for member in members], method)
-    level = families.bonferroni_alpha(alpha, m)
+    # A contrast that cannot exist is none, and makes the correction of the others no harsher.
+    known = [member for member in members if not member.pairs.impossible]
+    m = len(known)
+    p = families.adjusted([member.p for member in known], method)
+    p_equivalence = families.adjusted([member.p_equivalence for member in known], method)
+    level = families.bonferroni_alpha(alpha, max(m, 1))
     if method == "bh":
         rejected = sum(value is not None and value <= alpha for value in p)
         level = families.fcr_alpha(alpha, m, rejected)
-    for member, difference, equivalent in zip(members, p, p_equivalence, strict=True):
+    of_known = zip(p, p_equivalence, strict=True)
+    for member in members:
+        if member.pairs.impossible:
+            yield replace(member, m=m)
+            continue
+        difference, equivalent = next(of_known)
         simultaneous = None if member.estimate is None else member.estimate.interval(level)
         verdict = Verdict.TOO_FEW_SEEDS
         if member.n_seeds and not member.pairs.unmoved:
@@ -105,7 +113,7 @@ def _correct_family(
                 m=m,
             )
         detect, equivalent_seeds = (
-            _seeds_needed(member, verdict, m, alpha) if detailed else (None, None)
+            seeds_needed(member, verdict, m, alpha) if detailed else (None, None)
         )
         yield replace(
             member,
@@ -119,7 +127,7 @@ def _correct_family(
         )
 
 
-def _seeds_needed(
+def seeds_needed(
     member: Comparison, verdict: Verdict, m: int, alpha: float
 ) -> tuple[int | None, int | None]:
     """Seeds that an undecided contrast would take, to detect and to show equivalence.

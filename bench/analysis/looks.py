@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analysis.comparisons import seeds_needed
 from bench.analysis.records import Comparison, Seen, Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
@@ -81,6 +82,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         return comparison
     if pairs.kind != "contrast":
         return comparison
+    if pairs.impossible:
+        return replace(comparison, clear=True)
     d_of = dict(zip(pairs.seeds, pairs.d, strict=True))
     level = families.bonferroni_alpha(study.alpha, comparison.m)
     seen: list[Seen] = []
@@ -99,6 +102,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     d = np.array([d_of[seed] for seed in order])
     looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
+    verdict = families.verdict_by_interval(interval, pairs.margin)
+    detect, equivalent = seeds_needed(comparison, verdict, comparison.m, study.alpha)
     return replace(
         comparison,
         looks=looks,
@@ -107,7 +112,9 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         simultaneous=interval,
         p_adjusted=None,
         p_equivalence_adjusted=None,
-        verdict=families.verdict_by_interval(interval, pairs.margin),
+        verdict=verdict,
+        seeds_needed=detect,
+        seeds_needed_equivalence=equivalent,
         clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
     )
 

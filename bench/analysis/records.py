@@ -98,7 +98,7 @@ class Sample:
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
     beside their number format; not_finite: models with outputs that are not finite; whole: int
     (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
-    where it is not known.
+    where it is not known; unsupported: why no model of it can be, empty where one can.
     """
 
     setting: Setting
@@ -116,6 +116,7 @@ class Sample:
     whole: IntArray | None = None
     step: float = 1.0
     lower_is_better: bool | None = False
+    unsupported: str = ""
 
     @cached_property
     def counts(self) -> IntArray:
@@ -218,6 +219,11 @@ class Pairs:
         """Are only values known, not test examples?"""
         return all(sample.correct is None for sample in self.samples)
 
+    @property
+    def impossible(self) -> Mapping[str, str]:
+        """Arms of which no model can be, and why: such a contrast does not exist."""
+        return {s.arm: s.unsupported for s in self.samples if s.unsupported}
+
     @cached_property
     def unmoved(self) -> tuple[str, ...]:
         """Arms to which every seed gives the same value, where only values are known: their seeds
@@ -308,7 +314,8 @@ class Comparison:
     """A contrast (or interaction, or slope) at one setting, for one population: a row.
 
     estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
-    1 - alpha; simultaneous: the family's; both in pairs.unit. m: contrasts in the family.
+    1 - alpha; simultaneous: the family's; both in pairs.unit. alpha: of the whole family; m:
+    contrasts in it, those that do not exist left out.
     half_width_examples: what infinitely many seeds would leave of the pointwise interval's
     half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
     contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
@@ -323,6 +330,7 @@ class Comparison:
     estimate: paired.PairedT | Crossed | None
     interval: Interval | None
     p_equivalence: float | None
+    alpha: float
     m: int = 0
     p_adjusted: float | None = None
     p_equivalence_adjusted: float | None = None
@@ -361,6 +369,13 @@ class Comparison:
     @property
     def p(self) -> float | None:
         return None if self.estimate is None else self.estimate.p
+
+    @property
+    def equivalence_interval(self) -> Interval | None:
+        """The interval at 1 - 2 alpha / m, within whose margin `equivalent` may rest where the
+        family's at 1 - alpha / m is too wide; None where there is none."""
+        level = 2 * self.alpha / max(self.m, 1)
+        return None if self.estimate is None or level >= 1 else self.estimate.interval(level)
 
     def row(self, detailed: bool = True) -> dict[str, Any]:
         """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""

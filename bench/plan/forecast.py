@@ -142,7 +142,7 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     """A forecast in a few lines of plain text. sd_source: where the SDs come from."""
     left = made.evaluated - made.done
     lines = [
-        study.title or "(no title)",
+        study.heading,
         f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, float budgets "
         f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
         f"arms {_listed(study.arms)}",

@@ -5,6 +5,7 @@ A factor's field comes from its row in study.factors.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
@@ -27,6 +28,7 @@ from bench import models as known_models
 from bench.errors import InputError, nearest
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.heading import heading, same_matter
 
 SHIPPED = Path(__file__).parent / "shipped"
 Stream = Literal["initialization", "order", "calibration"]
@@ -128,7 +130,8 @@ class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
     baseline: of a factor, the level that its effects are counted from; primary_over: factors at
-    whose every level the primary contrasts are primary (else at the baseline alone).
+    whose every level the primary contrasts are primary (else at the baseline alone). adapted: does
+    the title speak of other fields than these, since `--set` has changed them?
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -150,6 +153,7 @@ class Study(_Factors):
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     baseline: dict[str, str | int | float] = Field(default={})
+    adapted: bool = False
 
     @field_validator("datasets")
     @classmethod
@@ -254,6 +258,11 @@ class Study(_Factors):
         return default if default in levels else levels[0]
 
     @property
+    def heading(self) -> str:
+        """What its report is headed by: the title while it is true, else one of what runs."""
+        return heading(self)
+
+    @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
         """(factor, model) of factors that vary here, but for which the model has nothing."""
         return tuple(
@@ -300,6 +309,8 @@ class Study(_Factors):
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         fields = self.model_dump(mode="json", exclude_none=True)
+        if not self.adapted:
+            fields.pop("adapted")
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
         for name, factor in FACTORS.items():
@@ -335,9 +346,18 @@ def load(source: str, overrides: Sequence[str] = ()) -> Study:
         fields = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(source, str(error), "allowed: a TOML file") from None
+    declared = deepcopy(fields)
     for override in overrides:
         _override(fields, override)
-    return validate(fields, source)
+    study = validate(fields, source)
+    return study.model_copy(update={"adapted": _adapted(study, declared)}) if overrides else study
+
+
+def _adapted(study: Study, declared: dict[str, Any]) -> bool:
+    try:
+        return not same_matter(study, Study.model_validate(declared))
+    except ValidationError:  # a file that is no study without what overrides it
+        return study.title == declared.get("title", "")
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:
