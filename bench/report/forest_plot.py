@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.analysis import Comparison
-from bench.report import figures, words
+from bench.report import figures, sentences, words
 from bench.statistics.families import Verdict
 
 ROW, HEADING, BOTTOM = 17.0, 23.0, 42.0
@@ -98,4 +98,4 @@ def draw(
 def _numbers(c: Comparison) -> str:
     if c.simultaneous is None:
         return "no interval"
-    return f"{words.signed(c.mean, c.pairs.unit)} {words.interval(c.simultaneous, c.pairs.unit)}"
+    return " ".join(sentences.numbers(c))

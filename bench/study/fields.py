@@ -28,7 +28,7 @@ from bench import models as known_models
 from bench.errors import InputError, nearest
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
-from bench.study.heading import heading, same_matter
+from bench.study.heading import same_matter
 
 SHIPPED = Path(__file__).parent / "shipped"
 Stream = Literal["initialization", "order", "calibration"]
@@ -258,11 +258,6 @@ class Study(_Factors):
         return default if default in levels else levels[0]
 
     @property
-    def heading(self) -> str:
-        """What its report is headed by: the title while it is true, else one of what runs."""
-        return heading(self)
-
-    @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
         """(factor, model) of factors that vary here, but for which the model has nothing."""
         return tuple(
@@ -308,9 +303,8 @@ class Study(_Factors):
 
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
-        fields = self.model_dump(mode="json", exclude_none=True)
-        if not self.adapted:
-            fields.pop("adapted")
+        plain = set() if self.adapted else {"adapted"}
+        fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
         for name, factor in FACTORS.items():
