@@ -11,7 +11,6 @@ from bench.report.words import (
     MOST_DIGITS,
     count,
     exact,
-    interval,
     listed,
     p_value,
     place,

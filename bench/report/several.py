@@ -59,9 +59,7 @@ def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     return f"{sentences.sentence(said)} {holds}".strip()
 
 
-def _holds(
-    known: Sequence[Comparison], whole: Comparison, alpha: float
-) -> tuple[bool, Text]:
+def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tuple[bool, Text]:
     """Does it hold in both directions, and the sentence that says in how many settings; empty where
     some setting has too few seeds for any claim, or no verdict."""
     fewest = families.fewest_seeds(alpha, len(known))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bench.analysis import Analysis, Comparison, Population, Split, splits
 from bench.report import sentences, words
 from bench.report.content import Block, Bullets, Paragraph, Text
-from bench.report.sections.one_run import Outcomes, outcomes
+from bench.report.sections.one_run import Outcomes, one_run, outcomes
 from bench.statistics import single_runs as runs
 from bench.statistics.families import Verdict
 
@@ -63,20 +63,15 @@ def _of(split: Split, change: Comparison) -> bool:
 
 
 def _parts(split: Split, change: Comparison) -> Text:
-    training, weights, conversion = (_pp(float(d.mean())) for d in split.parts)
+    training, weights, conversion = (f"{words.in_sum(float(d.mean()))} pp" for d in split.parts)
     seeds = ""
     if len(split.seeds) != change.n_seeds:
         seeds = f" (on {words.count(len(split.seeds), 'seed')} that all four arms have)"
     return (
-        f"After {words.epochs(split.setting.budget or 0)} its {_pp(float(split.total.mean()))} are "
-        f"made{seeds} of {training} from more training, {weights} from what simulated quantization "
+        f"After {words.epochs(split.setting.budget or 0)} its {words.in_sum(float(split.total.mean()))} pp "
+        f"are made{seeds} of {training} from more training, {weights} from what simulated quantization "
         f"did to the weights, {conversion} from QAT's own conversion"
     )
-
-
-def _pp(value: float) -> Text:
-    """With two decimals whatever its size, so that parts add up to their sum."""
-    return f"{words.signed(value, digits=0 if abs(value) < 9.995 else 1)} pp"
 
 
 def looks_like(analysis: Analysis) -> Iterator[Block]:
@@ -124,7 +119,7 @@ def _claims(o: Outcomes, alpha: float) -> list[tuple[Text, runs.Claim]]:
 def _claims_in_words(claims: Sequence[tuple[Text, runs.Claim]]) -> Text:
     inside = [said for said, claim in claims if claim.explained]
     outside = [
-        f"{said} (one run here: {_one_run(claim)})" for said, claim in claims if not claim.explained
+        f"{said} (one run here: {one_run(claim)})" for said, claim in claims if not claim.explained
     ]
     parts = []
     if inside:
@@ -132,12 +127,6 @@ def _claims_in_words(claims: Sequence[tuple[Text, runs.Claim]]) -> Text:
     if outside:
         parts.append(f"{words.listed(outside)} could not")
     return "; ".join(parts)
-
-
-def _one_run(claim: runs.Claim) -> Text:
-    """Where one run falls, with as many digits as show that the thread's number lies outside."""
-    ends = (words.exact(end, "pp", (claim.low, claim.high))[0] for end in claim.interval)
-    return f"[{', '.join(ends)}]"
 
 
 def _claims_counted(judged: Sequence[Sequence[tuple[Text, runs.Claim]]]) -> Iterator[Text]:

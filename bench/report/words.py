@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 
 from bench.analysis import Analysis, Comparison, Population, Setting, Value
-from bench.report.content import Cell, Text, code
+from bench.report.content import Cell, Text
 from bench.statistics.checks import Interval
-from bench.statistics.families import Verdict
 from bench.study.factors import FACTORS
 
 MINUS = "\N{MINUS SIGN}"
@@ -27,9 +26,7 @@ SLUGS: dict[Population, str] = {"seeds": "", "seeds+examples": "-examples"}
 """What a population adds to an id or file name."""
 
 
-def number(
-    value: float | None, unit: str = "pp", sign: bool = False, digits: int = 0
-) -> Text:
+def number(value: float | None, unit: str = "pp", sign: bool = False, digits: int = 0) -> Text:
     """A value for the reader: two decimals (pp), or three significant digits; `–` for None.
 
     digits: how many more than that.
@@ -48,6 +45,11 @@ def number(
     zero = not text.strip("0.")
     prefix = "" if zero else MINUS if value < 0 else "+" if sign else ""
     return prefix + text
+
+
+def in_sum(value: float) -> Text:
+    """pp, signed, with two decimals whatever the size, so that parts add up to their sum."""
+    return signed(value, digits=0 if abs(value) < 9.995 else 1)
 
 
 def exact(value: float, unit: str, beside: Sequence[float]) -> tuple[Text, int]:

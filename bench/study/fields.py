@@ -351,7 +351,7 @@ def _adapted(study: Study, declared: dict[str, Any]) -> bool:
     try:
         return not same_matter(study, Study.model_validate(declared))
     except ValidationError:  # a file that is no study without what overrides it
-        return study.title == declared.get("title", "")
+        return bool(study.title == declared.get("title", ""))
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:

@@ -44,7 +44,9 @@ def _family(analysis: Analysis, population: Population, effects: list[Comparison
     if not sizes:
         return "They are in the primary family."
     budget = any(c.family == "interaction" for c in analysis.select(population, "interaction"))
-    said = f"Effects are tested as one family{', with the changes over the budget' if budget else ''}"
+    said = (
+        f"Effects are tested as one family{', with the changes over the budget' if budget else ''}"
+    )
     if len(sizes) == 1:
         said += f": {max(sizes)} in all"
     if any(c.family == "primary" for c in effects):
@@ -83,8 +85,7 @@ def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -
     )
     return Table(
         f"effects-table{words.SLUGS[population]}",
-        f"Effects of factors, for {words.population(analysis, population)}"
-        + words.first_of(rows),
+        f"Effects of factors, for {words.population(analysis, population)}" + words.first_of(rows),
         columns,
         body,
     )

@@ -60,11 +60,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 def _primary(analysis: Analysis) -> list[Comparison]:
     """The primary contrasts that exist."""
-    return [
-        c
-        for c in analysis.select("seeds")
-        if c.family == "primary" and not c.pairs.impossible
-    ]
+    return [c for c in analysis.select("seeds") if c.family == "primary" and not c.pairs.impossible]
 
 
 def _became_clear(primary: Sequence[Comparison]) -> Text:
