@@ -1,4 +1,4 @@
-"""One contrast at several settings: counts of verdicts, the overall effect, in how many it holds."""
+"""One contrast at several settings: counts of verdicts, overall effect, in how many it holds."""
 
 from collections.abc import Sequence
 

@@ -67,10 +67,11 @@ def _parts(split: Split, change: Comparison) -> Text:
     seeds = ""
     if len(split.seeds) != change.n_seeds:
         seeds = f" (on {words.count(len(split.seeds), 'seed')} that all four arms have)"
+    whole = words.in_sum(float(split.total.mean()))
     return (
-        f"After {words.epochs(split.setting.budget or 0)} its {words.in_sum(float(split.total.mean()))} pp "
-        f"are made{seeds} of {training} from more training, {weights} from what simulated quantization "
-        f"did to the weights, {conversion} from QAT's own conversion"
+        f"After {words.epochs(split.setting.budget or 0)} its {whole} pp are made{seeds} of "
+        f"{training} from more training, {weights} from what simulated quantization did to the "
+        f"weights, {conversion} from QAT's own conversion"
     )
 
 

@@ -120,7 +120,7 @@ def _takes(analysis: Analysis, c: Comparison, plan: Sequential) -> Text:
 
 
 def _narrower(look: Look, wanted: float) -> Text:
-    """Seeds at which an interval of this SD would be that narrow: its width falls with their root."""
+    """Seeds at which the interval would be that narrow: its width falls with their root."""
     half = (look.interval.high - look.interval.low) / 2
     if not isfinite(half):
         return ""
