@@ -115,7 +115,7 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         verdict=verdict,
         seeds_needed=detect,
         seeds_needed_equivalence=equivalent,
-        clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
+        clear=interval is not None and is_clear(looks[-1], pairs.margin, plan),
     )
 
 
@@ -127,7 +127,8 @@ def _looks(d: FloatArray, at: Sequence[int], plan: Sequential, alpha: float) -> 
     return tuple(sequential.anytime_look(d[:n], alpha) for n in at)
 
 
-def _clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+def is_clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+    """Does a look ask for no more seeds?"""
     if plan.half_width is None:
         return look.decided(delta)
     return (look.interval.high - look.interval.low) / 2 <= plan.half_width

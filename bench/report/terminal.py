@@ -61,7 +61,7 @@ def print_verdicts(
             escape(words.place(c.setting, analysis.varying)),
             *([escape(c.pairs.metric)] if several else []),
             *map(escape, sentences.numbers(c)),
-            words.p_value(c.p_adjusted),
+            words.p_value(c.p_adjusted, c.alpha),
             Text(sentences.verdict_cell(c).text, style=_STYLES.get(c.verdict, "")),
         )
     console.print()

@@ -80,12 +80,18 @@ def interval(ends: Interval | None, unit: str = "pp") -> Text:
     return "–" if ends is None else f"[{signed(ends.low, unit)}, {signed(ends.high, unit)}]"
 
 
-def p_value(p: float | None) -> Text:
+def p_value(p: float | None, alpha: float | None = None) -> Text:
+    """A p-value, never rounded to 0 or up to 1; with as many digits as show whether it is at most
+    alpha, where that is given."""
     if p is None:
         return "–"
-    if p < 0.0001:
-        return "<0.0001"
-    return f"{p:.4f}" if p < 0.01 else f"{min(p, 0.99999):.3f}" if p < 0.9995 else "1.000"
+    text = f"{p:.4f}" if p < 0.01 else f"{min(p, 0.99999):.3f}" if p < 0.9995 else "1.000"
+    if alpha is not None and (float(text) <= alpha) != (p <= alpha):
+        digits = (f"{p:.{n}g}" for n in range(3, 3 + MOST_DIGITS))
+        text = next((each for each in digits if (float(each) <= alpha) == (p <= alpha)), text)
+    elif p < 0.0001:
+        text = "<0.0001"
+    return text
 
 
 def percent(share: float | None, decimals: int = 1) -> Text:
@@ -116,8 +122,8 @@ def number_cell(value: float | None, unit: str = "pp", sign: bool = False) -> Ce
     return Cell(number(value, unit, sign), value)
 
 
-def p_cell(p: float | None) -> Cell:
-    return Cell(p_value(p), p)
+def p_cell(p: float | None, alpha: float | None = None) -> Cell:
+    return Cell(p_value(p, alpha), p)
 
 
 def epochs(n: int) -> Text:

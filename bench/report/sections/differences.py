@@ -177,8 +177,8 @@ def _table(
                 Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
                 words.p_cell(c.p),
                 *([words.p_cell(row["p_signflip"])] if over_seeds else []),
-                words.p_cell(c.p_adjusted),
-                *([words.p_cell(c.p_equivalence_adjusted)] if delta else []),
+                words.p_cell(c.p_adjusted, c.alpha),
+                *([words.p_cell(c.p_equivalence_adjusted, c.alpha)] if delta else []),
                 words.number_cell(row["dz"], "", sign=True),
                 *(
                     [

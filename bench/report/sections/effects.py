@@ -79,7 +79,7 @@ def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -
             Cell(words.seeds(c), c.n_seeds),
             sentences.mean_cell(c),
             sentences.interval_cell(c),
-            words.p_cell(c.p_adjusted),
+            words.p_cell(c.p_adjusted, c.alpha),
         )
         for c in rows[: words.MOST_ROWS]
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil, isfinite
 
 from bench.analysis import Analysis, Comparison, Population
+from bench.analysis.looks import is_clear
 from bench.report import sentences, words
 from bench.report.content import (
     Block,
@@ -41,7 +42,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if plan is None:
         return None
     primary = _primary(analysis)
-    rows = [_row(analysis, c, look) for c in primary for look in c.looks]
+    rows = [_row(analysis, plan, c, look) for c in primary for look in c.looks]
     caption = "Every look at every primary contrast, in its own unit" + words.first_of(rows)
     table = Table("looks-table", caption, COLUMNS, tuple(rows[: words.MOST_ROWS]))
     caution = (
@@ -152,11 +153,15 @@ def how(plan: Sequential, analysis: Analysis) -> str:
     return f"Seeds were to be added to each primary contrast until {goal}; {method}"
 
 
-def _row(analysis: Analysis, comparison: Comparison, look: Look) -> tuple[Cell, ...]:
+def _row(
+    analysis: Analysis, plan: Sequential, comparison: Comparison, look: Look
+) -> tuple[Cell, ...]:
     unit = comparison.pairs.unit
-    last = look is comparison.looks[-1]
-    then = "more seeds" if not last else "clear" if comparison.clear else "still open"
     margin = comparison.pairs.margin
+    clear = is_clear(look, margin, plan)
+    then = "clear" if clear else "still open"
+    if look is not comparison.looks[-1]:
+        then = "clear; seeds ran on for others" if clear else "more seeds"
     bounds = (0.0,) if margin is None else (0.0, margin, -margin)
     ends = (words.exact(end, unit, bounds)[0] for end in look.interval)
     return (

@@ -123,7 +123,7 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
             Cell(words.seeds(c), c.n_seeds),
             sentences.mean_cell(c),
             sentences.interval_cell(c),
-            words.p_cell(c.p_adjusted),
+            words.p_cell(c.p_adjusted, c.alpha),
             words.p_cell(c.p),
             Cell(words.interval(c.interval, c.pairs.unit), c.interval and c.interval.low),
         )
