@@ -135,7 +135,7 @@ def basis(c: Comparison) -> Text:
     step = "Benjamini-Hochberg's step" if c.family == "exploratory" else "Holm's step"
     said = []
     if c.verdict in DIRECTED and ends.holds(0):
-        said.append(f"the direction by {step}, corrected p = {p_value(c.p_adjusted, c.alpha)}")
+        said.append(f"the direction by {step}, {_corrected(c, c.p_adjusted)}")
     alike = c.verdict in (Verdict.EQUIVALENT, Verdict.TOO_SMALL)
     if alike and margin is not None and not ends.within(margin):
         narrower = c.equivalence_interval
@@ -145,12 +145,15 @@ def basis(c: Comparison) -> Text:
             level = f"{100 * (1 - 2 * c.alpha):g}%"
             said.append(f"shown by the {level} interval [{low}, {high}]")
         else:
-            said.append(f"shown by {step}, corrected p = {p_value(c.p_equivalence_adjusted, c.alpha)}")
+            said.append(f"shown by {step}, {_corrected(c, c.p_equivalence_adjusted)}")
     inside = margin is not None and ends.within(margin)
     if c.verdict in (Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED) and inside:
-        shown = p_value(c.p_equivalence_adjusted, c.alpha)
-        said.append(f"equivalence not shown after correction, p = {shown}")
+        said.append(f"equivalence not shown, {_corrected(c, c.p_equivalence_adjusted)}")
     return ", ".join(said)
+
+
+def _corrected(c: Comparison, p: float | None) -> Text:
+    return f"corrected p = {p_value(p, c.alpha)}".replace("= <", "< ")
 
 
 def unmoved(c: Comparison) -> Text:
