@@ -71,7 +71,9 @@ def _looked(analysis: Analysis) -> Note:
     still = sum(not c.clear for c in primary)
     said = "**Seeds were added until it was clear**"
     if still:
-        said = f"**Seeds were added, and {still} of {len(primary)} primary contrasts are still open**"
+        said = (
+            f"**Seeds were added, and {still} of {len(primary)} primary contrasts are still open**"
+        )
     return Note(
         "info",
         f"{said} (a sequential study): primary contrasts have intervals that hold at all looks at "

@@ -147,13 +147,17 @@ def check(reader: Reader, analysis: Analysis, population: str) -> None:
     reader.check_split()
     reader.check_shares()
     reader.check_belief()
-    said = Reader(printed_on_a_terminal(analysis, population), reader.delta, reader.alpha, reader.lower)
+    said = Reader(
+        printed_on_a_terminal(analysis, population), reader.delta, reader.alpha, reader.lower
+    )
     said.check_clauses()
     row = re.compile(rf" ({NUMBER}) +{INTERVAL} +(?:–|<?[\d.e-]+) +(\S.*)")
     for line in said.lines:
         if match := row.search(line):
             kind, basis = label(match[4].strip())
-            metric = next((m for m in analysis_metrics(analysis) if f" {m} " in line), reader.metric)
+            metric = next(
+                (m for m in analysis_metrics(analysis) if f" {m} " in line), reader.metric
+            )
             ends = Printed(number(match[1]), number(match[2]), number(match[3]), basis)
             if kind in (*DIRECTED, "equivalent", "undecided"):
                 problem = ends.check(kind, reader.delta.get(metric))
