@@ -259,15 +259,11 @@ class Pairs:
 
     @property
     def dz(self) -> float | None:
-        """Mean / SD over seeds, `paired.dz` of the test that is made already."""
-        return self.test.mean / self.test.sd if self.test and self.test.sd else None
+        return None if self.test is None else self.test.dz
 
     @property
     def gz(self) -> float | None:
-        if self.dz is None or len(self.seeds) < 3:
-            return None
-        correction = paired.hedges_j(len(self.seeds) - 1)
-        return None if correction is None else correction * self.dz
+        return None if self.test is None else self.test.gz
 
     @property
     def correlation(self) -> float | None:
