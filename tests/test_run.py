@@ -25,7 +25,7 @@ extra = [1, 2]
 train_examples = 200
 calibration_examples = 20
 """
-CELLS_PLANNED = 2 * 2 * (2 + 4 * 2)  # seeds x budgets x (float, ptq and four arms at two extras)
+CELLS_PLANNED = 2 * 2 * (2 + 5 * 2)  # seeds x budgets x (float, ptq and five arms at two extras)
 RESULT = ("cell", "seed", "budget", "arm", "extra", "status", "predictions", "sha256", "loss")
 
 
@@ -89,7 +89,7 @@ def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_w
     names = {p.name for p in one_worker.iterdir()} - {".lock"}
     assert names == {
         "cells", "figures", "labels.parquet", "study.toml", "environment.json",
-        "contrasts.parquet", "verdicts.json", "report.html", "report.md",
+        "contrasts.parquet", "plan.parquet", "verdicts.json", "report.html", "report.md",
     }  # fmt: skip
     said = json.loads((one_worker / "environment.json").read_text())
     (versions,) = said["environments"]
@@ -183,7 +183,7 @@ def test_a_wider_study_runs_only_what_is_new(study, one_worker, tmp_path):
     Store(out).append(Store(one_worker).cells()[0].to_pylist())
     done = run("run", study, "--out", out, "--set", "seeds=[0,1,5]", "--set", "extra=1")
     assert done.returncode == 0, done.stderr
-    assert "24 of 36 cells are there already" in done.stderr
+    assert "28 of 42 cells are there already" in done.stderr
     assert set(Store(out).cells()[0]["seed"].to_pylist()) == {0, 1, 5}
 
 

@@ -109,6 +109,8 @@ class Trainer:
         self.scale = scale
         # Constants that a layer of somebody's own draws when it is built are the same everywhere.
         tf_keras.utils.set_random_seed(0)
+        # Names, which stand in the files, are the same whatever this process has built before.
+        tf_keras.backend.reset_uids()
         (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
         self.batch_norm_layers = set_batch_norm_momentum(self.model, None)
         names = () if float_model is None else Randomness(float_model).names
