@@ -2,10 +2,9 @@
 
     python docs/benchmarks/peer_accuracy.py results/digits peer.csv --momentum 0.9
 
-peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm; momentum: of batch norm, which
-of the folder's settings it is compared with. Prints a Markdown table: per
-arm or contrast and budget both means, and their difference with a Welch 95% interval (the seeds of
-the two are unrelated).
+peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm. --momentum: batch norm's, for
+which of the folder's settings. Prints a Markdown table: per arm or contrast and budget both means,
+and their difference with a Welch 95% interval (the seeds of the two are unrelated).
 """
 
 import argparse
