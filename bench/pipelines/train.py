@@ -183,10 +183,6 @@ class Trainer:
         inverse of `forked`. Ranges are left behind."""
         return state.weights if self._places is None else self._places.out_of(state.weights)
 
-    def named_weights(self, state: State) -> dict[str, np.ndarray]:
-        """A state's weights and ranges by the names that they have in this process."""
-        return {v.name: a for v, a in zip(self.model.weights, state.weights, strict=True)}
-
     def run(
         self,
         x: Any,

@@ -78,7 +78,7 @@ def equal(ours, theirs):
 
 def check(quantized, extremes):
     """Every range of an activation is the oracle's. Returns how many there are."""
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     number = 0
     for name, high in ranges.items():
         scope, _, variable = name.partition("/")
@@ -103,7 +103,7 @@ def test_ranges_are_what_plain_keras_takes_on_each_batch(name, mode):
     after = quantized.float_weights(quantized.state)
     assert equal(before, after)
     # The weights' ranges are set as well: TFMOT's are symmetric.
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     dense = base.model.layers[-1].name
     kernel = base.state.weights[-2]
     assert np.isclose(ranges[f"quant_{dense}/kernel_max:0"], np.abs(kernel).max())
@@ -178,7 +178,7 @@ def test_a_layer_that_is_used_twice_has_the_range_of_both_uses():
     quantized.calibrate(x, 16)
     base.load(train.State(tuple(weights), base.start.optimizer))
     first = base.model.get_layer("shared")(x.astype(np.float32) / np.float32(SCALE))
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     assert np.isclose(ranges["quant_shared/post_activation_max:0"], np.max(first), rtol=1e-5)
 
 
