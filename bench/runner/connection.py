@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -49,8 +50,8 @@ def connected(
         import ray
 
         _silence_raylets()
-        stack.callback(ray.shutdown)
         on_term = signal.getsignal(signal.SIGTERM)
+        stack.callback(_shut_down, on_term)
         # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
         # this one then ends them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -145,6 +146,18 @@ def _silence_raylets() -> None:
     import ray._private.worker as connection
 
     connection.print_to_stdstream = lambda *_, **__: None
+
+
+def _shut_down(on_term: Any) -> None:
+    """ray.shutdown(); somewhere in it Ray makes SIGTERM end the process at once, behind Python's
+    back, so the handler is set again and again meanwhile."""
+    import ray
+
+    ending = threading.Thread(target=ray.shutdown)
+    ending.start()
+    while ending.is_alive():
+        ending.join(0.01)
+        signal.signal(signal.SIGTERM, on_term)
 
 
 def _check_loopback() -> None:
