@@ -1,8 +1,9 @@
 """Compares a result folder's accuracies with those of a script that does the same by hand.
 
-    python docs/benchmarks/peer_accuracy.py results/digits peer.csv
+    python docs/benchmarks/peer_accuracy.py results/digits peer.csv batch_norm_momentum=0.99
 
-peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm. Prints a Markdown table: per
+peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm; FACTOR=LEVEL: which rows of
+the folder are meant, where a factor varies in it. Prints a Markdown table: per
 arm or contrast and budget both means, and their difference with a Welch 95% interval (the seeds of
 the two are unrelated).
 """
@@ -19,9 +20,12 @@ from bench.study.arms import ARMS, CONTRASTS, Contrast
 
 
 def main() -> None:
-    folder, table = sys.argv[1:]
+    folder, table, *chosen = sys.argv[1:]
     theirs = pd.read_csv(table).set_index(["seed", "budget"])
     cells = store.read(Path(folder)).cells.to_pandas()
+    for factor, level in (one.split("=") for one in chosen):
+        reached = cells[factor].isna() | (cells[factor].astype(str) == level)
+        cells = cells[reached]
     ours = cells.pivot(index=["seed", "budget"], columns="arm", values="accuracy")
     print("| what | budget | n | product | by hand | difference, pp | 95% interval | p |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |")
