@@ -196,7 +196,7 @@ def test_a_slope_over_two_budgets_is_the_difference_again_and_counts_in_no_famil
     tmp_path, budgets, kinds
 ):
     _, analysis, _ = analyzed(tmp_path, seeds=4, budgets=budgets)
-    found = [c for c in analysis.select("seeds", "interaction") + analysis.select("seeds", "slope")]
+    found = (*analysis.select("seeds", "interaction"), *analysis.select("seeds", "slope"))
     assert {c.pairs.kind for c in found} == kinds
     assert {c.m for c in found} == {3 * len(kinds)}  # three primary contrasts
 
