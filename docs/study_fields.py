@@ -16,7 +16,8 @@ from bench.study.factors import FACTORS
 PAGE = Path(__file__).parent / "your-own-study.md"
 
 MEANINGS = {
-    "title": "of the report; results of another title need another folder",
+    "title": "of the report, which says what ran where there is none; results of another title "
+    "need another folder",
     "datasets": "names, or paths of folders (with a slash)",
     "models": "names, as `ptq-vs-qat list` shows them",
     "seeds": "a number n (0 to n - 1), or a list",
@@ -36,12 +37,16 @@ MEANINGS = {
 }
 
 
+WRITTEN_BY_RUN = {"adapted"}
+"""Fields of a folder's study.toml that nobody writes by hand."""
+
+
 def fields() -> str:
     """The fields of a study that are no factors."""
     rows = [
         (f"`{name}`", _default(name), MEANINGS[name])
         for name in Study.model_fields
-        if name not in FACTORS
+        if name not in FACTORS and name not in WRITTEN_BY_RUN
     ]
     return _table(("field", "default", "meaning"), rows)
 
