@@ -189,36 +189,38 @@ class Encoded:
 
     def _shape(self, split: Split) -> tuple[int, ...]:
         blob = next(iter(split.blobs(np.arange(1))), None)
-        return self._attempt(split, 0, lambda: self.decoder.first(_whole(blob))).shape
+        try:
+            return self.decoder.first(_whole(blob)).shape
+        except Undecodable as error:
+            raise self._error(split, 0, error) from None
 
     def _decode(self, split: Split) -> np.ndarray:
         shape = self._shape(split)
         each = int(np.prod(shape)) * self.decoder.dtype.itemsize
         check_size(split.place(0)[0], split.n, each, shown(shape))
         x = np.empty((split.n, *shape), self.decoder.dtype)
-        row = -1
+        row, into = -1, self.decoder.into
         for row, blob in enumerate(split.blobs(np.arange(split.n))):
-            self._attempt(split, row, lambda i=row, b=blob: self.decoder.into(_whole(b), x[i]))
+            try:
+                into(_whole(blob), x[row])
+            except (OfAnotherShape, Undecodable) as error:
+                raise self._error(split, row, error) from None
         if row + 1 != split.n:
             raise InputError(
                 split.place(0)[0], f"{row + 1} examples", f"allowed: {split.n}, as it says itself"
             )
         return x
 
-    def _attempt(self, split: Split, row: int, decode: Callable[[], Any]) -> Any:
-        try:
-            return decode()
-        except OfAnotherShape as error:
-            file, at = split.place(row)
+    def _error(self, split: Split, row: int, error: Exception) -> InputError:
+        file, at = split.place(row)
+        if isinstance(error, OfAnotherShape):
             first = shown(self._shape(split))
-            raise InputError(
+            return InputError(
                 file,
                 f"row {at}: an example of {error}, the first is {first}",
                 "allowed: one shape for all images; resize them first",
-            ) from None
-        except Undecodable as error:
-            file, at = split.place(row)
-            raise InputError(file, f"row {at}: {error}", self.decoder.allowed) from None
+            )
+        return InputError(file, f"row {at}: {error}", self.decoder.allowed)
 
 
 def _whole(blob: bytes | None) -> bytes:

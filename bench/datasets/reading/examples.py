@@ -13,6 +13,10 @@ from bench.datasets.reading.parquet import Shards
 from bench.datasets.reading.splits import choose
 from bench.errors import InputError
 
+FEW = 10_000
+LEAST_BYTES = 8
+"""Of an example in a file: the smallest PNG has 67."""
+
 Groups = tuple[str, tuple[str, ...]] | None
 """What the groups are, in words, and those of the examples."""
 
@@ -48,6 +52,7 @@ def source(
     allowed = f"{columns[0]} (struct of bytes and path)"
     picked = {}
     for part, split in splits.items():
+        _check_rows(split)
         _check_column(split, blob, allowed)
         picked[part] = parquet.pick_label(split.schema, str(split.paths[0]), (), allowed)
     taken = list(dict.fromkeys(said for _, said in picked.values() if said))
@@ -108,6 +113,18 @@ def _check_column(split: Shards, blob: str, allowed: str) -> None:
     kind = split.schema.field(blob).type
     if not parquet.is_struct_of_bytes(kind):
         raise InputError(file, f"column {blob}: {kind}", f"allowed: {allowed}")
+
+
+def _check_rows(split: Shards) -> None:
+    """Encoded examples hardly get smaller by compression: so many rows are one, repeated."""
+    for path, count in zip(split.paths, split.counts, strict=True):
+        size = path.stat().st_size
+        if count > FEW and count * LEAST_BYTES > size:
+            raise InputError(
+                str(path),
+                f"{count:,} rows in {size:,} bytes",
+                f"allowed: encoded examples, which take {LEAST_BYTES} bytes and more each",
+            )
 
 
 def _paths(split: Shards, blob: str) -> tuple[str, ...]:

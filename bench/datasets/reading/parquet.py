@@ -187,20 +187,19 @@ class Shards:
 
     def blobs(self, column: str, rows: np.ndarray) -> Iterator[bytes | None]:
         """Values of a binary field at rows in ascending order."""
-        import pyarrow as pa
-
         start = taken = 0
         for array in self.batches(column):
             end = start + len(array)
             until = taken + int(np.searchsorted(rows[taken:], end))
-            if until > taken:
-                yield from array.take(pa.array(rows[taken:until] - start)).to_pylist()
+            if until - taken == len(array):
+                yield from array.to_pylist()
+            else:
+                yield from (array[i].as_py() for i in (rows[taken:until] - start).tolist())
             start, taken = end, until
 
     def labels(self, column: str) -> Labels:
         """Raises InputError naming file and row of a label that is missing or out of range."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         kind = self.schema.field(column).type
         of = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -214,15 +213,15 @@ class Shards:
         row = 0
         for array in self.batches(column):
             if array.null_count:
-                file, at = self.place(row + int(np.argmax(pc.is_null(array).to_numpy(False))))
+                file, at = self.place(row + array.is_null().to_pylist().index(True))
                 raise InputError(file, f"row {at}: no label", labels_of.ALLOWED)
             if text:
                 coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
                 new = [words.setdefault(w, len(words)) for w in coded.dictionary.to_pylist()]
-                parts.append(np.array(new, np.int64)[coded.indices.to_numpy(False)])
+                parts.append(np.array(new, np.int64)[numbers(coded.indices)])
             else:
                 plain = array.cast(of) if pa.types.is_dictionary(array.type) else array
-                parts.append(plain.to_numpy(False))
+                parts.append(numbers(plain))
             row += len(array)
         values = np.concatenate(parts)
         if text:
@@ -292,9 +291,16 @@ def _told(schema: Any) -> str:
 
 def _field(array: Any, name: str) -> Any:
     """A field of a struct array, null where the struct is."""
-    import pyarrow.compute as pc
+    return array.flatten()[array.type.get_field_index(name)]
 
-    return pc.struct_field(array, name)
+
+def numbers(array: Any) -> np.ndarray:
+    """Integers or floats of an Arrow array without nulls. Its own `to_numpy` imports pandas, which
+    takes longer than all of MNIST."""
+    kind = np.dtype(array.type.to_pandas_dtype())
+    if not len(array):
+        return np.empty(0, kind)
+    return np.frombuffer(array.buffers()[1], kind, array.offset + len(array))[array.offset :]
 
 
 def _at_once(path: Path, file: Any, column: str) -> int:
