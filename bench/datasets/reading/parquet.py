@@ -25,7 +25,7 @@ GROUPS = ("group", "speaker_id", "speaker")
 """Columns that say which test examples belong together, by rank."""
 
 _DEEPEST = 3
-BLOBS_AT_ONCE = 256
+BLOBS_AT_ONCE = 512
 VALUES_AT_ONCE = 1 << 14
 _SHARD = re.compile(r"(?P<split>.+)-(?P<i>\d+)-of-(?P<n>\d+)(-[0-9a-f]+)?")
 _PART = re.compile(rf"(?P<split>{'|'.join(TRAIN + TEST)})[-_.]?(?P<i>\d+)", re.IGNORECASE)
@@ -181,7 +181,9 @@ class Shards:
         inner = column.partition(".")[2]
         for path in self.paths:
             with readable(path), pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(_at_once(path, file, column), columns=[column]):
+                for batch in file.iter_batches(
+                    _at_once(path, file, column), columns=[column], use_threads=False
+                ):
                     array = batch.column(0)
                     yield _field(array, inner) if inner else array
 
