@@ -130,30 +130,33 @@ def _read_csv(path: Path) -> Part:
     options = csv.ConvertOptions(true_values=[], false_values=[], strings_can_be_null=False)
     try:
         table = csv.read_csv(path, convert_options=options)
+        columns = table.column_names  # which may be no UTF-8
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             str(path), f"not readable as CSV ({str(error)[:200]})", "allowed: UTF-8 with commas"
         ) from None
-    for name in table.column_names:
-        if table.column_names.count(name) > 1:
-            raise InputError(str(path), f"two columns {name!r}", "allowed: one")
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(str(path), f"two columns {twice!r}", "allowed: one")
     if not table.num_rows:
         raise InputError(str(path), "no rows", "allowed: at least one example")
-    groups = next((name for name in GROUPS if name in table.column_names), None)
+    groups = next((name for name in GROUPS if name in columns), None)
     names = _features(str(path), table.schema, groups)
     check_size(str(path), table.num_rows, 4 * len(names), f"{len(names)} columns")
     x = np.empty((table.num_rows, len(names)), np.float32)
     for i, name in enumerate(names):
         _fill(x[:, i], table[name].combine_chunks())
     _check(x, names, place)
-    column = table[LABEL]
+    column = table[LABEL].combine_chunks()
     if column.null_count:
         row = column.is_null().to_pylist().index(True)
         raise InputError(str(path), f"row {row}: no label", labels_of.ALLOWED)
-    values = column.to_numpy()
-    if values.dtype == object:
-        values = np.array([str(value) for value in values])
-    labels = labels_of.of_array(values, place)
+    if pa.types.is_string(column.type):
+        labels = labels_of.of_array(np.array(column.to_pylist()), place)
+    elif pa.types.is_integer(column.type):
+        labels = labels_of.of_integers(parquet.numbers(column), place)
+    else:
+        raise InputError(str(path), f"column {LABEL}: {column.type}", labels_of.ALLOWED)
     if groups is None:
         return Part(str(path), tuple(names), x, labels, None)
     column = table[groups]

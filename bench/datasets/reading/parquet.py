@@ -27,6 +27,9 @@ GROUPS = ("group", "speaker_id", "speaker")
 _DEEPEST = 3
 BLOBS_AT_ONCE = 512
 VALUES_AT_ONCE = 1 << 14
+BATCH_BYTES = 256 << 20
+PACKED = 4
+"""Encoded images and sound do not get so many times as small by compression."""
 _SHARD = re.compile(r"(?P<split>.+)-(?P<i>\d+)-of-(?P<n>\d+)(-[0-9a-f]+)?")
 _PART = re.compile(rf"(?P<split>{'|'.join(TRAIN + TEST)})[-_.]?(?P<i>\d+)", re.IGNORECASE)
 
@@ -271,7 +274,7 @@ class Shards:
             else:
                 names = json.loads(metadata.get(b"huggingface", b"{}"))
                 for key in ("info", "features", label, "names"):
-                    names = names.get(key) if names else None
+                    names = names.get(key)
                     if names is None:
                         return ()
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -306,24 +309,34 @@ def numbers(array: Any) -> np.ndarray:
 
 
 def _at_once(path: Path, file: Any, column: str) -> int:
-    """How many rows to decode at once: a dictionary repeats a value without taking room in the
-    file. Raises InputError if one value may be more than is affordable."""
-    metadata = file.metadata
-    largest = 0
-    for group in range(metadata.num_row_groups):
-        for i in range(metadata.num_columns):
-            chunk = metadata.row_group(group).column(i)
+    """How many rows to decode at once, so that they take BATCH_BYTES at most. Raises InputError if
+    one value may be more than is affordable."""
+    longest, most = 1, affordable()
+    for group in range(file.metadata.num_row_groups):
+        for i in range(file.metadata.num_columns):
+            chunk = file.metadata.row_group(group).column(i)
             if chunk.path_in_schema == column or chunk.path_in_schema.startswith(f"{column}."):
-                largest = max(largest, chunk.total_uncompressed_size)
-    most = affordable()
-    if largest > most:
-        raise InputError(
-            str(path),
-            f"{largest / 1e9:.1f} GB of {column} in one row group",
-            f"allowed: up to {most / 1e9:.1f} GB, a quarter of the memory",
-        )
+                if chunk.total_uncompressed_size > most:
+                    raise InputError(
+                        str(path),
+                        f"{chunk.total_uncompressed_size / 1e9:.1f} GB of {column} in a row group",
+                        f"allowed: up to {most / 1e9:.1f} GB, a quarter of the memory",
+                    )
+                longest = max(longest, _repeated(chunk))
     usual = BLOBS_AT_ONCE if column.endswith(".bytes") else VALUES_AT_ONCE
-    return int(min(max(most // 2 // max(largest, 1), 1), usual))
+    return int(min(max(BATCH_BYTES // longest, 1), usual))
+
+
+def _repeated(chunk: Any) -> int:
+    """Bytes that a value may have which stands in many rows and once in the file, its dictionary;
+    a bound, from the chunk's metadata."""
+    if not chunk.has_dictionary_page:
+        return 1
+    whole, stored = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
+    dictionary = chunk.data_page_offset - (chunk.dictionary_page_offset or 0)
+    if whole > PACKED * stored or not 0 < dictionary <= stored:
+        return int(whole)
+    return int(min(whole, PACKED * dictionary))
 
 
 def pick_label(
