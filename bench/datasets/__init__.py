@@ -138,9 +138,10 @@ def is_path(name: str) -> bool:
 def based(name: str, base: Path | None) -> str:
     """A name that stands in a file of the folder `base`, as it must be written here: of a relative
     path, the same path from the working directory."""
-    if base is None or base == Path() or not is_path(name) or Path(name).expanduser().is_absolute():
+    if base is None or not is_path(name) or Path(name).expanduser().is_absolute():
         return name
-    return os.path.join(base, name.removeprefix("./"))
+    start = os.path.relpath(base.resolve(), Path().resolve())
+    return name if start == "." else f"{start}/{name.removeprefix('./')}"
 
 
 def seen_from(name: str, folder: Path) -> str:
