@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,9 @@ from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS, TRAININGS
 
 Row = dict[str, Any]
+
+Given = tuple[tuple[str, Any], ...]
+"""Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
 TRAIN_SEEN = 1000
 """Training examples at most that a model is evaluated on: all would double the evaluation."""
@@ -76,7 +79,7 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     BatchNormalization layers there are.
     """
     (cell,) = fork.cells
-    found = {"unsupported": None, **_built(segment.model, data)}
+    found = {"unsupported": None, **_built(segment.model, _given(segment), data)}
     if not found["unusable"]:
         try:
             untrained = _trainer_of(data, segment, False).start
@@ -92,11 +95,11 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
 
 
 @lru_cache
-def _built(name: str, data: Dataset) -> Row:
+def _built(name: str, given: Given, data: Dataset) -> Row:
     shape, classes = data.x_train.shape[1:], len(data.classes)
     found: Row = {"unusable": None, "batch_norms": 0}
     try:
-        model = models.get(name).build(shape, classes)
+        model = models.get(name).build(shape, classes, **dict(given))
         x = data.x_train.astype(np.float32) / np.float32(data.scale)
         reason = usable.unusable(model, shape, classes, x)
         if reason is None:
@@ -333,15 +336,22 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
 
 def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
-    momentum = dict(recipe.levels).get("batch_norm_momentum")
+    momentum, given = dict(recipe.levels).get("batch_norm_momentum"), _given(segment)
+    optimizer = recipe["optimizer"]
     return _trainer(
-        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
+        segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized
     )
+
+
+def _given(segment: Segment) -> Given:
+    asked = models.parameters(segment.model)
+    return tuple((name, level) for name, level in segment.recipe.levels if name in asked)
 
 
 @recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
+    given: Given,
     shape: tuple[int, ...],
     classes: int,
     scale: float,
@@ -349,9 +359,9 @@ def _trainer(
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
-    build, base = models.get(model).build, None
+    build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 

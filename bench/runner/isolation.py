@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.datasets import Dataset
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
+from bench.runner.pipeline import Pipeline
 
 CRASHES = frozenset(
     getattr(signal, name)
@@ -53,7 +53,7 @@ class Isolated:
     """The functions of a pipeline module, each call in a process that is started where there is
     none. They raise WorkFailed where the module's raise something, and Crash."""
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -121,16 +121,19 @@ def _crash(code: int) -> Crash:
     return Crash(number.name, number in CRASHES)
 
 
-def _started(pipeline: str) -> subprocess.Popen[bytes]:
+def _started(pipeline: Pipeline) -> subprocess.Popen[bytes]:
     # This package first: the folder where the command was given may hold another.
     path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import main; main({pipeline!r})"],
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import main; main()"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert child.stdin is not None
+    pickle.dump(pipeline, child.stdin)
+    return child
 
 
 def _requests(file: BinaryIO) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -141,13 +144,13 @@ def _requests(file: BinaryIO) -> Iterator[tuple[str, Sequence[Any]]]:
             return
 
 
-def main(pipeline: str) -> None:
-    """Answer requests from standard input on standard output until it closes."""
+def main() -> None:
+    """Answer requests from standard input, a pipeline first, on standard output until it closes."""
     _die_with_parent()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever libraries print is no answer
-    body = import_module(pipeline)
-    body.prepare()
+    pipeline: Pipeline = pickle.load(sys.stdin.buffer)
+    body = pipeline.prepared()
     for function, arguments in _requests(sys.stdin.buffer):
         try:
             found = getattr(body, function)(*arguments)
