@@ -85,7 +85,9 @@ def _inputs(value: Any, where: str, what: str) -> np.ndarray:
             where, f"{what} has the shape {x.shape}", "allowed: (examples, height, width, channels)"
         )
     if np.issubdtype(x.dtype, np.floating):
-        wide, x = x, x.astype(np.float32)
+        wide = x
+        with np.errstate(over="ignore"):  # what is beyond float32 is refused below
+            x = x.astype(np.float32)
         bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
         if bad.any():
             first = int(np.argmax(bad))
@@ -114,7 +116,7 @@ def _labels(value: Any, where: str, what: str) -> np.ndarray:
         hint = "y.argmax(1) where it is one-hot" if y.ndim == 2 else "one label for each example"
         raise InputError(where, f"{what} has the shape {y.shape}", f"allowed: (examples,), {hint}")
     if y.dtype.kind in "SU":
-        return y.astype(str)
+        return y if y.dtype.kind == "U" else np.char.decode(y, "utf-8", "replace")
     if y.dtype.kind == "b":
         return y.astype(np.int64)
     if y.dtype.kind not in "iu":

@@ -104,6 +104,8 @@ def _built(name: str, given: Given, data: Dataset) -> Row:
         reason = usable.unusable(model, shape, classes, x)
         if reason is None:
             return found | {"batch_norms": usable.batch_norms(model)}
+    except ModuleNotFoundError as error:
+        reason, found["missing"] = f"needs the package {error.name!r}, which is not there", True
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
     return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}

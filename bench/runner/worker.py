@@ -123,7 +123,8 @@ def _probe(
                 continue
             batch_norms = found["batch_norms"]
             if found["unusable"]:
-                return Probed(found["unusable"], {}, {}, batch_norms)
+                on = f" on node {_where()['node']}" if found.get("missing") else ""
+                return Probed(found["unusable"] + on, {}, {}, batch_norms)
             if found["unsupported"]:
                 unsupported[arm] = found["unsupported"]
     return Probed(None, unsupported, unknown, batch_norms)

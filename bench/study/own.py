@@ -80,6 +80,12 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
         given.setdefault("primary", contrasts)
     title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
     references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
+    if not references and not PARTS.keys() & fields.keys():
+        raise InputError(
+            own.name,
+            f"it defines neither model() nor data(), but {_offered(own)}",
+            KNOWN,
+        )
     return {"title": title} | references | moved(given, Path(source).parent) | dict(fields)
 
 
@@ -171,7 +177,7 @@ def _passed() -> tuple[str, ...]:
 
 def _offered(own: Own) -> str:
     functions = [name for name, node in own.names.items() if isinstance(node, ast.FunctionDef)]
-    return ", ".join(functions) or "none: it defines no function"
+    return ", ".join(functions) or "no function"
 
 
 def _check_names(own: Own) -> None:
@@ -193,10 +199,6 @@ def _check_names(own: Own) -> None:
             f"{', '.join(unknown)}: no part of a study of networks and data",
             KNOWN,
         )
-    if not set(PARTS.values()) & own.names.keys() and not any(
-        isinstance(node, ast.FunctionDef) for node in own.names.values()
-    ):
-        raise InputError(own.name, "it defines neither model() nor data()", KNOWN)
 
 
 def _check_taken(fields: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> None:
