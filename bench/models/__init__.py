@@ -21,6 +21,7 @@ from bench.errors import InputError, nearest
 from bench.plugins import Part
 
 _own: dict[str, Part] = {}
+_measured: dict[str, "Cost"] = {}
 
 WITHOUT_LAYERS = frozenset({"numpy", "os", "math", "functools", "itertools", "pathlib", "typing"})
 """Packages from which a user's model gets no layer."""
@@ -84,8 +85,15 @@ def parameters(name: str) -> frozenset[str]:
 
 
 def cost(name: str) -> Cost | None:
-    """What a model's training takes; None where its file does not say."""
+    """What a model's training takes; None where its file does not say and nothing was measured."""
+    if name in _measured:
+        return _measured[name]
     return None if name in _own else getattr(get(name), "COST", None)
+
+
+def measured(name: str, cost: Cost) -> None:
+    """What a model's training takes in this process's place, instead of what its file says."""
+    _measured[name] = cost
 
 
 def normalizes(name: str) -> bool:

@@ -78,20 +78,25 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
     BatchNormalization layers there are.
     """
-    (cell,) = fork.cells
     found = {"unsupported": None, **_built(segment.model, _given(segment), data)}
     if not found["unusable"]:
         try:
-            untrained = _trainer_of(data, segment, False).start
-            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
-            trainer.load(state)
-            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+            blob = untrained_file(data, segment, fork)
             evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
         except (MemoryError, OSError):  # this machine's, not this arm's
             raise
         except Exception as error:  # whatever the libraries raise is why this arm cannot be
             found["unsupported"] = explained(error)
     return found
+
+
+def untrained_file(data: Dataset, segment: Segment, fork: Fork) -> bytes:
+    """What a fork of one cell converts, of untrained weights."""
+    (cell,) = fork.cells
+    untrained = _trainer_of(data, segment, False).start
+    trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
+    trainer.load(state)
+    return CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
 
 
 @lru_cache
@@ -336,13 +341,15 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     return data.x_train[chosen]
 
 
-def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
+def _trainer_of(
+    data: Dataset, segment: Segment, quantized: bool, anew: bool = False
+) -> train.Trainer:
+    """anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
     momentum, given = dict(recipe.levels).get("batch_norm_momentum"), _given(segment)
     optimizer = recipe["optimizer"]
-    return _trainer(
-        segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized
-    )
+    make = _trainer.__wrapped__ if anew else _trainer
+    return make(segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized)
 
 
 def _given(segment: Segment) -> Given:

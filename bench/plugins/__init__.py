@@ -196,9 +196,8 @@ def blamed(own: Own, doing: str) -> Iterator[None]:
         frames = _users_frames(own, error)
         said = "".join(traceback.format_exception_only(error)).rstrip()
         shown = "".join(traceback.format_list(frames)).rstrip()
-        raise InputError(
-            own.name, f"{doing} failed\n{shown}\n{said}\n", "nothing was run"
-        ) from None
+        what = f"{doing} failed\n{shown}\n{said}"
+        raise InputError(own.name, what, "mend it: nothing was run") from None
 
 
 def _users_frames(own: Own, error: BaseException) -> list[traceback.FrameSummary]:

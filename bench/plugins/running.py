@@ -27,10 +27,30 @@ def module(own: "Own") -> ModuleType:
         path, text = own.texts[0]
         known = ModuleType(f"own_{own.stem}")
         sys.modules[known.__name__] = known  # dataclasses look for their module there
-        with running(own):
+        with running(own), _quiet():
             _run(known, place(own, path), text)
         _modules[own.run_as] = known
     return known
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """While TensorFlow is imported for the first time: it writes to file descriptor 2 what no
+    setting turns off. What Python writes to standard error is still seen."""
+    before = sys.stderr
+    if "tensorflow" in sys.modules or before is None or before is not sys.__stderr__:
+        yield
+        return
+    seen = os.dup(2)
+    with open(seen, "w", buffering=1) as stderr, open(os.devnull, "w") as nothing:
+        print(end="", file=before, flush=True)
+        sys.stderr = stderr
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            os.dup2(seen, 2)
 
 
 def place(own: "Own", path: str) -> str:

@@ -9,7 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -51,10 +51,11 @@ class WorkFailed(Exception):
 
 class Isolated:
     """The functions of a pipeline module, each call in a process that is started where there is
-    none. They raise WorkFailed where the module's raise something, and Crash."""
+    none, with these variables in its environment beside this one's. They raise WorkFailed where the
+    module's raise something, and Crash."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, environment: Mapping[str, str] | None = None) -> None:
+        self._pipeline, self._environment = pipeline, environment or {}
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Isolated":
@@ -89,9 +90,14 @@ class Isolated:
         (found,) = self._results("probe", data, segment, fork)
         return found  # type: ignore[no-any-return]
 
+    def ask(self, function: str, *arguments: Any) -> Any:
+        """What another function of the module returns."""
+        (found,) = self._results(function, *arguments)
+        return found
+
     def _results(self, function: str, *arguments: Any) -> Iterator[Any]:
         """What the function gives, one after another."""
-        child = self._child = self._child or _started(self._pipeline)
+        child = self._child = self._child or _started(self._pipeline, self._environment)
         assert child.stdin is not None
         assert child.stdout is not None
         try:
@@ -121,12 +127,12 @@ def _crash(code: int) -> Crash:
     return Crash(number.name, number in CRASHES)
 
 
-def _started(pipeline: Pipeline) -> subprocess.Popen[bytes]:
+def _started(pipeline: Pipeline, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # This package first: the folder where the command was given may hold another.
     path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
     child = subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import main; main()"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+        env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
