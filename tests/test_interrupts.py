@@ -31,6 +31,7 @@ class Started:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_take_signals,
         )
 
     def interrupted(self, number: signal.Signals, group: bool, again: bool = False):
@@ -40,7 +41,11 @@ class Started:
             time.sleep(0.3)
             self.process.send_signal(number)
         started = time.monotonic()
-        printed, said = self.process.communicate(timeout=120)
+        try:
+            printed, said = self.process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
         seconds = time.monotonic() - started
         assert self.process.returncode == 130, said
         assert "Traceback" not in printed + said
@@ -48,6 +53,12 @@ class Started:
         assert list(self.left.iterdir()) == []
         self._folder.cleanup()
         return said, seconds
+
+
+def _take_signals() -> None:
+    """A shell that runs the tests in the background ignores Ctrl-C, and so would they."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _described(pid: int) -> str:

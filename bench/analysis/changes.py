@@ -74,7 +74,8 @@ def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
 
 
 def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
-    """Per seed, the contrast at the smallest budget minus that at the largest, and its slope.
+    """Per seed, the contrast at the smallest budget minus that at the largest, and from three
+    budgets on its slope over log2(budget).
 
     pairs: one contrast at two or more budgets of one panel.
     """
@@ -86,7 +87,8 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    yield _slope(base, ordered, [log2(budget) for budget in budgets])
+    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
+        yield _slope(base, ordered, [log2(budget) for budget in budgets])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:

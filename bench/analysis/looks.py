@@ -14,7 +14,7 @@ from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look
 from bench.study import Sequential, Study
 from bench.study.arms import CONTRASTS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS
 
 _PLACE = ("dataset", "model", *FACTORS, "budget", "extra")
 
@@ -22,7 +22,7 @@ Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 """Looks that were taken already, by contrast and setting, in order."""
 
 
-def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
+def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
     """looks.parquet as it is used here; a look's seeds are those that no look before it saw too.
 
     table: store.LOOK_SCHEMA, or None where no look was stored.
@@ -32,7 +32,7 @@ def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
         contrast = CONTRASTS.get(row["contrast"])
         if contrast is None:
             continue
-        names = of_arms(contrast.a, contrast.b, model=row["model"])
+        names = study.reaching(contrast.a, contrast.b, model=row["model"])
         factors = tuple((name, row[name]) for name in names)
         setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
         seen = Seen(row["planned_seeds"], tuple(row["seeds"]))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,9 @@ from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS, TRAININGS
 
 Row = dict[str, Any]
+
+Given = tuple[tuple[str, Any], ...]
+"""Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
 TRAIN_SEEN = 1000
 """Training examples at most that a model is evaluated on: all would double the evaluation."""
@@ -75,20 +78,16 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
     BatchNormalization layers there are.
     """
-    (cell,) = fork.cells
     found: Row = {"unusable": None, "unsupported": None, "batch_norms": 0}
     try:
         base = _trainer_of(data, segment, False)
     except (Exception, SystemExit) as error:
-        return found | (_unusable(segment.model, data) or {"unsupported": explained(error)})
-    if reason := _unusable(segment.model, data, base.model):
+        return found | (_unusable(segment, data) or {"unsupported": explained(error)})
+    if reason := _unusable(segment, data, base.model):
         return found | reason
     found["batch_norms"] = usable.batch_norms(base.model)
     try:
-        untrained = Checkpoint(0, base.start, 0.0)
-        trainer, state = STARTS[fork.training](data, segment, fork, untrained)
-        trainer.load(state)
-        blob, _ = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+        blob = untrained_file(data, segment, fork)
         evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
     except (MemoryError, OSError):  # this machine's, not this arm's
         raise
@@ -97,7 +96,16 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     return found
 
 
-def _unusable(name: str, data: Dataset, model: Any = None) -> Row:
+def untrained_file(data: Dataset, segment: Segment, fork: Fork) -> bytes:
+    """What a fork of one cell converts, of untrained weights."""
+    (cell,) = fork.cells
+    untrained = Checkpoint(0, _trainer_of(data, segment, False).start, 0.0)
+    trainer, state = STARTS[fork.training](data, segment, fork, untrained)
+    trainer.load(state)
+    return CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)[0]
+
+
+def _unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
     """Why nothing can be done with a model of this name, or nothing.
 
     model: one that was built already; another one would count on in the names of its layers, which
@@ -106,13 +114,21 @@ def _unusable(name: str, data: Dataset, model: Any = None) -> Row:
     shape, classes = data.x_train.shape[1:], len(data.classes)
     x = data.x_train.astype(np.float32) / np.float32(data.scale)
     try:
-        built = models.get(name).build(shape, classes) if model is None else model
-        reason = usable.unusable(built, shape, classes, x)
+        if model is None:
+            model = models.get(segment.model).build(shape, classes, **dict(_given(segment)))
+        reason = usable.unusable(model, shape, classes, x)
+    except ModuleNotFoundError as error:
+        reason = f"needs the package {error.name!r}, which is not there"
+        return {"unusable": _not_built(shape, classes, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
     if reason is None:
         return {}
-    return {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+    return {"unusable": _not_built(shape, classes, reason)}
+
+
+def _not_built(shape: tuple[int, ...], classes: int, reason: str) -> str:
+    return f"built for inputs of {shape} and {classes} classes, {reason}"
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -352,17 +368,26 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     return data.x_train[chosen]
 
 
-def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
+def _trainer_of(
+    data: Dataset, segment: Segment, quantized: bool, anew: bool = False
+) -> train.Trainer:
+    """anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
-    momentum = dict(recipe.levels).get("batch_norm_momentum")
-    return _trainer(
-        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
-    )
+    momentum, given = dict(recipe.levels).get("batch_norm_momentum"), _given(segment)
+    optimizer = recipe["optimizer"]
+    make = _trainer.__wrapped__ if anew else _trainer
+    return make(segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized)
+
+
+def _given(segment: Segment) -> Given:
+    asked = models.parameters(segment.model)
+    return tuple((name, level) for name, level in segment.recipe.levels if name in asked)
 
 
 @recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
+    given: Given,
     shape: tuple[int, ...],
     classes: int,
     scale: float,
@@ -370,9 +395,9 @@ def _trainer(
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
-    build, base = models.get(model).build, None
+    build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 
