@@ -7,7 +7,7 @@ through the same paired tests. Source: the protocol's "Factors and their effects
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import gcd, log2
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.analysis.records import Pairs, Sample, Setting, Value, positions
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums
+from bench.statistics.interaction import slope_weights
 from bench.study.factors import FACTORS, by_order
 
 LARGEST_WHOLE = 10**15
@@ -73,7 +74,8 @@ def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
 
 
 def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
-    """Per seed, the contrast at the smallest budget minus that at the largest, and its slope.
+    """Per seed, the contrast at the smallest budget minus that at the largest, and from three
+    budgets on its slope over log2(budget).
 
     pairs: one contrast at two or more budgets of one panel.
     """
@@ -85,7 +87,8 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    yield _slope(base, ordered, [log2(budget) for budget in budgets])
+    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
+        yield _slope(base, ordered, [log2(budget) for budget in budgets])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
@@ -241,14 +244,7 @@ def _slope(
 ) -> Pairs:
     """The least-squares slope over x, a logarithm to base 2; the mean slope where members are
     several groups that have the same x each. only: of one arm (0 or 1) instead of the contrast."""
-    n = len(x)
-    centred = np.array(x) - np.mean(x)
-    weights, divisor = centred, float(centred @ centred)
-    logs = np.rint(x)
-    if np.array_equal(logs, x):  # powers of two: whole weights, and so an exact test
-        weights = n * logs - logs.sum()
-        common = float(gcd(*(int(w) for w in weights)))
-        weights, divisor = weights / common, float(weights @ weights) / (n * common)
+    weights, divisor = slope_weights(x)
     span = float(max(x) - min(x))
     slope = replace(
         base, kind="slope", unit=f"{base.unit} per doubling", doublings=span, level=None

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.records import Comparison, Seen, Setting
+from bench.analysis.comparisons import Comparison, Seen
+from bench.analysis.records import Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look

@@ -1,7 +1,7 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -238,10 +238,6 @@ def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
         if plain not in places:
             places[plain] = Setting(dataset, model, factors, budget, extra), arm
         yield cell, places[plain], seed
-
-
-def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
-    return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
 def _grid(study: Study) -> Iterator[Place]:

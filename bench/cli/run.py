@@ -67,6 +67,7 @@ def run(
     from bench import runner
     from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
+    from bench.store.lock import writing
     from bench.study import load
 
     if cache is not None:
@@ -89,8 +90,11 @@ def run(
 
         return look(Store(folder))
 
-    def forecast() -> str:
-        return foretold(loaded, folder if folder.is_dir() else None, None, workers)
+    def forecast(cpus: int) -> str:
+        try:
+            return foretold(loaded, folder, None, cpus)
+        except InputError:  # an earlier run's files are damaged, which is no matter here
+            return foretold(loaded, None, None, cpus)
 
     try:
         with interrupts.raised():
@@ -99,7 +103,8 @@ def run(
                 runner.run(loaded, folder, progress, address or None, workers, asked)
             from bench import report
 
-            made = report.write(folder)
+            with writing(folder):
+                made = report.write(folder)
             show(made, folder)
     except KeyboardInterrupt:
         interrupts.end("interrupted; the same command goes on from here\n")

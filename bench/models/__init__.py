@@ -1,7 +1,7 @@
 """Models, one file each; the file's name is the model's name in a study.
 
 A model file has a docstring whose first line describes it, `build(shape, classes)` which returns
-a new tf_keras model that ends in logits, and `COST` for time estimates.
+a new tf_keras model that ends in logits, and, if times are to be estimated, `COST`.
 """
 
 import ast
@@ -45,10 +45,9 @@ def get(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def cost(name: str) -> Cost:
-    """What a model's training takes."""
-    of: Cost = get(name).COST
-    return of
+def cost(name: str) -> Cost | None:
+    """What a model's training takes; None where its file does not say."""
+    return getattr(get(name), "COST", None)
 
 
 @lru_cache

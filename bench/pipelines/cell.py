@@ -76,34 +76,43 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     BatchNormalization layers there are.
     """
     (cell,) = fork.cells
-    found = {"unsupported": None, **_built(segment.model, data)}
-    if not found["unusable"]:
-        try:
-            untrained = _trainer_of(data, segment, False).start
-            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
-            trainer.load(state)
-            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
-            evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
-        except (MemoryError, OSError):  # this machine's, not this arm's
-            raise
-        except Exception as error:  # whatever the libraries raise is why this arm cannot be
-            found["unsupported"] = explained(error)
+    found: Row = {"unusable": None, "unsupported": None, "batch_norms": 0}
+    try:
+        base = _trainer_of(data, segment, False)
+    except (Exception, SystemExit) as error:
+        return found | (_unusable(segment.model, data) or {"unsupported": explained(error)})
+    if reason := _unusable(segment.model, data, base.model):
+        return found | reason
+    found["batch_norms"] = usable.batch_norms(base.model)
+    try:
+        untrained = Checkpoint(0, base.start, 0.0)
+        trainer, state = STARTS[fork.training](data, segment, fork, untrained)
+        trainer.load(state)
+        blob, _ = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+        evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+    except (MemoryError, OSError):  # this machine's, not this arm's
+        raise
+    except Exception as error:  # whatever the libraries raise is why this arm cannot be
+        found["unsupported"] = explained(error)
     return found
 
 
-@lru_cache
-def _built(name: str, data: Dataset) -> Row:
+def _unusable(name: str, data: Dataset, model: Any = None) -> Row:
+    """Why nothing can be done with a model of this name, or nothing.
+
+    model: one that was built already; another one would count on in the names of its layers, which
+    the files have in them.
+    """
     shape, classes = data.x_train.shape[1:], len(data.classes)
-    found: Row = {"unusable": None, "batch_norms": 0}
+    x = data.x_train.astype(np.float32) / np.float32(data.scale)
     try:
-        model = models.get(name).build(shape, classes)
-        x = data.x_train.astype(np.float32) / np.float32(data.scale)
-        reason = usable.unusable(model, shape, classes, x)
-        if reason is None:
-            return found | {"batch_norms": usable.batch_norms(model)}
+        built = models.get(name).build(shape, classes) if model is None else model
+        reason = usable.unusable(built, shape, classes, x)
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
-    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+    if reason is None:
+        return {}
+    return {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -180,27 +189,38 @@ STARTS: dict[str, Callable[..., tuple[train.Trainer, train.State]]] = {
 """Where each training of study.arms starts."""
 
 
-def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
-    return _converter(trainer).float32()
+Converted = tuple[bytes, str]
+"""A file, and the route that its conversion took, in words."""
 
 
-def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
-    return _converter(trainer).ptq(_calibration(data, cell.seed, cell.recipe))
+def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = _converter(trainer)
+    return converter.float32(), _route(converter)
+
+
+def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = _converter(trainer)
+    return converter.ptq(_calibration(data, cell.seed, cell.recipe)), _route(converter)
 
 
 def _by_its_own_ranges(
     data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer
-) -> bytes:
-    return _converter(trainer).qat()
+) -> Converted:
+    converter = _converter(trainer)
+    return converter.qat(), _route(converter)
 
 
-def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
+def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
     base = _trainer_of(data, segment, False)
     base.load(base.forked(trainer.float_weights(trainer.state)))
     return _by_ptq(data, segment, cell, base)
 
 
-CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], bytes]] = {
+def _route(converter: convert.Converter) -> str:
+    return f"{converter.route}: {converter.why}" if converter.why else converter.route
+
+
+CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]] = {
     "float32": _as_float,
     "ptq": _by_ptq,
     "own-ranges": _by_its_own_ranges,
@@ -233,7 +253,7 @@ def _evaluated(
     arm = ARMS[cell.arm]
     try:
         started = time.perf_counter()
-        blob = CONVERTS[arm.conversion](data, segment, cell, trainer)
+        blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
         measured = _measured(data, cell, trainer, blob)
         evaluated = time.perf_counter()
@@ -252,6 +272,7 @@ def _evaluated(
         "examples_seen": epochs * len(data.x_train),
         "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
         "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
+        "route": route,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
         "finished_at": datetime.now(UTC),

@@ -214,7 +214,10 @@ def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
         fits.append((file.feed.scale, file.feed.offset) if as_fed else _fit(fitted, test))
     kept = [(file.feed.scale, file.feed.offset) for file in (a, b)]
     note = " (a float32 input does not tell what it was made for: here the same)" if taken else ""
-    said.append(f"choose: {_options(fits)} fits{note}; {_options(kept)} keeps what was fed")
+    said.append(
+        f"Choose: {_options(fits)} to feed what the input holds{note}; {_options(kept)} to keep "
+        "what was fed"
+    )
     return tuple(said)
 
 

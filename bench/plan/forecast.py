@@ -26,16 +26,18 @@ class Forecast:
 
     evaluated, done: cells; trainings: how many of each training; steps: optimizer steps of each;
     seconds: wall clock on `workers` CPUs, simulated; longest: the same on any number of CPUs, of
-    the longest chain; measured: do its times come from a run; family: tests in the primary family;
-    detectable: true difference in pp that is found with 80% power, by SD over seeds in pp.
+    the longest chain; both None if nothing says what the model `unknown` takes; measured: do its
+    times come from a run; family: tests in the primary family; detectable: true difference in pp
+    that is found with 80% power, by SD over seeds in pp.
     """
 
     evaluated: int
     done: int
     trainings: Mapping[str, int]
     steps: Mapping[str, int]
-    seconds: float
-    longest: float
+    seconds: float | None
+    longest: float | None
+    unknown: str | None
     workers: int
     measured: bool
     family: int
@@ -65,7 +67,7 @@ def forecast(
             trainings[training] += epochs > 0
             steps[training] += epochs * ceil(examples / first.recipe["batch_size"])
     assumed = times.Measured(rows, times.Estimated(sizes))
-    simulated = simulate(planned, workers, assumed)
+    seconds, longest, unknown = _times(planned, workers, assumed)
     family = primary_family(study)
     level = study.alpha / family if family else study.alpha
     return Forecast(
@@ -73,14 +75,28 @@ def forecast(
         done=len(wanted) - len(missing),
         trainings=trainings,
         steps=steps,
-        seconds=(times.START_S + simulated.makespan_s) if missing else 0.0,
-        longest=(times.START_S + critical_path(planned, assumed)) if missing else 0.0,
+        seconds=seconds,
+        longest=longest,
+        unknown=unknown,
         workers=workers,
         measured=bool(rows),
         family=family,
         fewest_seeds=families.fewest_seeds(study.alpha, max(family, 1)),
         detectable={sd: power.detectable_difference(len(study.seeds), sd, level) for sd in sds},
     )
+
+
+def _times(
+    planned: Sequence[Trajectory], workers: int, assumed: times.Measured
+) -> tuple[float | None, float | None, str | None]:
+    """Forecast's seconds, longest and unknown."""
+    if not planned:
+        return 0.0, 0.0, None
+    try:
+        simulated = times.START_S + simulate(planned, workers, assumed).makespan_s
+        return simulated, times.START_S + critical_path(planned, assumed), None
+    except times.UnknownCost as unknown:
+        return None, None, unknown.model
 
 
 def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
@@ -142,7 +158,12 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         for kind in TRAININGS
         if made.trainings[kind]
     ]
-    if left:
+    if made.unknown is not None:
+        lines.append(
+            f"no estimate of the time: COST is missing in the file of the model {made.unknown}; it "
+            "is measured after the first cells"
+        )
+    if left and made.seconds is not None and made.longest is not None:
         lines.append(
             f"estimated time: {_rough(made.seconds)} on {made.workers} CPUs, "
             f"{_rough(made.longest)} on any number ("
@@ -167,6 +188,8 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     )
     for sd, difference in made.detectable.items():
         found = "not with one seed" if difference is None else f"{difference:.2f} pp"
+        if difference is not None and difference > 100:
+            found = "none"
         lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} pp")
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
 

@@ -33,8 +33,19 @@ MEASURED = ("dataset", "model", *FACTORS, "budget", "arm", "extra")
 Key = tuple[Any, ...]
 
 
+class UnknownCost(Exception):
+    """What a model's training takes was neither measured nor said in its file."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+
 class Estimated:
-    """simulate.Times from each model's COST and the sizes of the datasets, by label."""
+    """simulate.Times from each model's COST and the sizes of the datasets, by label.
+
+    Its methods raise UnknownCost for a model without one.
+    """
 
     def __init__(self, sizes: Mapping[str, Size]) -> None:
         self._sizes = sizes
@@ -52,17 +63,24 @@ class Estimated:
         return {key: TRACE_S[kind]}
 
     def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:
-        size, cost = self._sizes[segment.dataset], models.cost(segment.model)
+        size, cost = self._sizes[segment.dataset], _cost(segment.model)
         examples: int = segment.recipe["train_examples"] or size.train
         steps = ceil(examples / segment.recipe["batch_size"])
         epoch: float = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
         return epochs * epoch * (cost.qat if quantized else 1.0)
 
     def _evaluation(self, segment: Segment, cell: Cell) -> float:
-        size, cost = self._sizes[segment.dataset], models.cost(segment.model)
+        size, cost = self._sizes[segment.dataset], _cost(segment.model)
         # A float file's predictions are compared with Keras's own.
         passes = 2 if ARMS[cell.arm].number_format == "float32" else 1
         return CONVERT_S + passes * FORWARD * size.test * size.pixels * cost.pixel_us * 1e-6
+
+
+def _cost(model: str) -> models.Cost:
+    found = models.cost(model)
+    if found is None:
+        raise UnknownCost(model)
+    return found
 
 
 class Measured:

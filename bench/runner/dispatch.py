@@ -29,8 +29,8 @@ class Watcher(Protocol):
         """Once, before anything runs: all cells of the study, the rows that are there already, and
         how many rows of other cells lie in the folder, which are left alone."""
 
-    def waiting(self) -> None:
-        """Workers have been started and import TensorFlow: some seconds in which to say more."""
+    def waiting(self, cpus: int) -> None:
+        """So many workers import TensorFlow and try models: some seconds in which to say more."""
 
     def added(self, wanted: Sequence[Cell]) -> None:
         """Cells that a look at the data called for; none: the run ends here."""

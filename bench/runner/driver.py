@@ -61,10 +61,10 @@ def run(
             load = _Loader(study, folder)
             capacity = stack.enter_context(connected(address, workers, pipeline))
             dispatcher = Dispatcher(folder, watcher, capacity, pipeline)
-            watcher.waiting()
         while missing:
             data = load(missing)  # while the workers import TensorFlow
             dispatcher.probe(missing, data)
+            watcher.waiting(capacity())
             possible = dispatcher.possible(missing, study.arms)
             folder.start()
             load.write_labels()

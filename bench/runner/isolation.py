@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.datasets import Dataset
@@ -121,9 +122,11 @@ def _crash(code: int) -> Crash:
 
 
 def _started(pipeline: str) -> subprocess.Popen[bytes]:
+    # This package first: the folder where the command was given may hold another.
+    path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
     return subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import main; main({pipeline!r})"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

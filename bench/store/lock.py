@@ -33,6 +33,7 @@ class Lock:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                self._close()  # it is the other run's, to keep and to remove
                 raise InputError(
                     str(self._out),
                     "another run is writing there",
@@ -43,12 +44,10 @@ class Lock:
         """Raises OSError if the folder takes no files."""
         trial = self._out / f".trial.{os.getpid()}"
         try:
-            descriptor = os.open(trial, os.O_WRONLY | os.O_CREAT, 0o666)
-            try:
-                os.write(descriptor, _TRIAL)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with trial.open("wb") as file:
+                file.write(_TRIAL)
+                file.flush()
+                os.fsync(file.fileno())
         finally:
             trial.unlink(missing_ok=True)
 
@@ -60,8 +59,8 @@ class Lock:
     def leave(self) -> None:
         """Let others have it. What this run has made goes if nothing was written in it."""
         if self._is_held():
-            self._path.unlink()
-            with suppress(OSError):  # not empty
+            with suppress(OSError):  # not empty; or the disk takes no changes any more
+                self._path.unlink()
                 for path in reversed(self._made):
                     path.rmdir()
         self._close()

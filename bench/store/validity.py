@@ -75,7 +75,7 @@ def check(file: str, table: pa.Table, labels: Labels) -> Check:
     sound = of_interest & complete & fits & agrees
     for row in np.flatnonzero(of_interest & ~sound).tolist():
         if not complete[row]:
-            what[row] = "no dataset, n, correct, accuracy or predictions"
+            what[row] = f"no {', '.join(CHECKED[:-1])} or {CHECKED[-1]}"
         elif not fits[row]:
             what[row] = f"{size[row]} bytes of predictions for n = {n[row]}"
         else:

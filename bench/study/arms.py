@@ -4,7 +4,6 @@ A new arm is a row of ARMS. What its training and conversion do stands in bench.
 function each, under the same names.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -206,8 +205,3 @@ CONTRASTS = {
 
 PRIMARY = ("ptq - float", "qat - ptq", "qat - ptq+k")
 """Primary where a study declares none. `qat - float` would be the sum of the first two."""
-
-
-def reached(stage: Stage, arms: Iterable[str]) -> tuple[str, ...]:
-    """Those of these arms that a factor of this stage reaches."""
-    return tuple(arm for arm in arms if stage in ARMS[arm].stages)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,19 +12,46 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+ROOT = Path(__file__).parents[2]
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "disabled"}
 STUDY = Path(__file__).with_name("small.toml")
 CELLS = 18  # three seeds, two budgets, three arms
 
 
-def ptq_vs_qat(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command and wait for its end."""
+def ptq_vs_qat(
+    *arguments: str | Path, cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command of this checkout and wait for its end."""
     return subprocess.run(
         [sys.executable, "-m", "bench", *map(str, arguments)],
-        env=os.environ | environment,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         text=True,
         timeout=280,
     )
+
+
+@contextmanager
+def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[str]:
+    """The address of a Ray whose head has `cpus` CPUs, with a node of one CPU for each folder of
+    packages."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.raylets", str(cpus), *map(str, packages)],
+        env=os.environ | LOOPBACK | {"RAY_TMPDIR": str(ray_folder), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        try:
+            yield running.stdout.readline().strip()
+        finally:
+            running.stdin.close()
+            running.wait(timeout=60)
 
 
 def cells(folder: Path) -> dict[str, dict[str, Any]]:

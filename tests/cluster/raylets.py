@@ -1,19 +1,27 @@
-"""A Ray of three raylets with one CPU each, all on loopback, until standard input closes.
+"""A Ray of several raylets, all on loopback, until standard input closes.
 
-Prints its address. In a process of its own because RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which
-makes every part of Ray listen on 127.0.0.1 alone, is read when Ray is imported.
+    python -m tests.cluster.raylets CPUS FOLDER FOLDER ...
+
+The head has CPUS CPUs. For each FOLDER there is one more node with one CPU, whose workers find
+Python packages there first. Prints the address. In a process of its own because
+RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen on 127.0.0.1 alone, is
+read when Ray is imported.
 """
 
+import os
 import sys
 
 from ray.cluster_utils import Cluster
 
 
 def main() -> None:
-    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False})
+    cpus, *folders = sys.argv[1:]
+    head = {"include_dashboard": False, "num_cpus": int(cpus)}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        cluster.add_node()
-        cluster.add_node()
+        for folder in folders:
+            os.environ["PYTHONPATH"] = folder  # the node's processes inherit it
+            cluster.add_node(num_cpus=1)
         print(cluster.address, flush=True)
         sys.stdin.read()
     finally:

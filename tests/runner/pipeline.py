@@ -25,7 +25,8 @@ VARIABLE = "TEST_PIPELINE_FAULTS"
 class Faults:
     """probe: arm -> signal of its probe; cell: `arm/extra/seed` -> signal of its conversion; once:
     `arm/extra/seed` whose process is killed the first time; segment: seeds whose training raises;
-    fails: `arm/extra/seed` that fail as long as the file `broken` exists; folder: of notes on what ran."""
+    fails: `arm/extra/seed` that fail as long as the file `broken` is in `folder`, which has notes
+    on what ran too."""
 
     folder: str
     probe: dict[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ class Recorder:
     def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]], others: int) -> None:
         self.wanted, self.there, self.others = list(wanted), list(rows), others
 
-    def waiting(self) -> None: ...
+    def waiting(self, cpus: int) -> None: ...
 
     def added(self, wanted: Sequence[Cell]) -> None:
         self.additions.append(len(wanted))
