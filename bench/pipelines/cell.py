@@ -113,6 +113,8 @@ def _built(name: str, given: Given, data: Dataset) -> Row:
         reason, found["missing"] = f"needs the package {error.name!r}, which is not there", True
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
+        if isinstance(error, FileNotFoundError):
+            reason += "; a file that is read outside of data() has to stand in `files = [...]`"
     return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
 
 
