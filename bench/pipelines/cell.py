@@ -123,6 +123,8 @@ def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
         return {"unusable": _not_built(shape, classes, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
+        if isinstance(error, FileNotFoundError):
+            reason += "; a file that is read outside of data() has to stand in `files = [...]`"
     if reason is None:
         return {}
     return {"unusable": _not_built(shape, classes, reason)}

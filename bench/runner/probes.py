@@ -76,6 +76,25 @@ def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) ->
     return why
 
 
+def check_momentum(found: Iterable[tuple[Probe, Probed]], wanted: Iterable[Cell]) -> None:
+    """Raises InputError where cells set batch norm's momentum for a model without such layers: what
+    its source does not show."""
+    without = {
+        (probe.dataset, probe.model)
+        for probe, probed in found
+        if not probed.batch_norms
+        and len(probed.unsupported) + len(probed.unknown) < len(probe.pieces)
+    }
+    for cell in wanted:
+        momentum = dict(cell.recipe.levels).get("batch_norm_momentum")
+        if momentum is not None and (cell.dataset, cell.model) in without:
+            raise InputError(
+                "batch_norm_momentum",
+                f"found {momentum}, but {cell.model} has no BatchNormalization layers",
+                "allowed: leave it out",
+            )
+
+
 def described(why: Mapping[Place, str]) -> list[str]:
     """A line for each model and reason, with the arms that it keeps from being computed."""
     arms: dict[tuple[str, str, str], list[str]] = {}

@@ -90,6 +90,7 @@ def _warm_up(pipeline: Pipeline) -> None:
 
 
 def _trace(pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
+    _use_session_folder()
     body = pipeline.prepared()
     with suppress(Exception):  # a cell that meets it says so in its row
         body.trace(data, segments)
@@ -182,7 +183,7 @@ def _body(pipeline: Pipeline) -> Iterator[Any]:
     """The pipeline, for this task: in this process; apart, if a process has died of it before."""
     from ray._private.worker import global_worker
 
-    _use_session_folder(global_worker.node.get_session_dir_path())
+    _use_session_folder()
     if global_worker.core_worker.get_current_task_attempt_number():
         with Isolated(pipeline) as apart:
             yield apart
@@ -190,8 +191,11 @@ def _body(pipeline: Pipeline) -> Iterator[Any]:
         yield pipeline.prepared()
 
 
-def _use_session_folder(path: str) -> None:
-    """TensorFlow's temporary files go where Ray's are: a process that is killed leaves them."""
+def _use_session_folder() -> None:
+    """Temporary files go where Ray's are: a process that is killed leaves them."""
+    from ray._private.worker import global_worker
+
+    path = global_worker.node.get_session_dir_path()
     if os.path.isdir(path):
         tempfile.tempdir = os.environ["TMPDIR"] = path
 
