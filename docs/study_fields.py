@@ -37,7 +37,7 @@ MEANINGS = {
 }
 
 
-WRITTEN_BY_RUN = {"adapted"}
+WRITTEN_BY_RUN = {"adapted", "own"}
 """Fields of a folder's study.toml that nobody writes by hand."""
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train, usable
+from bench.pipelines import convert, evaluate, train
+from bench.pipelines import usable as checks
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
@@ -82,10 +83,10 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     try:
         base = _trainer_of(data, segment, False)
     except (Exception, SystemExit) as error:
-        return found | (_unusable(segment, data) or {"unsupported": explained(error)})
-    if reason := _unusable(segment, data, base.model):
+        return found | (unusable(segment, data) or {"unsupported": explained(error)})
+    if reason := unusable(segment, data, base.model):
         return found | reason
-    found["batch_norms"] = usable.batch_norms(base.model)
+    found["batch_norms"] = checks.batch_norms(base.model)
     try:
         blob = untrained_file(data, segment, fork)
         evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
@@ -105,7 +106,7 @@ def untrained_file(data: Dataset, segment: Segment, fork: Fork) -> bytes:
     return CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)[0]
 
 
-def _unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
+def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
     """Why nothing can be done with a model of this name, or nothing.
 
     model: one that was built already; another one would count on in the names of its layers, which
@@ -116,7 +117,7 @@ def _unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
     try:
         if model is None:
             model = models.get(segment.model).build(shape, classes, **dict(_given(segment)))
-        reason = usable.unusable(model, shape, classes, x)
+        reason = checks.unusable(model, shape, classes, x)
     except ModuleNotFoundError as error:
         reason = f"needs the package {error.name!r}, which is not there"
         return {"unusable": _not_built(shape, classes, reason), "missing": True}

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import cell, evaluate, train
+from bench.pipelines import cell, evaluate, train, usable
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
@@ -53,11 +53,10 @@ def check(name: str, data: Dataset, pieces: Pieces) -> Check:
 
 def _model(data: Dataset, pieces: Pieces) -> Check:
     segment = pieces[0][0]
-    built = cell._built(segment.model, cell._given(segment), _first(data, 8))
-    if built["unusable"]:
-        return Check(MODEL, False, built["unusable"], _remedy_for_model(built["unusable"]))
+    if reason := cell.unusable(segment, _first(data, 8)):
+        return Check(MODEL, False, reason["unusable"], _remedy_for_model(reason["unusable"]))
     model = cell._trainer_of(data, segment, False).model
-    norms = built["batch_norms"]
+    norms = usable.batch_norms(model)
     found = (
         f"inputs {data.x_train.shape[1:]}, {len(data.classes)} logits, "
         f"{model.count_params():,} parameters, {norms} BatchNormalization layers"
