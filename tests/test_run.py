@@ -284,6 +284,26 @@ def test_a_model_of_no_use_is_one_line_before_anything_trains(package, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+def test_a_plan_without_the_model_s_cost_says_that_there_is_no_estimate(package):
+    done = run("plan", "digits", "--set", "models=with_prelu", **package)
+    assert done.returncode == 0, done.stderr
+    assert "no estimate of the time: COST is missing in the file of the model with_prelu" in (
+        done.stdout
+    )
+    assert "optimizer steps" in done.stdout
+
+
+def test_a_local_ray_that_others_could_reach_is_stopped(tmp_path):
+    open_ray = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+    done = run("run", "digits", "--out", tmp_path / "out", "--workers", 1, env=open_ray)
+    if done.returncode == 0:
+        pytest.skip("this machine has no network interface but loopback")
+    assert done.returncode == 2, done.stderr
+    assert "not on loopback alone, and was stopped" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_second_run_in_a_folder_learns_of_the_first_before_it_starts_ray(study, tmp_path):
     with Store(tmp_path / "out").lock():
         started = time.monotonic()

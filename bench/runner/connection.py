@@ -20,12 +20,17 @@ _FOR_EVERY_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Ray retries tasks killed for memory for ever otherwise.
     "RAY_task_oom_retries": str(RETRIES),
+    # A task that fails is in its cells' rows, not on the terminal too.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # A metric per task would grow the driver with every cell.
     "RAY_enable_metrics_collection": "0",
 }
 
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
 """One try of 40 s, not 20, for what was there and is gone."""
+
+_ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""At 0 all of Ray is on 127.0.0.1, which is what Ray calls no cluster."""
 
 _END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
@@ -39,7 +44,7 @@ def connected(
 
     address: of a cluster, None for a Ray of this process's own; workers: its CPUs, None: all;
     pipeline: the module that its workers import while they register. Raises InputError if nothing
-    answers at `address`, RuntimeError if the own Ray listens beyond loopback.
+    answers at `address`, or if the own Ray listens beyond loopback.
     """
     with ExitStack() as stack:
         if address is None:
@@ -96,7 +101,7 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
     stack.enter_context(
         # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
-        _set({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
+        _set({_ON_LOOPBACK: "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
     )
     # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
     # while they register.
@@ -161,10 +166,11 @@ def _shut_down(on_term: Any) -> None:
 
 
 def _check_loopback() -> None:
-    """Raises RuntimeError if a process of this Ray listens beyond this machine."""
+    """Raises InputError if a process of this Ray listens beyond this machine."""
     open_ones = sockets.beyond_loopback()
     if open_ones:
-        raise RuntimeError(
-            f"Ray listens on {', '.join(open_ones)}, not on loopback alone: it was stopped. "
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER must be 0, or unset, before Ray is imported"
+        raise InputError(
+            _ON_LOOPBACK,
+            f"Ray listens on {', '.join(open_ones)}, not on loopback alone, and was stopped",
+            "allowed: 0, or unset, before Ray is imported",
         )
