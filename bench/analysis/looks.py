@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.comparisons import Comparison, Seen
+from bench.analysis.comparisons import Comparison, Seen, seeds_needed
 from bench.analysis.records import Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
@@ -82,6 +82,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         return comparison
     if pairs.kind != "contrast":
         return comparison
+    if pairs.impossible:
+        return replace(comparison, clear=True)
     d_of = dict(zip(pairs.seeds, pairs.d, strict=True))
     level = families.bonferroni_alpha(study.alpha, comparison.m)
     seen: list[Seen] = []
@@ -100,6 +102,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     d = np.array([d_of[seed] for seed in order])
     looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
+    verdict = families.verdict_by_interval(interval, pairs.margin)
+    detect, equivalent = seeds_needed(comparison, verdict, comparison.m, study.alpha)
     return replace(
         comparison,
         looks=looks,
@@ -108,8 +112,10 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         simultaneous=interval,
         p_adjusted=None,
         p_equivalence_adjusted=None,
-        verdict=families.verdict_by_interval(interval, pairs.margin),
-        clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
+        verdict=verdict,
+        seeds_needed=detect,
+        seeds_needed_equivalence=equivalent,
+        clear=interval is not None and is_clear(looks[-1], pairs.margin, plan),
     )
 
 
@@ -121,7 +127,8 @@ def _looks(d: FloatArray, at: Sequence[int], plan: Sequential, alpha: float) -> 
     return tuple(sequential.anytime_look(d[:n], alpha) for n in at)
 
 
-def _clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+def is_clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+    """Does a look ask for no more seeds?"""
     if plan.half_width is None:
         return look.decided(delta)
     return (look.interval.high - look.interval.low) / 2 <= plan.half_width

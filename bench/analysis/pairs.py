@@ -28,7 +28,7 @@ def all_pairs(
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
     ]
-    asked = [one for one in pairs if one.contrast.name in primary]
+    asked = [one for one in pairs if one.contrast.name in primary and not one.impossible]
     return pairs + list(changes(asked, design))
 
 

@@ -84,7 +84,7 @@ class Sample:
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
     beside their number format; not_finite: models with outputs that are not finite; whole: int
     (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
-    where it is not known.
+    where it is not known; unsupported: why no model of it can be, empty where one can.
     """
 
     setting: Setting
@@ -102,6 +102,7 @@ class Sample:
     whole: IntArray | None = None
     step: float = 1.0
     lower_is_better: bool | None = False
+    unsupported: str = ""
 
     @cached_property
     def counts(self) -> IntArray:
@@ -203,6 +204,11 @@ class Pairs:
     def of_values(self) -> bool:
         """Are only values known, not test examples?"""
         return all(sample.correct is None for sample in self.samples)
+
+    @property
+    def impossible(self) -> Mapping[str, str]:
+        """Arms of which no model can be, and why: such a contrast does not exist."""
+        return {s.arm: s.unsupported for s in self.samples if s.unsupported}
 
     @cached_property
     def unmoved(self) -> tuple[str, ...]:

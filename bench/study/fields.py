@@ -141,7 +141,8 @@ class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
     baseline: of a factor, the level that its effects are counted from; primary_over: factors at
-    whose every level the primary contrasts are primary (else at the baseline alone).
+    whose every level the primary contrasts are primary (else at the baseline alone). adapted: does
+    the title speak of other fields than these, since `--set` has changed them?
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -164,6 +165,7 @@ class Study(_Factors):
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     baseline: dict[str, str | int | float] = Field(default={})
+    adapted: bool = False
 
     @field_validator("datasets")
     @classmethod
@@ -330,7 +332,8 @@ class Study(_Factors):
     def to_toml(self, folder: Path | None = None) -> str:
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
         is to lie, since relative paths start from there."""
-        fields = self.model_dump(mode="json", exclude_none=True)
+        plain = set() if self.adapted else {"adapted"}
+        fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):
