@@ -14,6 +14,17 @@ SetOption = Annotated[
 ]
 
 
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        envvar="PTQ_VS_QAT_CACHE",
+        metavar="FOLDER",
+        help="Where decoded data are kept for the next time; by default the user's cache folder.",
+    ),
+]
+
+
 def show(analysis: Any, folder: Path, population: Any = "seeds") -> None:
     from bench.report.terminal import print_verdicts
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import interrupts
-from bench.cli.options import SetOption, StudyArgument, show
+from bench.cli.options import CacheOption, SetOption, StudyArgument, show
 from bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def run(
             help="A Ray cluster to run on; without one, a local Ray is started on loopback.",
         ),
     ] = None,
+    cache: CacheOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
     ] = None,
@@ -69,6 +70,10 @@ def run(
     from bench.store.lock import writing
     from bench.study import load
 
+    if cache is not None:
+        from bench.datasets.reading.cache import use
+
+        use(cache)
     # The analysis, with SciPy, is imported when it is needed: workers start sooner.
     loaded = load(study, overrides or ())
     if until is not None:

@@ -106,8 +106,11 @@ class Trainer:
         self.scale = scale
         # Constants that a layer of somebody's own draws when it is built are the same everywhere.
         tf_keras.utils.set_random_seed(0)
-        # Names, which stand in the files, are the same whatever this process has built before.
+        # Names, which stand in the files, are the same whatever this process has built before;
+        # those of the layers that TFMOT makes come after the float model's.
         tf_keras.backend.reset_uids()
+        if float_model is not None:
+            new()
         (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
         self.batch_norm_layers = set_batch_norm_momentum(self.model, None)
         names = () if float_model is None else Randomness(float_model).names

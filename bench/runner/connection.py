@@ -26,9 +26,6 @@ _FOR_EVERY_RAY = {
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
 """One try of 40 s, not 20, for what was there and is gone."""
 
-_TOKEN = "RAY_AUTH_TOKEN_PATH"
-"""Each run has a token, so that this tells its processes from those of other runs."""
-
 _END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
 
@@ -102,9 +99,9 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     )
     # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
     # while they register.
-    token = str(temporary.token(folder))
-    stack.callback(processes.end, lambda: processes.started_with(_TOKEN, token), _END_S)
-    own = {_TOKEN: token, "RAY_preload_python_modules": pipeline}
+    stack.callback(processes.end, lambda: processes.using(folder), _END_S)
+    own = {"RAY_AUTH_TOKEN_PATH": str(temporary.token(folder))}
+    own |= {"RAY_preload_python_modules": pipeline}
     stack.enter_context(_set(WORKER_ENVIRONMENT | own))
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte

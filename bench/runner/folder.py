@@ -95,7 +95,11 @@ class Folder:
 
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
-            self._store.write_labels(label, data.y_test, data.classes, data.paths)
+            self._store.write_labels(label, data.y_test, data.classes, data.paths, data.groups)
+            taken = self._about.setdefault("taken", {})
+            if data.notes and taken.get(label) != list(data.notes):
+                taken[label] = list(data.notes)
+                self._store.write_environment(self._about)
 
     def compact(self) -> None:
         with self._writing():

@@ -50,7 +50,7 @@ def _base() -> Path:
     wanted = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp"]
     for path in wanted:
         if path and os.path.isdir(path) and len(os.fsencode(path)) + _IN_IT <= _LONGEST:
-            return Path(path)
+            return Path(path).resolve()
     return Path("/tmp")
 
 

@@ -297,9 +297,12 @@ class Study(_Factors):
         split = (name.rpartition(": ") for name in self.primary or ())
         return tuple((factor, contrast) for factor, colon, contrast in split if colon)
 
-    def to_toml(self) -> str:
-        """The study as a TOML file that `load` reads back to an equal study."""
+    def to_toml(self, folder: Path | None = None) -> str:
+        """The study as a TOML file that `load` reads back to an equal study; folder: where the file
+        is to lie, since relative paths start from there."""
         fields = self.model_dump(mode="json", exclude_none=True)
+        if folder is not None:
+            fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
         for name, factor in FACTORS.items():
@@ -335,6 +338,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Study:
         fields = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(source, str(error), "allowed: a TOML file") from None
+    _from_here(fields, path.parent)
     for override in overrides:
         _override(fields, override)
     return validate(fields, source)
@@ -347,6 +351,17 @@ def validate(fields: dict[str, Any], source: str) -> Study:
     except ValidationError as error:
         problems = [_explain(dict(e)) for e in error.errors()]
         raise InputError(f"{source}", "\n".join(problems), "nothing was run") from None
+
+
+def _from_here(fields: dict[str, Any], folder: Path) -> None:
+    """Paths in a study's file start from its folder; those of --set from the working directory."""
+    named = fields.get("datasets")
+    if isinstance(named, str):
+        fields["datasets"] = known_datasets.based(named, folder)
+    elif isinstance(named, list):
+        fields["datasets"] = [
+            known_datasets.based(name, folder) if isinstance(name, str) else name for name in named
+        ]
 
 
 def _override(fields: dict[str, Any], override: str) -> None:
