@@ -36,7 +36,7 @@ TRAINERS = 16
 optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
-"""TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
+"""The share of an observer's range that a training step leaves (TFMOT's MovingAverageQuantizer)."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ def prepare() -> None:
 
 
 def trace(data: Dataset, segments: Sequence[Segment]) -> None:
-    """Make the graphs that these and their forks need: a process without work is quick later.
+    """Trace the graphs that these segments and their forks need, in a process that has nothing else
+    to do, so that its first task runs at once.
 
-    No result depends on it. Raises what their own tasks would.
+    No result depends on it. Raises what the segments' own tasks would raise.
     """
     trainer = _trainer_of(data, segments[0], False)
     trainer.trace(*_tensors(data))

@@ -255,7 +255,8 @@ class Study(_Factors):
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
-        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        """(factor, model) where a factor varies in this study, but has no effect on the model: the
+        momentum of batch norm in a model without such layers."""
         return tuple(
             (name, model)
             for name, factor in FACTORS.items()
@@ -271,7 +272,8 @@ class Study(_Factors):
         )
 
     def with_seeds(self, n: int) -> "Study":
-        """The same with its first n seeds; past the last one it counts on from the largest."""
+        """The same study with its first n seeds. If it has fewer, whole numbers above its largest
+        seed are added."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
 
