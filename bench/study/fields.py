@@ -255,8 +255,7 @@ class Study(_Factors):
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
-        """(factor, model) where a factor varies in this study, but has no effect on the model: the
-        momentum of batch norm in a model without such layers."""
+        """(factor, model) where a factor varies, but the model has nothing that it acts on."""
         return tuple(
             (name, model)
             for name, factor in FACTORS.items()
@@ -272,8 +271,7 @@ class Study(_Factors):
         )
 
     def with_seeds(self, n: int) -> "Study":
-        """The same study with its first n seeds. If it has fewer, whole numbers above its largest
-        seed are added."""
+        """The same with its first n seeds; where it has fewer, it counts on from the largest."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
 
