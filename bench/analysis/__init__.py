@@ -73,7 +73,7 @@ def analyze(results: Results) -> Analysis:
     )
     comparisons = made.comparisons
     if study.sequential is not None:
-        known = taken(results.looks)
+        known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
     wrong = {each.arm: each.found for each in checks.wrong_formats}

@@ -14,7 +14,7 @@ from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look
 from bench.study import Sequential, Study
 from bench.study.arms import CONTRASTS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS
 
 _PLACE = ("dataset", "model", *FACTORS, "budget", "extra")
 
@@ -22,7 +22,7 @@ Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 """Looks that were taken already, by contrast and setting, in order."""
 
 
-def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
+def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
     """The looks of looks.parquet, by contrast and setting, in order. Each has all the seeds that it
     saw, those of earlier looks first.
 
@@ -33,7 +33,7 @@ def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
         contrast = CONTRASTS.get(row["contrast"])
         if contrast is None:
             continue
-        names = of_arms(contrast.a, contrast.b, model=row["model"])
+        names = study.reaching(contrast.a, contrast.b, model=row["model"])
         factors = tuple((name, row[name]) for name in names)
         setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
         seen = Seen(row["planned_seeds"], tuple(row["seeds"]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 StudyArgument = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A TOML file, or the name of a shipped study.")
+    str, typer.Argument(metavar="STUDY", help="A TOML file, your own FILE.py, or a shipped study.")
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -7,6 +7,7 @@ its name is the dataset's in a study. Any other name is a path. `resolve` makes 
 import hashlib
 import os
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,9 +15,13 @@ from typing import Protocol
 import numpy as np
 
 from bench.errors import InputError, nearest
+from bench.plugins import Part
 
 FILES = (".npz", ".zip", ".csv", ".parquet")
 """A name that ends so is a file's; a folder's has a slash."""
+
+OWN: dict[str, Part] = {}
+"""Functions of somebody's own that return data, by the name that they have in a study."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +136,11 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
+def use(parts: Mapping[str, Part]) -> None:
+    """Make data of somebody's own known in this process: name -> function."""
+    OWN.update(parts)
+
+
 def is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.lower().endswith(FILES)
 
@@ -138,9 +148,10 @@ def is_path(name: str) -> bool:
 def based(name: str, base: Path | None) -> str:
     """A name that stands in a file of the folder `base`, as it must be written here: of a relative
     path, the same path from the working directory."""
-    if base is None or base == Path() or not is_path(name) or Path(name).expanduser().is_absolute():
+    if base is None or not is_path(name) or Path(name).expanduser().is_absolute():
         return name
-    return os.path.join(base, name.removeprefix("./"))
+    start = os.path.relpath(base.resolve(), Path().resolve())
+    return name if start == "." else f"{start}/{name.removeprefix('./')}"
 
 
 def seen_from(name: str, folder: Path) -> str:
@@ -155,13 +166,14 @@ def seen_from(name: str, folder: Path) -> str:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raises InputError naming `where` unless `name` is an embedded dataset's or a path."""
-    if not is_path(name) and name not in names():
+    """Raises InputError naming `where` unless `name` is an embedded dataset's, one of somebody's
+    own, or a path."""
+    if not is_path(name) and name not in names() and name not in OWN:
         raise InputError(
             where,
             f"no dataset {name!r}",
-            f"{nearest(name, names())}, a file ({', '.join(FILES)}), or a folder, "
-            "written with a slash (./name)",
+            f"{nearest(name, names())}, a file ({', '.join(FILES)}), a folder, "
+            "written with a slash (./name), or FILE.py:FUNCTION",
         )
 
 

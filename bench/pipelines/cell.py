@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,8 +16,7 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train, usable
-from bench.pipelines.audit import audit
+from bench.pipelines import convert, evaluate, measure, train, usable
 from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
@@ -27,9 +26,8 @@ from bench.study.arms import ARMS, TRAININGS
 
 Row = dict[str, Any]
 
-TRAIN_SEEN = 1000
-"""Training examples at most that a model is evaluated on: all would double the evaluation."""
-
+Given = tuple[tuple[str, Any], ...]
+"""Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
 TRAINERS = 16
 """Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
@@ -76,20 +74,16 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
     BatchNormalization layers there are.
     """
-    (cell,) = fork.cells
     found: Row = {"unusable": None, "unsupported": None, "batch_norms": 0}
     try:
         base = _trainer_of(data, segment, False)
     except (Exception, SystemExit) as error:
-        return found | (_unusable(segment.model, data) or {"unsupported": explained(error)})
-    if reason := _unusable(segment.model, data, base.model):
+        return found | (_unusable(segment, data) or {"unsupported": explained(error)})
+    if reason := _unusable(segment, data, base.model):
         return found | reason
     found["batch_norms"] = usable.batch_norms(base.model)
     try:
-        untrained = Checkpoint(0, base.start, 0.0)
-        trainer, state = STARTS[fork.training](data, segment, fork, untrained)
-        trainer.load(state)
-        blob, _ = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
+        blob = untrained_file(data, segment, fork)
         evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
     except (MemoryError, OSError):  # this machine's, not this arm's
         raise
@@ -98,7 +92,16 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     return found
 
 
-def _unusable(name: str, data: Dataset, model: Any = None) -> Row:
+def untrained_file(data: Dataset, segment: Segment, fork: Fork) -> bytes:
+    """What a fork of one cell converts, of untrained weights."""
+    (cell,) = fork.cells
+    untrained = Checkpoint(0, _trainer_of(data, segment, False).start, 0.0)
+    trainer, state = STARTS[fork.training](data, segment, fork, untrained)
+    trainer.load(state)
+    return CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)[0]
+
+
+def _unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
     """Why nothing can be done with a model of this name, or nothing.
 
     model: one that was built already; another one would count on in the names of its layers, which
@@ -107,13 +110,21 @@ def _unusable(name: str, data: Dataset, model: Any = None) -> Row:
     shape, classes = data.x_train.shape[1:], len(data.classes)
     x = data.x_train.astype(np.float32) / np.float32(data.scale)
     try:
-        built = models.get(name).build(shape, classes) if model is None else model
-        reason = usable.unusable(built, shape, classes, x)
+        if model is None:
+            model = models.get(segment.model).build(shape, classes, **dict(_given(segment)))
+        reason = usable.unusable(model, shape, classes, x)
+    except ModuleNotFoundError as error:
+        reason = f"needs the package {error.name!r}, which is not there"
+        return {"unusable": _not_built(shape, classes, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
     if reason is None:
         return {}
-    return {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+    return {"unusable": _not_built(shape, classes, reason)}
+
+
+def _not_built(shape: tuple[int, ...], classes: int, reason: str) -> str:
+    return f"built for inputs of {shape} and {classes} classes, {reason}"
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -256,7 +267,7 @@ def _evaluated(
         started = time.perf_counter()
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = _measured(data, cell, trainer, blob)
+        measured = measure.measured(data, trainer, blob, _is_checked(cell))
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
@@ -280,70 +291,11 @@ def _evaluated(
     }
 
 
-def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) -> Row:
-    evaluator = evaluate.Evaluator(blob, data.scale)
-    outputs = evaluator.outputs(data.x_test)
-    predictions = outputs.argmax(axis=1)
-    tied = evaluate.ties(outputs)
-    logits = evaluator.logits(outputs).astype(np.float64)
-    n = len(data.x_test)
-    correct = int((predictions == data.y_test).sum())
-    loss = _cross_entropy(logits, data.y_test)
-    seen = min(n, len(data.x_train), TRAIN_SEEN)
-    train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
-    audited = audit(blob)
-    # What always answering with the commonest class would score: no better is no model.
-    constant = int(np.bincount(data.y_test).max())
-    diverged = not np.isfinite(loss) or correct <= constant
-    reason = f"loss {loss:.3g}, {correct} of {n} correct; one class for all gets {constant}"
-    return {
-        "status": "diverged" if diverged else "ok",
-        "error": reason if diverged else None,
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "loss": loss,
-        "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
-        "predictions": predictions.astype(
-            np.uint8 if len(data.classes) <= 256 else np.uint16
-        ).tobytes(),
-        **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
-        "ties": int(tied.sum()),
-        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
-        "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
-    }
-
-
 def _is_checked(cell: Cell) -> bool:
     """Is its file compared with Keras? Float files are, once per seed and budget: after more epochs
     they come from the same graph by the same converter, and TensorFlow's inference costs more than
     the file's."""
     return ARMS[cell.arm].number_format == "float32" and cell.extra is None
-
-
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy in nats; logits: float64 (n, classes); labels: int32 (n,)."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        chosen = np.take_along_axis(shifted, labels[:, None].astype(np.int64), axis=1)[:, 0]
-        return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).mean())
-
-
-def _disagreements(data: Dataset, trainer: train.Trainer, logits: np.ndarray) -> int:
-    """Test examples that Keras and the float file classify differently, ties left out.
-
-    A tie: Keras's two answers lie within 1e-5 of the largest logit of each other.
-    """
-    keras = _keras_logits(trainer, data)
-    ours, theirs = logits.argmax(axis=1)[:, None], keras.argmax(axis=1)[:, None]
-    gap = np.take_along_axis(keras, theirs, 1) - np.take_along_axis(keras, ours, 1)
-    return int((gap > 1e-5 * np.abs(keras).max(axis=1, keepdims=True)).sum())
-
-
-def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
-    parts = range(0, len(data.x_test), evaluate.CHUNK)
-    logits = [trainer.logits(tf.constant(data.x_test[i : i + evaluate.CHUNK])) for i in parts]
-    return np.concatenate(logits)
 
 
 def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
@@ -353,17 +305,26 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     return data.x_train[chosen]
 
 
-def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
+def _trainer_of(
+    data: Dataset, segment: Segment, quantized: bool, anew: bool = False
+) -> train.Trainer:
+    """anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
-    momentum = dict(recipe.levels).get("batch_norm_momentum")
-    return _trainer(
-        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
-    )
+    momentum, given = dict(recipe.levels).get("batch_norm_momentum"), _given(segment)
+    optimizer = recipe["optimizer"]
+    make = _trainer.__wrapped__ if anew else _trainer
+    return make(segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized)
+
+
+def _given(segment: Segment) -> Given:
+    asked = models.parameters(segment.model)
+    return tuple((name, level) for name, level in segment.recipe.levels if name in asked)
 
 
 @recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
+    given: Given,
     shape: tuple[int, ...],
     classes: int,
     scale: float,
@@ -371,9 +332,9 @@ def _trainer(
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
-    build, base = models.get(model).build, None
+    build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 

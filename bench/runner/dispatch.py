@@ -15,6 +15,7 @@ from bench.runner import environment, probes
 from bench.runner.connection import RETRIES
 from bench.runner.folder import Folder
 from bench.runner.isolation import WorkFailed
+from bench.runner.pipeline import Pipeline
 from bench.runner.probes import Place, Probe
 from bench.runner.worker import Outcome, Probed, Refusal, tasks
 
@@ -46,14 +47,16 @@ class Dispatcher:
     """The driver's side of a connected Ray."""
 
     def __init__(
-        self, folder: Folder, watcher: Watcher, capacity: Callable[[], int], pipeline: str
+        self, folder: Folder, watcher: Watcher, capacity: Callable[[], int], pipeline: Pipeline
     ) -> None:
         self._folder, self._watcher, self._capacity = folder, watcher, capacity
-        self._pipeline = pipeline
+        import ray
+
+        self._pipeline = ray.put(pipeline)  # with somebody's own `files` it may be large
         self._expected = environment.code()
         self._tasks = tasks(RETRIES)
         # Importing TensorFlow takes a worker longer than anything before the first step.
-        self._warm = [self._tasks.warm_up.remote(pipeline) for _ in range(capacity())]
+        self._warm = [self._tasks.warm_up.remote(self._pipeline) for _ in range(capacity())]
         self._schedule = Schedule()
         self._again: list[Task] = []  # that a node has refused
         self._refusing: dict[str, str] = {}  # node -> what it has instead

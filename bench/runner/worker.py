@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from bench.datasets import Dataset
@@ -15,6 +14,7 @@ from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import environment
 from bench.runner.isolation import Crash, Isolated, WorkFailed
+from bench.runner.pipeline import Pipeline
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -85,13 +85,12 @@ def tasks(retries: int) -> Tasks:
 _Piece = tuple[Segment, Fork | None]
 
 
-def _warm_up(pipeline: str) -> None:
-    import_module(pipeline).prepare()
+def _warm_up(pipeline: Pipeline) -> None:
+    pipeline.prepared()
 
 
-def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
-    body = import_module(pipeline)
-    body.prepare()
+def _trace(pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
+    body = pipeline.prepared()
     with suppress(Exception):  # a cell that meets it says so in its row
         body.trace(data, segments)
 
@@ -103,7 +102,7 @@ def _baselines(data: Dataset) -> dict[str, float]:
 
 
 def _probe(
-    pipeline: str,
+    pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
     pieces: Sequence[tuple[Segment, Fork]],
@@ -124,14 +123,15 @@ def _probe(
                 continue
             batch_norms = found["batch_norms"]
             if found["unusable"]:
-                return Probed(found["unusable"], {}, {}, batch_norms)
+                on = f" on node {_where()['node']}" if found.get("missing") else ""
+                return Probed(found["unusable"] + on, {}, {}, batch_norms)
             if found["unsupported"]:
                 unsupported[arm] = found["unsupported"]
     return Probed(None, unsupported, unknown, batch_norms)
 
 
 def _run(
-    pipeline: str,
+    pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
     works: Sequence[Sequence[_Piece]],
@@ -178,7 +178,7 @@ def _refusal(expected: Mapping[str, str]) -> Refusal | None:
 
 
 @contextmanager
-def _body(pipeline: str) -> Iterator[Any]:
+def _body(pipeline: Pipeline) -> Iterator[Any]:
     """The pipeline for this task. It runs in this process, unless a process has died of the task
     before: then in one of its own."""
     from ray._private.worker import global_worker
@@ -188,9 +188,7 @@ def _body(pipeline: str) -> Iterator[Any]:
         with Isolated(pipeline) as apart:
             yield apart
     else:
-        body = import_module(pipeline)
-        body.prepare()
-        yield body
+        yield pipeline.prepared()
 
 
 def _use_session_folder(path: str) -> None:

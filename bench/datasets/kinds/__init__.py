@@ -13,6 +13,7 @@ from bench.datasets import Source, is_path
 from bench.errors import InputError
 
 KINDS = (
+    "own",
     "embedded",
     "npz",
     "parquet_audio",
@@ -36,7 +37,7 @@ def resolve(name: str, where: str) -> Source:
         source: Source | None = module(kind).recognize(name, where)
         if source is not None:
             return source
-    examples = ", ".join(module(kind).EXAMPLE for kind in KINDS[1:])
+    examples = ", ".join(module(kind).EXAMPLE for kind in KINDS[2:])
     raise InputError(
         where,
         f"{name!r} holds no data of a known kind",

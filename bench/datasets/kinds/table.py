@@ -126,8 +126,8 @@ def _read_csv(path: Path) -> Part:
     size = path.stat().st_size
     if size > affordable():
         raise InputError(str(path), f"{size / 1e9:.1f} GB", "allowed: a quarter of the memory")
-    # No column is taken for truth values: yes and no, true and false are text.
-    options = csv.ConvertOptions(true_values=[], false_values=[], strings_can_be_null=False)
+    # No column is taken for truth values: true and false, NA and nan are text.
+    options = csv.ConvertOptions(true_values=[], false_values=[], null_values=[""])
     try:
         table = csv.read_csv(path, convert_options=options)
         columns = table.column_names  # which may be no UTF-8

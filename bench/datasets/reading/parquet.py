@@ -27,7 +27,7 @@ GROUPS = ("group", "speaker_id", "speaker")
 _DEEPEST = 3
 BLOBS_AT_ONCE = 512
 VALUES_AT_ONCE = 1 << 14
-BATCH_BYTES = 256 << 20
+BATCH_BYTES = 128 << 20
 PACKED = 4
 """Encoded images and sound do not get so many times as small by compression."""
 _SHARD = re.compile(r"(?P<split>.+)-(?P<i>\d+)-of-(?P<n>\d+)(-[0-9a-f]+)?")
