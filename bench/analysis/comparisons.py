@@ -41,8 +41,11 @@ METHODS: Mapping[Family, families.Method] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look at a contrast saw: planned, how many seeds it was declared for; seeds: those
-    with a pair of results then, in the order in which looks have met them."""
+    """What one look at a contrast saw.
+
+    planned: how many seeds the look was declared for; seeds: those that had results of both arms by
+    then, those of earlier looks first.
+    """
 
     planned: int
     seeds: tuple[int, ...]
@@ -50,16 +53,17 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A contrast (or interaction, or slope) at one setting, for one population: a row.
+    """A contrast, or a change of one, at one setting and for one population: a row of
+    contrasts.parquet.
 
     estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
     1 - alpha; simultaneous: the family's; both in pairs.unit. alpha: of the whole family; m:
     contrasts in it.
-    half_width_examples: what infinitely many seeds would leave of the pointwise interval's
-    half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
-    contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
-    which decides the verdict in place of the p-values; clear: does it ask for no more seeds? seen:
-    what each look saw.
+    half_width_examples: the part of the pointwise interval's half-width that would be left with
+    infinitely many seeds, because the test set is finite; None for new seeds on this test set.
+    looks: of a primary contrast in a sequential study, whose interval at the last look is then
+    `simultaneous`, and which decides the verdict in place of the p-values; clear: does it ask for
+    no more seeds? seen: what each look saw.
     withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 

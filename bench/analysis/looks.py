@@ -23,7 +23,8 @@ Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 
 
 def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
-    """looks.parquet as it is used here; a look's seeds are those that no look before it saw too.
+    """The looks of looks.parquet, by contrast and setting, in order. Each has all the seeds that it
+    saw, those of earlier looks first.
 
     table: store.LOOK_SCHEMA, or None where no look was stored.
     """
@@ -74,8 +75,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     """A primary contrast by its looks: repeated intervals, or the confidence sequence where no
     maximum was declared, at the family's alpha / m. Any other comparison stays as it is.
 
-    known: looks that were taken: they saw what they saw. A result that came later counts from the
-    next look.
+    known: the looks that were taken before, which keep the seeds that they saw then. A result that
+    came later counts from the next look on.
     """
     pairs = comparison.pairs
     if (comparison.family, comparison.population) != ("primary", "seeds"):

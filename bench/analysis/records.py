@@ -56,7 +56,8 @@ class Setting:
         return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
 
     def within(self, other: "Setting") -> bool:
-        """Does this setting say nothing else than `other`, which may say more?"""
+        """Does every field that this setting has stand in `other` too, with the same value? `other`
+        may have more."""
         theirs = other.fields()
         return all(
             theirs.get(name) == value
@@ -197,7 +198,7 @@ class Pairs:
     @property
     def margin(self) -> float | None:
         """The smallest difference that matters, in `unit`: a slope matters where it moves the
-        contrast by delta from the smallest to the largest budget."""
+        contrast by delta from the smallest to the largest level."""
         return None if self.delta is None else self.delta / self.doublings
 
     @property
@@ -221,8 +222,8 @@ class Pairs:
 
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed, the mean alone without any effect
-        of the seed."""
+        """The paired t-test over seeds; None without any seed. Where an arm gives every seed the
+        same value there is the mean, and no test: see `unmoved`."""
         if not self.seeds:
             return None
         test = paired.paired_t(self.d)

@@ -226,7 +226,7 @@ class StudyRows:
 
 
 def _places(table: Any, study: Study) -> Iterator[tuple[str, Place, int]]:
-    """Of each row of a table with a cell's identity columns: its cell, place and seed."""
+    """The cell, place and seed of each row of a table that has a cell's identity columns."""
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
     levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)

@@ -101,7 +101,7 @@ def _times(
 
 
 def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
-    """Each training of a trajectory: its kind and its epochs."""
+    """The kind of each training in a trajectory, and how many epochs it has."""
     yield "float", trajectory.segments[-1].budget
     for segment in trajectory.segments:
         for fork in segment.forks:

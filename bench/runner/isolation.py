@@ -35,7 +35,8 @@ _END = ("end", None)
 
 
 class Crash(Exception):
-    """A process ended in the middle of its work. by_itself: not because somebody killed it."""
+    """A process ended in the middle of its work. by_itself: by a crash, not because it was killed
+    from outside."""
 
     def __init__(self, how: str, by_itself: bool) -> None:
         super().__init__(how, by_itself)

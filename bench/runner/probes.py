@@ -22,7 +22,8 @@ def place(cell: Cell) -> Place:
 
 @dataclass(frozen=True)
 class Probe:
-    """A task's share: forks of one cell each, all of one model and data set, float or quantized."""
+    """What one task tries: forks of one cell each, all of one model, one data set, and either float
+    or quantized training."""
 
     dataset: str
     model: str
@@ -57,7 +58,7 @@ def few(data: Dataset) -> Dataset:
 
 
 def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) -> dict[Place, str]:
-    """Why an arm cannot be, for those that cannot.
+    """Why an arm cannot be computed, for each that cannot.
 
     arms: all of the study. Raises InputError where none of them is left for a model.
     """

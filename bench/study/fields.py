@@ -275,7 +275,7 @@ class Study(_Factors):
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
-        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        """(factor, model) where a factor varies, but the model has nothing that it acts on."""
         return tuple(
             (name, model)
             for name, factor in FACTORS.items()
@@ -303,7 +303,7 @@ class Study(_Factors):
         )
 
     def with_seeds(self, n: int) -> "Study":
-        """The same with its first n seeds; past the last one it counts on from the largest."""
+        """The same with its first n seeds; where it has fewer, it counts on from the largest."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
 
