@@ -106,7 +106,9 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
     ]
     if wrong:
         return Check(SAME, False, f"{len(wrong)} weights differ, such as {wrong[0]}", DRAW)
-    return Check(SAME, True, f"{len(states[0])} weights after an epoch over {len(few.x_train)}")
+    return Check(
+        SAME, True, f"{len(states[0])} weights after an epoch over {len(few.x_train)} examples"
+    )
 
 
 def _quantized_alike(data: Dataset, pieces: Pieces) -> Check:
