@@ -47,7 +47,7 @@ SAYS = {
     "softmax": "gives probabilities of shape (n, 10) that sum to 1",
     "softmax_layer": "gives probabilities of shape (n, 10) that sum to 1",
     "sigmoids": "ends in a sigmoid, with an output of shape (n, 10)",
-    "keras3": "is a Keras 3 model: TFMOT knows tf_keras (Keras 2) only",
+    "keras3": "is a Keras 3 model, and TFMOT knows Keras 2 only",
     "mixed": "computes in mixed precision (layer",
     "half": "computes in mixed precision (layer dense",
     "nothing": "is no tf_keras model but a builtins.NoneType",
@@ -80,11 +80,12 @@ import json, sys
 from bench import datasets
 from bench.plan.cells import cells
 from bench.runner.isolation import Crash, Isolated
+from bench.runner.pipeline import Pipeline
 from bench.runner.probes import few, probes
 from bench.study import validate
 
 data = few(datasets.load("digits"))
-body = Isolated("bench.pipelines.cell")  # the converter may crash
+body = Isolated(Pipeline("bench.pipelines.cell"))  # the converter may crash
 for name in sys.argv[1:]:
     fields = {"models": [name], "seeds": 1, "budgets": [1], "arms": ["float", "ptq", "qat"]}
     study = validate({**fields, "extra": [1], "primary": []}, "test")
