@@ -233,10 +233,13 @@ def _correct_family(
 ) -> Iterator[Comparison]:
     # A contrast that cannot exist is none, and makes the correction of the others no harsher.
     known = [member for member in members if not member.pairs.impossible]
+    if not known:
+        yield from members
+        return
     m = len(known)
     p = families.adjusted([member.p for member in known], method)
     p_equivalence = families.adjusted([member.p_equivalence for member in known], method)
-    level = families.bonferroni_alpha(alpha, max(m, 1))
+    level = families.bonferroni_alpha(alpha, m)
     if method == "bh":
         rejected = sum(value is not None and value <= alpha for value in p)
         level = families.fcr_alpha(alpha, m, rejected)

@@ -65,7 +65,9 @@ def build(analysis: Analysis) -> Iterator[Note]:
 
 def _looked(analysis: Analysis) -> Note:
     """Of a sequential study: whether what it waited for has come."""
-    primary = [c for c in analysis.select("seeds") if c.family == "primary"]
+    primary = [
+        c for c in analysis.select("seeds") if c.family == "primary" and not c.pairs.impossible
+    ]
     still = sum(not c.clear for c in primary)
     said = "**Seeds were added until it was clear**"
     if still:

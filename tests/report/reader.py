@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 NUMBER = r"[+−]?(?:∞|\d[\d,]*(?:\.\d+)?(?:e[+−]?\d+)?)"
 INTERVAL = rf"\[({NUMBER}), ({NUMBER})\]"
 ESTIMATE = re.compile(
-    rf"(?P<mean>{NUMBER}) (?P<unit>[^\[\],;()]+?) (?:{INTERVAL}|in every seed)"
+    rf"(?P<mean>{NUMBER}) (?P<unit>(?:(?! and )[^\[\],;()])+?) (?:{INTERVAL}|in every seed)"
     rf"(?P<basis>(?:, (?:the direction by|shown by|equivalence not shown)[^\[;)]*(?:{INTERVAL})?)*)"
 )
 EXPLAINED = {
@@ -339,7 +339,7 @@ class Reader:
                 self.must(whole in sums, f"no such sum among {sums}", line)
         return len(rows)
 
-    def check_looks(self) -> None:
+    def check_looks(self, population: str) -> None:
         """Of a sequential study: what became clear, what is open, and the intervals beside it."""
         rows = self.table("Every look at every primary contrast")
         delta = self.delta["accuracy"]
@@ -350,14 +350,40 @@ class Reader:
             low, high = number(ends[1]), number(ends[2])
             decided = low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)
             self.must(decided == row["then"].startswith("clear"), f"decided: {decided}", row)
-            last[row["contrast"], row["setting"]] = row["then"]
+            last[row["contrast"], row["setting"]] = row
+        for row in self.table("Every contrast at every setting"):
+            look = last.get((row["contrast"], row["setting"]))
+            if look and row["family"] == "primary" and population == "seeds":
+                gap = abs(number(row["mean"]) - number(look["mean"]))
+                self.must(gap < 0.0501, "not the mean of the last look", (row, look))
         prose = "\n".join(self.sentences())
         for clear, of in re.findall(r"(\d+) of (\d+) primary contrasts? became clear", prose):
-            there = sum(then == "clear" for then in last.values())
+            there = sum(row["then"] == "clear" for row in last.values())
             self.must(int(clear) == there and int(of) >= len(last), f"{last}", (clear, of))
-            open_ = re.search(r"\*{0,2}(\d+) primary contrasts? (?:is|are) still open", prose)
-            n = int(open_[1]) if open_ else 0
-            self.must(n == int(of) - int(clear), "open ones are those not clear", (clear, of, n))
+            still = re.findall(r"(\d+)( of \d+)? primary contrasts? (?:is|are) still open", prose)
+            waiting = int(of) - int(clear)
+            self.must(bool(still) == bool(waiting), f"{waiting} are open", still)
+            for n, whole in still:
+                right = int(n) == waiting and whole in ("", f" of {of}")
+                self.must(right, "open ones are those not clear", (clear, of, n, whole))
+
+    def check_belief(self) -> None:
+        """`At 2 of 8 settings` against the table of checks; what is impossible is said so."""
+        rows = [row for row in self.table("Checks before verdicts") if row["seeds"] != "0"]
+        prose = "\n".join(self.sentences())
+        for words, column in (
+            (r"At (\d+) of (\d+) settings? the float training", "with care"),
+            (r"At (\d+) of (\d+) settings? the float file", "no verdict"),
+        ):
+            there = sum(column in row["what follows"] for row in rows)
+            said = re.findall(words, prose)
+            self.must(bool(said) == bool(there), f"{there} settings {column}", said)
+            for n, of in said:
+                self.must((int(n), int(of)) == (there, len(rows)), f"{there} of {len(rows)}", said)
+        table = self.table("Every contrast at every setting")
+        impossible = any(label(row["verdict"])[0] == "impossible" for row in table)
+        self.must(impossible == (" is impossible here: `" in prose), f"{impossible}", "impossible")
+        self.must("0 seeds" not in prose, "no seeds are too few of nothing", "0 seeds")
 
     def check_shares(self) -> None:
         """Shares of single runs and of diverged models, with their intervals, as whole counts."""

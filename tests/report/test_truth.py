@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -26,7 +26,6 @@ from tests import synthetic
 from tests.report.reader import DIRECTED, INTERVAL, NUMBER, Printed, Reader, label, number
 
 EXAMPLES = settings(
-    max_examples=int(__import__("os").environ.get("N", 12)),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # an example costs seconds: it is not made smaller
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -64,6 +63,8 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         "faults": draw(st.sampled_from((0.0, 0.0, 0.05, 0.3))),
         "random_state": draw(st.integers(0, 99)),
         "unsupported": draw(st.sampled_from(("", "", "qat"))),
+        "stopped": draw(st.sampled_from((None, max(seeds - 2, 1)))),
+        "near": draw(st.booleans()),
     }
     return synthetic.study(**fields), outcome
 
@@ -82,6 +83,9 @@ def written(folder: Path, study: Any, outcome: dict[str, Any]) -> Counter[str]:
         return int(np.clip(n // 2 + 10 * cell.seed + extra + swing, 0, n))
 
     def edit(row: dict[str, Any]) -> dict[str, Any] | None:
+        if outcome["stopped"] is not None and row["seed"] >= outcome["stopped"]:
+            statuses["missing"] += 1
+            return None
         if outcome["unsupported"] and row["arm"].startswith(outcome["unsupported"]):
             row |= {"status": "unsupported", "error": "RuntimeError: no **such** `layer`"}
             row |= {"predictions": None, "number_format": None}
@@ -98,6 +102,17 @@ def written(folder: Path, study: Any, outcome: dict[str, Any]) -> Counter[str]:
 
     synthetic.write(folder, study, n=n, counts=counts, edit=edit)
     return statuses
+
+
+def delta_at_an_end(analysis: Analysis, random_state: int) -> float:
+    """A smallest difference that matters, a hair's breadth beside the end of some interval."""
+    rng = np.random.default_rng(random_state)
+    there = [c.simultaneous for c in analysis.comparisons if c.simultaneous is not None]
+    # Beside the end that decides: the one nearer to 0 of a difference, the farther one of no other.
+    ends = [(max if ends.holds(0) else min)(map(abs, ends)) for ends in there]
+    finite = [end for end in ends if 0.001 < end < 100] or [0.5]
+    end = float(rng.choice(finite))
+    return float(rng.choice([0.9999 * end, 1.0001 * end, round(end, 2), round(end, 2)])) or end
 
 
 def families(analysis: Analysis) -> Counter[tuple[str, str, str]]:
@@ -131,6 +146,7 @@ def check(reader: Reader, analysis: Analysis, population: str) -> None:
     reader.check_together()
     reader.check_split()
     reader.check_shares()
+    reader.check_belief()
     said = Reader(
         printed_on_a_terminal(analysis, population), reader.delta, reader.alpha, reader.lower
     )
@@ -153,13 +169,26 @@ def analysis_metrics(analysis: Analysis) -> set[str]:
     return {c.pairs.metric for c in analysis.comparisons}
 
 
-@EXAMPLES
+STOPPED = (
+    synthetic.study(title="", seeds=12, budgets=[1, 8], arms=ARMS[:2], sequential={"looks": [8, 12]}),
+    {"n": 200, "swing": 20, "offset": 0, "faults": 0.0, "random_state": 0, "unsupported": "",
+     "stopped": 11, "near": False},
+)  # fmt: skip
+"""Between two looks, with more seeds than the last one saw."""
+
+
+@settings(EXAMPLES, max_examples=18)
+@example(STOPPED)
 @given(studies())
 def test_of_any_study(tmp_path_factory: pytest.TempPathFactory, made: tuple[Any, Any]) -> None:
     study, outcome = made
     folder = tmp_path_factory.mktemp("study")
     statuses = written(folder, study, outcome)
     analysis = analyze(store.read(folder))
+    if outcome["near"] and (delta := delta_at_an_end(analysis, outcome["random_state"])) > 0.001:
+        study = study.model_copy(update={"delta": delta})
+        (folder / "study.toml").write_text(study.to_toml())
+        analysis = analyze(store.read(folder))
     made_of_it = build.build(analysis)
     spans = {"budget": log2(max(study.budgets) / min(study.budgets)), "calibration_examples": 3.0}
     planned = len(plan.cells(study))
@@ -168,7 +197,7 @@ def test_of_any_study(tmp_path_factory: pytest.TempPathFactory, made: tuple[Any,
         reader = read(analysis, markdown.render(made_of_it, population), spans=spans)
         reader.check_cells(planned, with_result, statuses)
         if study.sequential is not None:
-            reader.check_looks()
+            reader.check_looks(population)
         for budget in study.budgets:
             reader.must(str(budget) in reader.lines[0], "a title of what ran", reader.lines[0])
         check(reader, analysis, population)
@@ -207,10 +236,11 @@ def tables(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     if sizes != (None,):
         declared["factors"] = ["size"]
     options = {"declared": declared, "delta": draw(st.sampled_from((None, 0.5)))}
+    options["near"] = draw(st.integers(0, 9))
     return rows, options
 
 
-@EXAMPLES
+@settings(EXAMPLES, max_examples=50)
 @given(tables())
 def test_of_any_table(tmp_path_factory: pytest.TempPathFactory, made: tuple[Any, Any]) -> None:
     rows, options = made
@@ -219,9 +249,13 @@ def test_of_any_table(tmp_path_factory: pytest.TempPathFactory, made: tuple[Any,
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    near = options.pop("near")
     options = options | {"declared": Declared(**options["declared"])}
     try:
         analysis = analyze_table(folder / "t.csv", **options)
+        if options["delta"] is not None and near:
+            delta = delta_at_an_end(analysis, near)
+            analysis = analyze_table(folder / "t.csv", **options | {"delta": delta})
     except InputError:  # no pair is left, or delta is of no metric: nothing is said at all
         return
     lower = frozenset(s.unit for s in analysis.samples if s.lower_is_better)
