@@ -9,7 +9,7 @@ PEER ?= ../shared/peers/tutorial.py
 DATA ?= ../shared/data
 PEER_SEEDS ?= 1
 
-.PHONY: study test bench clean
+.PHONY: study test test-faults bench clean
 
 study: $(READY) ## run the default study, write its report, print its verdicts
 	$(BIN)/ptq-vs-qat run digits --out results/my-digits
@@ -20,6 +20,9 @@ test: $(READY) ## linters, types, doors, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-faults: $(READY) ## the long tests of faults: 45 minutes at most
+	$(BIN)/pytest -m faults
 
 bench: $(READY) ## all figures of docs/performance.md; 75 minutes on 2 cores with nothing else running
 	$(BIN)/python docs/benchmarks/speed.py --peer $(PEER) --data $(DATA) --peer-seeds $(PEER_SEEDS)

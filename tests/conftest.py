@@ -1,6 +1,9 @@
 """What every test process needs: Keras 2, one thread, no GPU talk; where real data lies."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,10 @@ from hypothesis import settings
 from bench.runner.worker import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
+
+# Decoded data go to a folder of this process, not to the user's.
+os.environ["PTQ_VS_QAT_CACHE"] = tempfile.mkdtemp(prefix="ptq-vs-qat-cache-")
+atexit.register(shutil.rmtree, os.environ["PTQ_VS_QAT_CACHE"], ignore_errors=True)
 
 settings.register_profile("seeded", derandomize=True, deadline=None)
 settings.load_profile("seeded")

@@ -5,6 +5,8 @@ from itertools import product
 
 import numpy as np
 
+from bench.statistics.paired import paired_t
+
 
 def sign_flip_p(d: Sequence[float]) -> float:
     """Count every sign pattern."""
@@ -64,3 +66,24 @@ def mean_squares(cells: np.ndarray) -> tuple[float, float, float]:
         float(s * ((columns - mean) ** 2).sum() / (n - 1)),
         float((residual**2).sum() / ((s - 1) * (n - 1))),
     )
+
+
+def e_value(d: np.ndarray, tau: float = 1.0) -> float:
+    """Evidence against mean 0 at any number of seeds: reject at alpha once it reaches 1 / alpha.
+
+    d: (n_seeds,); tau: the SD, in units of sd(d), of the effects that the mixture expects.
+    A^(-1/2) [(1 + t^2/v) / (1 + t^2/(A v))]^(n/2), v = n - 1, A = 1 + n tau^2; 1 for one seed,
+    its limit where sd = 0. Source: Wang & Ramdas (2024), Anytime-valid t-tests and confidence
+    sequences for Gaussian means with unknown variance.
+    """
+    test = paired_t(d)
+    if test.t is None:
+        return 1.0
+    n, a = test.n, 1 + test.n * tau**2
+    if test.t**2 == np.inf:
+        log_ratio = np.log(a)
+    else:
+        ratio = test.t**2 / test.df
+        log_ratio = np.log1p(ratio) - np.log1p(ratio / a)
+    log_e = (n * log_ratio - np.log(a)) / 2
+    return float(np.exp(log_e)) if log_e < 709 else np.inf

@@ -190,8 +190,19 @@ def test_levels_with_unlike_test_examples_speak_about_new_seeds_only(tmp_path):
     assert analysis.select("seeds+examples", "effect") == ()
 
 
+@pytest.mark.parametrize(("budgets", "kinds"), [([1, 8], {"interaction"}),
+                                                ([1, 2, 8], {"interaction", "slope"})])  # fmt: skip
+def test_a_slope_over_two_budgets_is_the_difference_again_and_counts_in_no_family(
+    tmp_path, budgets, kinds
+):
+    _, analysis, _ = analyzed(tmp_path, seeds=4, budgets=budgets)
+    found = (*analysis.select("seeds", "interaction"), *analysis.select("seeds", "slope"))
+    assert {c.pairs.kind for c in found} == kinds
+    assert {c.m for c in found} == {3 * len(kinds)}  # three primary contrasts
+
+
 def test_rows_say_what_changed(tmp_path):
-    _, analysis, _ = analyzed(tmp_path, seeds=4, budgets=[1, 8], optimizer=["adam", "sgd"])
+    _, analysis, _ = analyzed(tmp_path, seeds=4, budgets=[1, 4, 8], optimizer=["adam", "sgd"])
     rows = {(r["kind"], r["factor"], r["level"], r["reference"]) for r in analysis.rows}
     assert rows == {
         ("contrast", None, None, None),

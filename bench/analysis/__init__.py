@@ -1,8 +1,8 @@
 """Tables -> contrasts and verdicts: which numbers of which arms are paired, tested and corrected.
 
 The statistics themselves are in bench.statistics; this package knows studies, settings and families
-(protocol: docs/method.md). A new statistical test is a function there, and here a field of
-records.Comparison, its line in comparisons.py and its column in Comparison.row.
+(protocol: docs/method.md). A new statistical test is a function there, and in comparisons.py a
+field of Comparison, the line that fills it and its column in Comparison.row.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bench.analysis.belief import FloatCheck, believed
 from bench.analysis.changes import Design
-from bench.analysis.comparisons import compare
+from bench.analysis.comparisons import METHODS, Comparison, compare
 from bench.analysis.looks import at_looks, taken
 from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
@@ -18,9 +18,7 @@ from bench.analysis.records import (
     DETAILED,
     DETAILED_SEEDS,
     DISAGREEING,
-    METHODS,
     POPULATIONS,
-    Comparison,
     Pairs,
     Population,
     Sample,
@@ -76,7 +74,7 @@ def analyze(results: Results) -> Analysis:
     )
     comparisons = made.comparisons
     if study.sequential is not None:
-        known = taken(results.looks)
+        known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
     wrong = {each.arm: each.found for each in checks.wrong_formats}

@@ -7,7 +7,8 @@ of operator, how the ranges came about, optimizer steps. The protocol's "Like wi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.records import Comparison, Sample, Value
+from bench.analysis.comparisons import Comparison
+from bench.analysis.records import Sample, Value
 from bench.study.arms import ARMS
 
 NOTHING = "nothing else of what is audited"

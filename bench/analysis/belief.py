@@ -7,7 +7,8 @@ must pass before a difference of quantized models means anything.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.records import DISAGREEING, Comparison, Sample, Setting
+from bench.analysis.comparisons import Comparison
+from bench.analysis.records import DISAGREEING, Sample, Setting
 from bench.statistics.families import Verdict
 from bench.study.arms import ARMS
 

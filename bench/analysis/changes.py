@@ -7,7 +7,7 @@ through the same paired tests. Source: the protocol's "Factors and their effects
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import gcd, log2
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.analysis.records import Pairs, Sample, Setting, Value, positions
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums
+from bench.statistics.interaction import slope_weights
 from bench.study.factors import FACTORS, by_order
 
 LARGEST_WHOLE = 10**15
@@ -73,7 +74,8 @@ def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
 
 
 def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
-    """Per seed, the contrast at the smallest budget minus that at the largest, and its slope.
+    """Per seed, the contrast at the smallest budget minus that at the largest, and from three
+    budgets on its slope over log2(budget).
 
     pairs: one contrast at two or more budgets of one panel.
     """
@@ -85,7 +87,8 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    yield _slope(base, ordered, [log2(budget) for budget in budgets])
+    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
+        yield _slope(base, ordered, [log2(budget) for budget in budgets])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
@@ -219,7 +222,7 @@ def _signed(one: Pairs, weight: float, only: int | None = None) -> list[Term]:
 
 
 def _blank(first: Pairs, members: Sequence[Pairs]) -> Pairs:
-    """A change of these pairs before its numbers."""
+    """A change of these pairs that has no numbers yet: `_summed` fills them in."""
     return Pairs(
         kind="interaction",
         setting=first.setting,
@@ -241,14 +244,7 @@ def _slope(
 ) -> Pairs:
     """The least-squares slope over x, a logarithm to base 2; the mean slope where members are
     several groups that have the same x each. only: of one arm (0 or 1) instead of the contrast."""
-    n = len(x)
-    centred = np.array(x) - np.mean(x)
-    weights, divisor = centred, float(centred @ centred)
-    logs = np.rint(x)
-    if np.array_equal(logs, x):  # powers of two: whole weights, and so an exact test
-        weights = n * logs - logs.sum()
-        common = float(gcd(*(int(w) for w in weights)))
-        weights, divisor = weights / common, float(weights @ weights) / (n * common)
+    weights, divisor = slope_weights(x)
     span = float(max(x) - min(x))
     slope = replace(
         base, kind="slope", unit=f"{base.unit} per doubling", doublings=span, level=None
@@ -262,11 +258,12 @@ def _slope(
 
 
 def _summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
-    """base with d = sum of weight * value over the terms, over the divisor, per seed that all have.
+    """base with its numbers: per seed that all samples share, the sum of weight * value over the
+    terms, divided by the divisor.
 
-    Whole counts stay whole, so that signs are flipped exactly, where all terms come in the same
-    steps and have whole weights. Crossed sums need the same test examples besides: levels with
-    unlike ones speak about new seeds only.
+    Where all terms are whole multiples of one step and have whole weights, the sums are kept as
+    whole numbers, so that signs are flipped exactly. Crossed sums are made only where all samples
+    have the same test examples; otherwise the change speaks about new seeds alone.
     """
     weights: dict[int, float] = {}
     samples: dict[int, Sample] = {}

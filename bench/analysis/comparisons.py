@@ -1,25 +1,171 @@
-"""Pairs -> comparisons: each tested for each population, each family corrected by itself."""
+"""Pairs -> comparisons: each tested for each population, each family corrected by itself.
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+A comparison is a row of contrasts.parquet.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from bench.analysis.changes import Design
 from bench.analysis.records import (
     DETAILED,
-    METHODS,
-    OPEN,
+    DETAILED_SEEDS,
     POPULATIONS,
-    Comparison,
-    Family,
     Pairs,
     Population,
+    Setting,
 )
 from bench.statistics import equivalence, families, paired, power
+from bench.statistics.checks import Interval
 from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
+from bench.statistics.sequential import Look
+from bench.study.factors import FACTORS
+
+Family = Literal["primary", "interaction", "overall", "exploratory"]
 
 MOST_SEEDS = 10**9
 """Needed seeds beyond which no number is given: a margin that no study resolves."""
+
+OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEEDS})
+"""Verdicts that more seeds could still change into a definite one."""
+
+METHODS: Mapping[Family, families.Method] = {
+    "primary": "holm",
+    "interaction": "holm",
+    "overall": "holm",
+    "exploratory": "bh",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look at a contrast saw.
+
+    planned: how many seeds the look was declared for; seeds: those that had results of both arms by
+    then, those of earlier looks first.
+    """
+
+    planned: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A contrast, or a change of one, at one setting and for one population: a row of
+    contrasts.parquet.
+
+    estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
+    1 - alpha; simultaneous: the family's; both in pairs.unit. alpha: of the whole family; m:
+    contrasts in it.
+    half_width_examples: the part of the pointwise interval's half-width that would be left with
+    infinitely many seeds, because the test set is finite; None for new seeds on this test set.
+    looks: of a primary contrast in a sequential study, whose interval at the last look is then
+    `simultaneous`, and which decides the verdict in place of the p-values; clear: does it ask for
+    no more seeds? seen: what each look saw.
+    withheld: why it gets no verdict; qualified: what must be said beside its verdict.
+    """
+
+    pairs: Pairs
+    population: Population
+    family: Family
+    estimate: paired.PairedT | Crossed | None
+    interval: Interval | None
+    p_equivalence: float | None
+    alpha: float
+    m: int = 0
+    p_adjusted: float | None = None
+    p_equivalence_adjusted: float | None = None
+    simultaneous: Interval | None = None
+    half_width_examples: float | None = None
+    verdict: Verdict = Verdict.TOO_FEW_SEEDS
+    seeds_needed: int | None = None
+    seeds_needed_equivalence: int | None = None
+    looks: tuple[Look, ...] = ()
+    clear: bool = False
+    seen: tuple[Seen, ...] = ()
+    withheld: tuple[str, ...] = ()
+    qualified: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.pairs.name
+
+    @property
+    def setting(self) -> Setting:
+        return self.pairs.setting
+
+    @property
+    def n_seeds(self) -> int:
+        return len(self.pairs.seeds)
+
+    @property
+    def mean(self) -> float | None:
+        return None if self.estimate is None else self.estimate.mean
+
+    @property
+    def sd(self) -> float | None:
+        """Over seeds, whatever the population."""
+        return None if self.pairs.test is None else self.pairs.test.sd
+
+    @property
+    def p(self) -> float | None:
+        return None if self.estimate is None else self.estimate.p
+
+    @property
+    def equivalence_interval(self) -> Interval | None:
+        """The interval at 1 - 2 alpha / m, within whose margin `equivalent` may rest where the
+        family's at 1 - alpha / m is too wide; None where there is none."""
+        level = 2 * self.alpha / max(self.m, 1)
+        return None if self.estimate is None or level >= 1 else self.estimate.interval(level)
+
+    def row(self, detailed: bool = True) -> dict[str, Any]:
+        """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""
+        pairs, estimate = self.pairs, self.estimate
+        low, high = self.interval or (None, None)
+        low_simultaneous, high_simultaneous = self.simultaneous or (None, None)
+        worst_low, worst_high = pairs.worst_case or (None, None)
+        exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
+        return {
+            "kind": pairs.kind,
+            **dict.fromkeys(FACTORS),
+            **self.setting.fields(),
+            "factor": pairs.factor,
+            "level": pairs.level,
+            "reference": pairs.reference,
+            "contrast": self.name,
+            "metric": pairs.metric,
+            "unit": pairs.unit,
+            "population": self.population,
+            "n_seeds": self.n_seeds,
+            "mean": self.mean,
+            "sd": self.sd,
+            "ci_low": low,
+            "ci_high": high,
+            "ci_low_simultaneous": low_simultaneous,
+            "ci_high_simultaneous": high_simultaneous,
+            "t": estimate.t if estimate and estimate.se else None,
+            "df": estimate.df if estimate and estimate.se is not None else None,
+            "p": self.p,
+            "p_signflip": pairs.p_signflip if exact else None,
+            "p_wilcoxon": pairs.p_wilcoxon if exact else None,
+            "family": self.family,
+            "p_adjusted": self.p_adjusted,
+            "p_equivalence": self.p_equivalence,
+            "p_equivalence_adjusted": self.p_equivalence_adjusted,
+            "verdict": str(self.verdict),
+            "dz": pairs.dz,
+            "gz": pairs.gz,
+            "win_rate": pairs.win_rate and pairs.win_rate.rate,
+            "churn_fixed": pairs.churn and pairs.churn.fixed,
+            "churn_broken": pairs.churn and pairs.churn.broken,
+            "seeds_needed": self.seeds_needed,
+            "seeds_needed_equivalence": self.seeds_needed_equivalence,
+            "half_width_examples": self.half_width_examples,
+            "worst_low": worst_low,
+            "worst_high": worst_high,
+        }
 
 
 def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.comparisons import seeds_needed
-from bench.analysis.records import Comparison, Seen, Setting
+from bench.analysis.comparisons import Comparison, Seen, seeds_needed
+from bench.analysis.records import Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look
 from bench.study import Sequential, Study
 from bench.study.arms import CONTRASTS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS
 
 _PLACE = ("dataset", "model", *FACTORS, "budget", "extra")
 
@@ -22,8 +22,9 @@ Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 """Looks that were taken already, by contrast and setting, in order."""
 
 
-def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
-    """looks.parquet as it is used here; a look's seeds are those that no look before it saw too.
+def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
+    """The looks of looks.parquet, by contrast and setting, in order. Each has all the seeds that it
+    saw, those of earlier looks first.
 
     table: store.LOOK_SCHEMA, or None where no look was stored.
     """
@@ -32,7 +33,7 @@ def taken(table: Any) -> dict[tuple[str, Setting], list[Seen]]:
         contrast = CONTRASTS.get(row["contrast"])
         if contrast is None:
             continue
-        names = of_arms(contrast.a, contrast.b, model=row["model"])
+        names = study.reaching(contrast.a, contrast.b, model=row["model"])
         factors = tuple((name, row[name]) for name in names)
         setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
         seen = Seen(row["planned_seeds"], tuple(row["seeds"]))
@@ -74,8 +75,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     """A primary contrast by its looks: repeated intervals, or the confidence sequence where no
     maximum was declared, at the family's alpha / m. Any other comparison stays as it is.
 
-    known: looks that were taken: they saw what they saw. A result that came later counts from the
-    next look.
+    known: the looks that were taken before, which keep the seeds that they saw then. A result that
+    came later counts from the next look on.
     """
     pairs = comparison.pairs
     if (comparison.family, comparison.population) != ("primary", "seeds"):

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from bench.analysis.belief import FloatCheck
+from bench.analysis.comparisons import Comparison
 from bench.analysis.reading import Reading
-from bench.analysis.records import Comparison, Kind, Population, Sample, Setting, Value
+from bench.analysis.records import Kind, Population, Sample, Setting, Value
 from bench.study import Study
 from bench.study.arms import Contrast
 

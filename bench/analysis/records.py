@@ -1,4 +1,4 @@
-"""What an analysis is made of: settings, samples, pairs, comparisons, and the whole of them."""
+"""What an analysis is made of: settings, the samples at them, and the pairs of two samples."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,30 +8,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.statistics import bootstrap, families, missing, paired, proportions, sign_flip
+from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, crossed
-from bench.statistics.families import Verdict
-from bench.statistics.sequential import Look
 from bench.study.arms import Contrast
-from bench.study.factors import FACTORS
 
 Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
 Population = Literal["seeds", "seeds+examples"]
-Family = Literal["primary", "interaction", "overall", "exploratory"]
 Value = str | int | float | None
 
 POPULATIONS: tuple[Population, ...] = ("seeds", "seeds+examples")
-
-OPEN = frozenset({Verdict.UNDECIDED, Verdict.SIZE_UNDECIDED, Verdict.TOO_FEW_SEEDS})
-"""Verdicts that more seeds could still change into a definite one."""
-
-METHODS: Mapping[Family, families.Method] = {
-    "primary": "holm",
-    "interaction": "holm",
-    "overall": "holm",
-    "exploratory": "bh",
-}
 
 DETAILED = 2_000
 """Contrasts up to which each gets the tests beside its t-test, and the seeds that it would take."""
@@ -70,7 +56,8 @@ class Setting:
         return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
 
     def within(self, other: "Setting") -> bool:
-        """Does this setting say nothing else than `other`, which may say more?"""
+        """Does every field that this setting has stand in `other` too, with the same value? `other`
+        may have more."""
         theirs = other.fields()
         return all(
             theirs.get(name) == value
@@ -211,7 +198,7 @@ class Pairs:
     @property
     def margin(self) -> float | None:
         """The smallest difference that matters, in `unit`: a slope matters where it moves the
-        contrast by delta from the smallest to the largest budget."""
+        contrast by delta from the smallest to the largest level."""
         return None if self.delta is None else self.delta / self.doublings
 
     @property
@@ -235,8 +222,8 @@ class Pairs:
 
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed, the mean alone without any effect
-        of the seed."""
+        """The paired t-test over seeds; None without any seed. Where an arm gives every seed the
+        same value there is the mean, and no test: see `unmoved`."""
         if not self.seeds:
             return None
         test = paired.paired_t(self.d)
@@ -265,15 +252,11 @@ class Pairs:
 
     @property
     def dz(self) -> float | None:
-        """Mean / SD over seeds, `paired.dz` of the test that is made already."""
-        return self.test.mean / self.test.sd if self.test and self.test.sd else None
+        return None if self.test is None else self.test.dz
 
     @property
     def gz(self) -> float | None:
-        if self.dz is None or len(self.seeds) < 3:
-            return None
-        correction = paired.hedges_j(len(self.seeds) - 1)
-        return None if correction is None else correction * self.dz
+        return None if self.test is None else self.test.gz
 
     @property
     def correlation(self) -> float | None:
@@ -298,131 +281,6 @@ class Pairs:
         if not 0 < len(self.seeds) <= DETAILED_SEEDS:
             return None
         return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one look at a contrast saw: planned, how many seeds it was declared for; seeds: those
-    with a pair of results then, in the order in which looks have met them."""
-
-    planned: int
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """A contrast (or interaction, or slope) at one setting, for one population: a row.
-
-    estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
-    1 - alpha; simultaneous: the family's; both in pairs.unit. alpha: of the whole family; m:
-    contrasts in it, those that do not exist left out.
-    half_width_examples: what infinitely many seeds would leave of the pointwise interval's
-    half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
-    contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
-    which decides the verdict in place of the p-values; clear: does it ask for no more seeds? seen:
-    what each look saw.
-    withheld: why it gets no verdict; qualified: what must be said beside its verdict.
-    """
-
-    pairs: Pairs
-    population: Population
-    family: Family
-    estimate: paired.PairedT | Crossed | None
-    interval: Interval | None
-    p_equivalence: float | None
-    alpha: float
-    m: int = 0
-    p_adjusted: float | None = None
-    p_equivalence_adjusted: float | None = None
-    simultaneous: Interval | None = None
-    half_width_examples: float | None = None
-    verdict: Verdict = Verdict.TOO_FEW_SEEDS
-    seeds_needed: int | None = None
-    seeds_needed_equivalence: int | None = None
-    looks: tuple[Look, ...] = ()
-    clear: bool = False
-    seen: tuple[Seen, ...] = ()
-    withheld: tuple[str, ...] = ()
-    qualified: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.pairs.name
-
-    @property
-    def setting(self) -> Setting:
-        return self.pairs.setting
-
-    @property
-    def n_seeds(self) -> int:
-        return len(self.pairs.seeds)
-
-    @property
-    def mean(self) -> float | None:
-        return None if self.estimate is None else self.estimate.mean
-
-    @property
-    def sd(self) -> float | None:
-        """Over seeds, whatever the population."""
-        return None if self.pairs.test is None else self.pairs.test.sd
-
-    @property
-    def p(self) -> float | None:
-        return None if self.estimate is None else self.estimate.p
-
-    @property
-    def equivalence_interval(self) -> Interval | None:
-        """The interval at 1 - 2 alpha / m, within whose margin `equivalent` may rest where the
-        family's at 1 - alpha / m is too wide; None where there is none."""
-        level = 2 * self.alpha / max(self.m, 1)
-        return None if self.estimate is None or level >= 1 else self.estimate.interval(level)
-
-    def row(self, detailed: bool = True) -> dict[str, Any]:
-        """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""
-        pairs, estimate = self.pairs, self.estimate
-        low, high = self.interval or (None, None)
-        low_simultaneous, high_simultaneous = self.simultaneous or (None, None)
-        worst_low, worst_high = pairs.worst_case or (None, None)
-        exact = detailed and self.population == "seeds" and self.n_seeds <= DETAILED_SEEDS
-        return {
-            "kind": pairs.kind,
-            **dict.fromkeys(FACTORS),
-            **self.setting.fields(),
-            "factor": pairs.factor,
-            "level": pairs.level,
-            "reference": pairs.reference,
-            "contrast": self.name,
-            "metric": pairs.metric,
-            "unit": pairs.unit,
-            "population": self.population,
-            "n_seeds": self.n_seeds,
-            "mean": self.mean,
-            "sd": self.sd,
-            "ci_low": low,
-            "ci_high": high,
-            "ci_low_simultaneous": low_simultaneous,
-            "ci_high_simultaneous": high_simultaneous,
-            "t": estimate.t if estimate and estimate.se else None,
-            "df": estimate.df if estimate and estimate.se is not None else None,
-            "p": self.p,
-            "p_signflip": pairs.p_signflip if exact else None,
-            "p_wilcoxon": pairs.p_wilcoxon if exact else None,
-            "family": self.family,
-            "p_adjusted": self.p_adjusted,
-            "p_equivalence": self.p_equivalence,
-            "p_equivalence_adjusted": self.p_equivalence_adjusted,
-            "verdict": str(self.verdict),
-            "dz": pairs.dz,
-            "gz": pairs.gz,
-            "win_rate": pairs.win_rate and pairs.win_rate.rate,
-            "churn_fixed": pairs.churn and pairs.churn.fixed,
-            "churn_broken": pairs.churn and pairs.churn.broken,
-            "seeds_needed": self.seeds_needed,
-            "seeds_needed_equivalence": self.seeds_needed_equivalence,
-            "half_width_examples": self.half_width_examples,
-            "worst_low": worst_low,
-            "worst_high": worst_high,
-        }
 
 
 @lru_cache(maxsize=4)

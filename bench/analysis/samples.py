@@ -17,7 +17,7 @@ from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study
 from bench.study.arms import ARMS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS
 
 Place = tuple[Setting, str]
 """A setting, and an arm at it."""
@@ -56,7 +56,7 @@ class StudyRows:
         """The plan's cells, by id: nothing else that lies in the folder counts."""
         row_of = {cell: row for row, cell in enumerate(self.columns["cell"])}
         at: dict[Place, dict[int, int | None]] = {}
-        for cell, place, seed in _places(plan):
+        for cell, place, seed in _places(plan, self.study):
             at.setdefault(place, {})[seed] = row_of.get(cell)
         return at
 
@@ -65,7 +65,7 @@ class StudyRows:
         cell of the study."""
         at: dict[Place, dict[int, int | None]] = {place: {} for place in _grid(self.study)}
         seeds = set(self.study.seeds)
-        for row, (cell, place, seed) in enumerate(_places(self.cells)):
+        for row, (cell, place, seed) in enumerate(_places(self.cells, self.study)):
             by_seed = at.get(place)
             if by_seed is None or seed not in seeds:
                 continue
@@ -225,8 +225,8 @@ class StudyRows:
         )
 
 
-def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
-    """Of each row of a table with a cell's identity columns: its cell, place and seed."""
+def _places(table: Any, study: Study) -> Iterator[tuple[str, Place, int]]:
+    """The cell, place and seed of each row of a table that has a cell's identity columns."""
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
     levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
@@ -236,7 +236,7 @@ def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
         *columns, levels, strict=True
     ):
         if (arm, model) not in reach:
-            names_of = of_arms(arm, model=model) if arm in ARMS else ()
+            names_of = study.reaching(arm, model=model) if arm in ARMS else ()
             reach[arm, model] = tuple(
                 (i, name) for i, name in enumerate(FACTORS) if name in names_of
             )
@@ -247,15 +247,11 @@ def _places(table: Any) -> Iterator[tuple[str, Place, int]]:
         yield cell, places[plain], seed
 
 
-def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
-    return tuple(dict.fromkeys(value for value in values if value is not None))
-
-
 def _grid(study: Study) -> Iterator[Place]:
     """Every place that the study plans, in the study's order."""
     labels = [datasets.label(name) for name in study.datasets]
     for dataset, model, budget, arm in product(labels, study.models, study.budgets, study.arms):
-        names = of_arms(arm, model=model)
+        names = study.reaching(arm, model=model)
         for levels in product(*(study.levels(name) for name in names)):
             factors = tuple(zip(names, levels, strict=True))
             for extra in study.extra if ARMS[arm].extra else (None,):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.cli import analyze, compare, list, plan, power, run
+from bench.cli import analyze, check, compare, list, new, plan, power, run
 from bench.errors import InputError
 
 app = typer.Typer(
@@ -47,6 +47,8 @@ for _name, _command, _examples in (
     ("analyze", analyze.analyze, analyze.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
     ("power", power.power, power.EXAMPLES),
+    ("new", new.new, new.EXAMPLES),
+    ("check", check.check, check.EXAMPLES),
     ("list", list.list_, list.EXAMPLES),
 ):
     app.command(name=_name, epilog=_epilog(_examples))(_command)

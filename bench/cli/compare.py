@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.options import CacheOption
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -19,9 +20,10 @@ def compare(
     data: Annotated[
         str,
         typer.Option(
-            help="A dataset's name, or a folder with test.parquet, with a slash (./name)."
+            help="A dataset's name, a file of data, or a folder of such, with a slash (./name)."
         ),
     ],
+    cache: CacheOption = None,
     delta: Annotated[float, typer.Option(help="Smallest difference that matters, in pp.")] = 0.5,
     alpha: Annotated[float, typer.Option(help="Level of the test and the interval.")] = 0.05,
     scale: Annotated[
@@ -49,6 +51,10 @@ def compare(
     from bench.cli.comparison import as_json, print_comparison
     from bench.pipelines import files
 
+    if cache is not None:
+        from bench.datasets.reading.cache import use
+
+        use(cache)
     made = files.compare(
         a, b, data, delta=delta, alpha=alpha, scales=scale or (), offsets=offset or ()
     )

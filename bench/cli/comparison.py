@@ -41,7 +41,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
 def answer(comparison: Comparison) -> str:
     """The verdict as a sentence with its numbers, or why there is none."""
     if comparison.verdict is None:
-        return f"No verdict: {'; '.join(comparison.withheld)}."
+        return f"No verdict. {'. '.join(comparison.withheld)}."
     within = f"{trimmed(comparison.delta)} pp"
     side = "above" if comparison.difference > 0 else "below"
     said = {

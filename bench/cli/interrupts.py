@@ -5,16 +5,20 @@ Nothing here imports anything that takes time: it is in force before the rest is
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 EXIT_CODE = 130
 
 PATIENCE_S = 20.0
 """For a clean end; then the process ends without one."""
+
+AGAIN_S = 0.05
+"""Until an interrupt that got lost comes again."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """`ray job stop` sends SIGTERM, a lost connection SIGHUP."""
@@ -33,21 +37,38 @@ def end_at_once() -> None:
 def raised() -> Iterator[None]:
     """In this block the first of these signals raises KeyboardInterrupt; those that follow it
     change nothing, so that what cleans up is not interrupted itself."""
-    interrupted = False
+    received: signal.Signals | None = None
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        if interrupted:
+        nonlocal received
+        if received is not None:
             return
-        interrupted = True
-        # Code in C may swallow the exception, or a clean-up may hang.
-        timer = threading.Timer(PATIENCE_S, end, (SLOW,))
-        timer.daemon = True
-        timer.start()
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        received = signal.Signals(number)
+        _later(PATIENCE_S, end, SLOW)  # a clean-up may hang
+        raise KeyboardInterrupt(received.name)
+
+    def unraisable(lost: "sys.UnraisableHookArgs") -> None:
+        """Where Python cannot raise it, as in a destructor, it comes once more."""
+        nonlocal received
+        if received is not None and issubclass(lost.exc_type, KeyboardInterrupt):
+            number, received = received, None
+            # Of the process, not of the timer's thread: the main one must wake up.
+            _later(AGAIN_S, os.kill, os.getpid(), number)
+        else:
+            before(lost)
 
     _handle_with(handle)
-    yield
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _later(seconds: float, function: Callable[..., None], *arguments: Any) -> None:
+    timer = threading.Timer(seconds, function, arguments)
+    timer.daemon = True
+    timer.start()
 
 
 def _handle_with(handler: "signal._HANDLER") -> None:

@@ -15,6 +15,7 @@ def list_() -> None:
     from rich.table import Table
 
     from bench import datasets, models
+    from bench.datasets import kinds
     from bench.study import shipped
     from bench.study.arms import ARMS
 
@@ -24,7 +25,7 @@ def list_() -> None:
 
     groups = {
         "datasets": {name: sentence(datasets, name) for name in datasets.names()}
-        | {"./FOLDER": sentence(datasets, "parquet_folder")},
+        | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[1:]},
         "models": {name: sentence(models, name) for name in models.names()},
         "arms": {arm.name: arm.sentence for arm in ARMS.values()},
         "studies": {

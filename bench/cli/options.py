@@ -6,11 +6,22 @@ from typing import Annotated, Any
 import typer
 
 StudyArgument = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A TOML file, or the name of a shipped study.")
+    str, typer.Argument(metavar="STUDY", help="A TOML file, your own FILE.py, or a shipped study.")
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Override a field; may stand many times."),
+]
+
+
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        envvar="PTQ_VS_QAT_CACHE",
+        metavar="FOLDER",
+        help="Where decoded data are kept for the next time; by default the user's cache folder.",
+    ),
 ]
 
 

@@ -26,10 +26,10 @@ class RunProgress:
     """Cells done and left, the time that is left, what has failed, and running means.
 
     A context manager; the runner tells it what is planned and what has finished. forecast: what
-    `plan` says of this study, asked for while workers start.
+    `plan` says of this study on so many CPUs, asked for once, while workers start.
     """
 
-    def __init__(self, console: Console, forecast: Callable[[], str] | None = None) -> None:
+    def __init__(self, console: Console, forecast: Callable[[int], str] | None = None) -> None:
         self._console = console
         self._forecast = forecast
         self._live: Live | None = None
@@ -82,9 +82,10 @@ class RunProgress:
             self._live = Live(self._view(), console=self._console, refresh_per_second=4)
             self._live.start()
 
-    def waiting(self) -> None:
+    def waiting(self, cpus: int) -> None:
         if self._forecast is not None:
-            self.said(self._forecast())
+            self.said(self._forecast(cpus))
+            self._forecast = None
 
     def added(self, wanted: Sequence[Cell]) -> None:
         self._total += len(wanted)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import interrupts
-from bench.cli.options import SetOption, StudyArgument, show
+from bench.cli.options import CacheOption, SetOption, StudyArgument, show
 from bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def run(
             help="A Ray cluster to run on; without one, a local Ray is started on loopback.",
         ),
     ] = None,
+    cache: CacheOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
     ] = None,
@@ -66,8 +67,13 @@ def run(
     from bench import runner
     from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
+    from bench.store.lock import writing
     from bench.study import load
 
+    if cache is not None:
+        from bench.datasets.reading.cache import use
+
+        use(cache)
     # The analysis, with SciPy, is imported when it is needed: workers start sooner.
     loaded = load(study, overrides or ())
     if until is not None:
@@ -84,8 +90,11 @@ def run(
 
         return look(Store(folder))
 
-    def forecast() -> str:
-        return foretold(loaded, folder if folder.is_dir() else None, None, workers)
+    def forecast(cpus: int) -> str:
+        try:
+            return foretold(loaded, folder, None, cpus)
+        except InputError:  # an earlier run's files are damaged, which is no matter here
+            return foretold(loaded, None, None, cpus)
 
     try:
         with interrupts.raised():
@@ -94,7 +103,8 @@ def run(
                 runner.run(loaded, folder, progress, address or None, workers, asked)
             from bench import report
 
-            made = report.write(folder)
+            with writing(folder):
+                made = report.write(folder)
             show(made, folder)
     except KeyboardInterrupt:
         interrupts.end("interrupted; the same command goes on from here\n")

@@ -1,33 +1,41 @@
-"""Datasets, one file each; the file's name is the dataset's name in a study.
+"""Datasets: embedded ones, one file each; data of one's own, one file per kind in `kinds`.
 
-A dataset file has a docstring whose first line describes it and `load() -> Dataset`. A name with
-a path separator in it is a folder in the Hugging Face Parquet layout, read by `parquet_folder`.
+An embedded dataset's file has a docstring whose first line describes it and `load() -> Dataset`;
+its name is the dataset's in a study. Any other name is a path. `resolve` makes a Source of either.
 """
 
 import hashlib
-import importlib
+import os
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from bench.errors import InputError, nearest
+from bench.plugins import Part
 
-_LAYOUTS = {"parquet_folder"}
+FILES = (".npz", ".zip", ".csv", ".parquet")
+"""A name that ends so is a file's; a folder's has a slash."""
+
+OWN: dict[str, Part] = {}
+"""Functions of somebody's own that return data, by the name that they have in a study."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A classification data set in memory; two are equal if their keys are.
 
-    key: what determines the content, of which part.
-    x_train, x_test: (examples, height, width, channels), uint8 or float32; a model's input is
-    x / scale as float32. y_train, y_test: int32 (examples,), 0 .. len(classes) - 1.
-    paths: the file name of each test example where the source has one, else empty; permuted: do
-    the training examples stand in the order of the fixed permutation already?
+    key: identifies the content, and which of the training examples are used.
+    x_train, x_test: uint8 or float32, (examples, height, width, channels), or of a table (examples,
+    features); a model's input is x / scale as float32. y_train, y_test: int32 (examples,),
+    0 .. len(classes) - 1. Arrays may be read-only.
+    paths: the file name of each test example where the source has one, else empty; permuted:
+    whether the training examples are in the order of the fixed permutation already. groups: of each
+    test example where the source has them (a speaker, a patient), else None; notes: what was taken
+    for what, where that was not plain.
     """
 
     key: str
@@ -40,6 +48,8 @@ class Dataset:
     classes: tuple[str, ...]
     paths: tuple[str, ...] = ()
     permuted: bool = False
+    groups: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and self.key == other.key
@@ -62,51 +72,54 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Test:
+    """The test split alone, as Dataset has it; classes: their names, empty where the source names
+    none, since how many there are is then not known."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    scale: float
+    classes: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
+
+    __test__ = False  # pytest, this is no class of tests
+
+
+@dataclass(frozen=True)
+class Size:
+    """Examples of each split, and the pixels of an image, or a table's features."""
+
+    train: int
+    test: int
+    pixels: int
+
+
+class Source(Protocol):
+    """Where a data set lies, and what it can tell. Its methods raise InputError that names file and
+    row where the data are not as expected."""
+
+    @property
+    def label(self) -> str:
+        """The name that rows and reports carry."""
+
+    def identity(self) -> str:
+        """What identifies the data: a hash of their content, wherever they lie."""
+
+    def size(self) -> Size:
+        """Without decoding the examples."""
+
+    def load(self, train_examples: int | None = None) -> Dataset:
+        """Of its training examples as `Dataset.first` chooses."""
+
+    def test(self) -> Test:
+        """The test split alone; training examples are not decoded."""
+
+
 def fixed_permutation(n: int) -> np.ndarray:
     """A permutation of 0 .. n - 1 that never changes: RandomState's stream is frozen by NumPy."""
     return np.random.RandomState(0).permutation(n)
-
-
-def names() -> list[str]:
-    """The names of the embedded datasets, sorted."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _LAYOUTS)
-
-
-def is_path(name: str) -> bool:
-    return "/" in name or "\\" in name
-
-
-def check_name(name: str, where: str) -> None:
-    """Raises InputError naming `where` unless `name` is an embedded dataset's or a path."""
-    if not is_path(name) and name not in names():
-        raise InputError(
-            where,
-            f"no dataset {name!r}",
-            f"{nearest(name, names())}, or a folder with train.parquet and test.parquet, "
-            "written with a slash (./name)",
-        )
-
-
-def check_source(name: str, where: str) -> None:
-    """Raises InputError naming `where` if `name` is a path and its files are not there."""
-    if is_path(name):
-        from bench.datasets import parquet_folder
-
-        parquet_folder.check(name, where)
-
-
-def label(name: str) -> str:
-    """The name that rows and reports carry: a folder's last part, never its path."""
-    return Path(name).resolve().name if is_path(name) else name
-
-
-def identity(name: str) -> str:
-    """What identifies the data: a hash of their content, wherever they lie."""
-    if is_path(name):
-        from bench.datasets import parquet_folder
-
-        return parquet_folder.fingerprint(Path(name))
-    return _embedded(name).key
 
 
 def content(*arrays: np.ndarray, scale: float) -> str:
@@ -118,38 +131,89 @@ def content(*arrays: np.ndarray, scale: float) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class Size:
-    """Examples of each split, and the pixels of an image."""
+def names() -> list[str]:
+    """The names of the embedded datasets, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
-    train: int
-    test: int
-    pixels: int
+
+def use(parts: Mapping[str, Part]) -> None:
+    """Make data of somebody's own known in this process: name -> function."""
+    OWN.update(parts)
+
+
+def is_path(name: str) -> bool:
+    return "/" in name or "\\" in name or name.lower().endswith(FILES)
+
+
+def based(name: str, base: Path | None) -> str:
+    """A name that stands in a file of the folder `base`, as it must be written here: of a relative
+    path, the same path from the working directory."""
+    if base is None or not is_path(name) or Path(name).expanduser().is_absolute():
+        return name
+    start = os.path.relpath(base.resolve(), Path().resolve())
+    return name if start == "." else f"{start}/{name.removeprefix('./')}"
+
+
+def seen_from(name: str, folder: Path) -> str:
+    """The reverse: a name as it must be written in a file of `folder`. Its last part is the label,
+    so that nobody who reads it there needs the data."""
+    path = Path(name)
+    if not is_path(name) or path.is_absolute() or name.startswith("~"):
+        return name
+    whole = path.absolute().resolve() if path.name in ("", "..") else path.absolute()
+    parent = os.path.relpath(whole.parent.resolve(), folder.resolve())
+    return f"{parent}/{whole.name}".replace(os.sep, "/")
+
+
+def check_name(name: str, where: str) -> None:
+    """Raises InputError naming `where` unless `name` is an embedded dataset's, one of somebody's
+    own, or a path."""
+    if not is_path(name) and name not in names() and name not in OWN:
+        raise InputError(
+            where,
+            f"no dataset {name!r}",
+            f"{nearest(name, names())}, a file ({', '.join(FILES)}), a folder, "
+            "written with a slash (./name), or FILE.py:FUNCTION",
+        )
+
+
+def label(name: str) -> str:
+    """The name that rows and reports carry: a path's last part, of a file without its ending. No
+    file is read."""
+    if not is_path(name):
+        return name
+    last = Path(os.path.abspath(Path(name).expanduser())).name
+    ending = next((e for e in FILES if last.lower().endswith(e) and len(last) > len(e)), "")
+    return last[: len(last) - len(ending)]
+
+
+def resolve(name: str, base: Path | None = None, where: str = "datasets") -> Source:
+    """The source that a name stands for; base: the folder that relative paths start from.
+
+    Raises InputError naming `where` if there is none, or none of a known kind.
+    """
+    from bench.datasets import kinds
+
+    check_name(name, where)
+    return kinds.resolve(based(name, base), where)
+
+
+def check_source(name: str, where: str) -> None:
+    """Raises InputError naming `where` if `name` is a path and there are no data."""
+    if is_path(name):
+        resolve(name, where=where)
+
+
+def identity(name: str) -> str:
+    """`Source.identity` of the source that a name stands for."""
+    return resolve(name).identity()
 
 
 def size(name: str) -> Size:
-    """A dataset's size, without decoding it. Raises InputError as `load` does."""
-    if is_path(name):
-        from bench.datasets import parquet_folder
-
-        return parquet_folder.size(Path(name))
-    data = load(name)
-    return Size(len(data.x_train), len(data.x_test), data.x_train[0, ..., 0].size)
+    """`Source.size` of the source that a name stands for."""
+    return resolve(name).size()
 
 
 def load(name: str, train_examples: int | None = None) -> Dataset:
-    """Read a dataset by name or path, of its training examples as `Dataset.first` chooses.
-
-    Raises InputError if a folder's files are not as expected.
-    """
-    if is_path(name):
-        from bench.datasets import parquet_folder
-
-        return parquet_folder.load(Path(name), train_examples)
-    return _embedded(name).first(train_examples)
-
-
-@lru_cache
-def _embedded(name: str) -> Dataset:
-    loader: Callable[[], Dataset] = importlib.import_module(f"{__name__}.{name}").load
-    return loader()
+    """`Source.load` of the source that a name stands for."""
+    return resolve(name).load(train_examples)

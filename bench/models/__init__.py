@@ -1,18 +1,30 @@
 """Models, one file each; the file's name is the model's name in a study.
 
 A model file has a docstring whose first line describes it, `build(shape, classes)` which returns
-a new tf_keras model that ends in logits, and, if times are to be estimated, `COST`.
+a new tf_keras model that ends in logits, and, if times are to be estimated, `COST`. A model of
+somebody's own is a function of their file, under a name that `use` has made known in this process.
 """
 
 import ast
+import hashlib
 import importlib
 import pkgutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
+from typing import Any
 
+from bench import plugins
 from bench.errors import InputError, nearest
+from bench.plugins import Part
+
+_own: dict[str, Part] = {}
+_measured: dict[str, "Cost"] = {}
+
+WITHOUT_LAYERS = frozenset({"numpy", "os", "math", "functools", "itertools", "pathlib", "typing"})
+"""Packages from which a user's model gets no layer."""
 
 
 @dataclass(frozen=True)
@@ -33,33 +45,118 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
+def use(parts: Mapping[str, Part]) -> None:
+    """Make models of somebody's own known in this process: name -> function."""
+    _own.update(parts)
+
+
+def own(names: Iterable[str]) -> dict[str, Part]:
+    """Those of these models that are somebody's own."""
+    return {name: _own[name] for name in names if name in _own}
+
+
 def check(name: str, where: str) -> str:
     """`name` if it is a model's. Raises InputError naming `where` otherwise."""
     if name not in names():
-        raise InputError(where, f"no model {name!r}", nearest(name, names()))
+        raise InputError(
+            where, f"no model {name!r}", f"{nearest(name, names())}, or FILE.py:FUNCTION"
+        )
     return name
 
 
-def get(name: str) -> ModuleType:
+def get(name: str) -> Any:
     """The model's module: import is cheap, TensorFlow comes with `build`."""
+    if name in _own:
+        return SimpleNamespace(build=partial(_build, _own[name]))
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def _build(part: Part, shape: tuple[int, ...], classes: int, **levels: Any) -> Any:
+    given = {"shape": shape, "classes": classes, **levels}
+    asked = part.own.parameters(part.function)
+    return part(**{name: value for name, value in given.items() if name in asked})
+
+
+def parameters(name: str) -> frozenset[str]:
+    """The parameters that a model's function has, `shape` and `classes` among them."""
+    if name in _own:
+        return frozenset(_own[name].own.parameters(_own[name].function))
+    return frozenset({"shape", "classes"})
+
+
 def cost(name: str) -> Cost | None:
-    """What a model's training takes; None where its file does not say."""
-    return getattr(get(name), "COST", None)
+    """What a model's training takes; None where its file does not say and nothing was measured."""
+    if name in _measured:
+        return _measured[name]
+    return None if name in _own else getattr(get(name), "COST", None)
+
+
+def measured(name: str, cost: Cost) -> None:
+    """What a model's training takes in this process's place, instead of what its file says."""
+    _measured[name] = cost
+
+
+def normalizes(name: str) -> bool:
+    """Has the model BatchNormalization layers? Read from its source, without TensorFlow; a contract
+    test builds every model and counts. Of a model that is not here nothing is known: it may; and
+    one of somebody's own may too, if it gets layers from elsewhere than Keras and its own text."""
+    if name in _own:
+        trees = _own[name].own.trees
+        return "batch_norm_momentum" in parameters(name) or any(
+            _names_batch_norm(tree) or _from_elsewhere(tree, _own[name].own) for tree in trees
+        )
+    if name not in names():
+        return True
+    return _names_batch_norm(ast.parse(source(name)))
+
+
+def _names_batch_norm(tree: ast.Module) -> bool:
+    fields = ("attr", "id", "name")  # layers.X, X, `import X`
+    return any(
+        getattr(node, field, "") == "BatchNormalization"
+        for node in ast.walk(tree)
+        for field in fields
+    )
+
+
+def _from_elsewhere(tree: ast.Module, own: plugins.Own) -> bool:
+    """Does a source name ready-made networks, or packages that may give layers?"""
+    known = WITHOUT_LAYERS | {"tf_keras", "tensorflow", "keras"}
+    known |= {Path(path).parts[0].removesuffix(".py") for path, _ in own.texts}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imported = [] if node.level else [node.module or ""]
+            imported += [alias.name for alias in node.names if alias.name in _READY_MADE]
+        else:
+            imported = [name for name in (getattr(node, "attr", ""),) if name in _READY_MADE]
+        for module in imported:
+            if module.partition(".")[0] not in known or _READY_MADE & {*module.split(".")}:
+                return True
+    return False
+
+
+_READY_MADE = frozenset({"applications", "load_model", "model_from_json", "model_from_config"})
+
+
+def identity(name: str) -> str:
+    """What identifies a model: a hash of its file's syntax tree; of somebody's own model, of their
+    file and what it imports and reads."""
+    if name in _own:
+        part = _own[name]
+        return (
+            part.own.identity
+            if part.function == "model"
+            else f"{part.own.identity}:{part.function}"
+        )
+    return _identity(name)
 
 
 @lru_cache
-def normalizes(name: str) -> bool:
-    """Has the model BatchNormalization layers? Read from its source, without TensorFlow; a contract
-    test builds every model and counts. Of a model that is not here nothing is known: it may."""
-    if name not in names():
-        return True
-    nodes = ast.walk(ast.parse(source(name)))
-    return any(
-        "BatchNormalization" in (getattr(n, "attr", ""), getattr(n, "id", "")) for n in nodes
-    )
+def _identity(name: str) -> str:
+    tree = plugins.syntax(source(name), ignored={"COST"})
+    return hashlib.sha256(tree.encode()).hexdigest()[:16]
 
 
 def source(name: str) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train, usable
-from bench.pipelines.audit import audit
+from bench.pipelines import convert, evaluate, measure, train
+from bench.pipelines import usable as checks
 from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
@@ -27,16 +27,15 @@ from bench.study.arms import ARMS, TRAININGS
 
 Row = dict[str, Any]
 
-TRAIN_SEEN = 1000
-"""Training examples at most that a model is evaluated on: all would double the evaluation."""
-
+Given = tuple[tuple[str, Any], ...]
+"""Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
 TRAINERS = 16
 """Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
 optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
-"""TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
+"""The share of an observer's range that a training step leaves (TFMOT's MovingAverageQuantizer)."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,10 @@ def prepare() -> None:
 
 
 def trace(data: Dataset, segments: Sequence[Segment]) -> None:
-    """Make the graphs that these and their forks need: a process without work is quick later.
+    """Trace the graphs that these segments and their forks need, in a process that has nothing else
+    to do, so that its first task runs at once.
 
-    No result depends on it. Raises what their own tasks would.
+    No result depends on it. Raises what the segments' own tasks would raise.
     """
     trainer = _trainer_of(data, segments[0], False)
     trainer.trace(*_tensors(data))
@@ -75,35 +75,59 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     or None; `unsupported`: why this arm cannot be, or None; `batch_norms`: how many
     BatchNormalization layers there are.
     """
-    (cell,) = fork.cells
-    found = {"unsupported": None, **_built(segment.model, data)}
-    if not found["unusable"]:
-        try:
-            untrained = _trainer_of(data, segment, False).start
-            trainer, state = STARTS[fork.training](data, segment, fork, Checkpoint(0, untrained, 0))
-            trainer.load(state)
-            blob = CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)
-            evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
-        except (MemoryError, OSError):  # this machine's, not this arm's
-            raise
-        except Exception as error:  # whatever the libraries raise is why this arm cannot be
-            found["unsupported"] = explained(error)
+    found: Row = {"unusable": None, "unsupported": None, "batch_norms": 0}
+    try:
+        base = _trainer_of(data, segment, False)
+    except (Exception, SystemExit) as error:
+        return found | (unusable(segment, data) or {"unsupported": explained(error)})
+    if reason := unusable(segment, data, base.model):
+        return found | reason
+    found["batch_norms"] = checks.batch_norms(base.model)
+    try:
+        blob = untrained_file(data, segment, fork)
+        evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+    except (MemoryError, OSError):  # this machine's, not this arm's
+        raise
+    except Exception as error:  # whatever the libraries raise is why this arm cannot be
+        found["unsupported"] = explained(error)
     return found
 
 
-@lru_cache
-def _built(name: str, data: Dataset) -> Row:
+def untrained_file(data: Dataset, segment: Segment, fork: Fork) -> bytes:
+    """What a fork of one cell converts, of untrained weights."""
+    (cell,) = fork.cells
+    untrained = Checkpoint(0, _trainer_of(data, segment, False).start, 0.0)
+    trainer, state = STARTS[fork.training](data, segment, fork, untrained)
+    trainer.load(state)
+    return CONVERTS[ARMS[cell.arm].conversion](data, segment, cell, trainer)[0]
+
+
+def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
+    """Why nothing can be done with a model of this name, or nothing.
+
+    model: one that was built already; another one would count on in the names of its layers, which
+    the files have in them.
+    """
     shape, classes = data.x_train.shape[1:], len(data.classes)
-    found: Row = {"unusable": None, "batch_norms": 0}
+    x = data.x_train.astype(np.float32) / np.float32(data.scale)
     try:
-        model = models.get(name).build(shape, classes)
-        x = data.x_train.astype(np.float32) / np.float32(data.scale)
-        reason = usable.unusable(model, shape, classes, x)
-        if reason is None:
-            return found | {"batch_norms": usable.batch_norms(model)}
+        if model is None:
+            model = models.get(segment.model).build(shape, classes, **dict(_given(segment)))
+        reason = checks.unusable(model, shape, classes, x)
+    except ModuleNotFoundError as error:
+        reason = f"needs the package {error.name!r}, which is not there"
+        return {"unusable": _not_built(shape, classes, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
-    return found | {"unusable": f"built for inputs of {shape} and {classes} classes, {reason}"}
+        if isinstance(error, FileNotFoundError):
+            reason += "; a file that is read outside of data() has to stand in `files = [...]`"
+    if reason is None:
+        return {}
+    return {"unusable": _not_built(shape, classes, reason)}
+
+
+def _not_built(shape: tuple[int, ...], classes: int, reason: str) -> str:
+    return f"built for inputs of {shape} and {classes} classes, {reason}"
 
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
@@ -180,27 +204,38 @@ STARTS: dict[str, Callable[..., tuple[train.Trainer, train.State]]] = {
 """Where each training of study.arms starts."""
 
 
-def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
-    return _converter(trainer).float32()
+Converted = tuple[bytes, str]
+"""A file, and the route that its conversion took, in words."""
 
 
-def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
-    return _converter(trainer).ptq(_calibration(data, cell.seed, cell.recipe))
+def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = _converter(trainer)
+    return converter.float32(), _route(converter)
+
+
+def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = _converter(trainer)
+    return converter.ptq(_calibration(data, cell.seed, cell.recipe)), _route(converter)
 
 
 def _by_its_own_ranges(
     data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer
-) -> bytes:
-    return _converter(trainer).qat()
+) -> Converted:
+    converter = _converter(trainer)
+    return converter.qat(), _route(converter)
 
 
-def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> bytes:
+def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
     base = _trainer_of(data, segment, False)
     base.load(base.forked(trainer.float_weights(trainer.state)))
     return _by_ptq(data, segment, cell, base)
 
 
-CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], bytes]] = {
+def _route(converter: convert.Converter) -> str:
+    return f"{converter.route}: {converter.why}" if converter.why else converter.route
+
+
+CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]] = {
     "float32": _as_float,
     "ptq": _by_ptq,
     "own-ranges": _by_its_own_ranges,
@@ -233,9 +268,9 @@ def _evaluated(
     arm = ARMS[cell.arm]
     try:
         started = time.perf_counter()
-        blob = CONVERTS[arm.conversion](data, segment, cell, trainer)
+        blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = _measured(data, cell, trainer, blob)
+        measured = measure.measured(data, trainer, blob, _is_checked(cell))
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
@@ -252,43 +287,10 @@ def _evaluated(
         "examples_seen": epochs * len(data.x_train),
         "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
         "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
+        "route": route,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
         "finished_at": datetime.now(UTC),
-    }
-
-
-def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) -> Row:
-    evaluator = evaluate.Evaluator(blob, data.scale)
-    outputs = evaluator.outputs(data.x_test)
-    predictions = outputs.argmax(axis=1)
-    tied = evaluate.ties(outputs)
-    logits = evaluator.logits(outputs).astype(np.float64)
-    n = len(data.x_test)
-    correct = int((predictions == data.y_test).sum())
-    loss = _cross_entropy(logits, data.y_test)
-    seen = min(n, len(data.x_train), TRAIN_SEEN)
-    train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
-    audited = audit(blob)
-    # What always answering with the commonest class would score: no better is no model.
-    constant = int(np.bincount(data.y_test).max())
-    diverged = not np.isfinite(loss) or correct <= constant
-    reason = f"loss {loss:.3g}, {correct} of {n} correct; one class for all gets {constant}"
-    return {
-        "status": "diverged" if diverged else "ok",
-        "error": reason if diverged else None,
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "loss": loss,
-        "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
-        "predictions": predictions.astype(
-            np.uint8 if len(data.classes) <= 256 else np.uint16
-        ).tobytes(),
-        **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
-        "ties": int(tied.sum()),
-        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
-        "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
     }
 
 
@@ -299,31 +301,6 @@ def _is_checked(cell: Cell) -> bool:
     return ARMS[cell.arm].number_format == "float32" and cell.extra is None
 
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy in nats; logits: float64 (n, classes); labels: int32 (n,)."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        chosen = np.take_along_axis(shifted, labels[:, None].astype(np.int64), axis=1)[:, 0]
-        return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).mean())
-
-
-def _disagreements(data: Dataset, trainer: train.Trainer, logits: np.ndarray) -> int:
-    """Test examples that Keras and the float file classify differently, ties left out.
-
-    A tie: Keras's two answers lie within 1e-5 of the largest logit of each other.
-    """
-    keras = _keras_logits(trainer, data)
-    ours, theirs = logits.argmax(axis=1)[:, None], keras.argmax(axis=1)[:, None]
-    gap = np.take_along_axis(keras, theirs, 1) - np.take_along_axis(keras, ours, 1)
-    return int((gap > 1e-5 * np.abs(keras).max(axis=1, keepdims=True)).sum())
-
-
-def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
-    parts = range(0, len(data.x_test), evaluate.CHUNK)
-    logits = [trainer.logits(tf.constant(data.x_test[i : i + evaluate.CHUNK])) for i in parts]
-    return np.concatenate(logits)
-
-
 def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     chosen = train.calibration_draw(
         len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
@@ -331,17 +308,26 @@ def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
     return data.x_train[chosen]
 
 
-def _trainer_of(data: Dataset, segment: Segment, quantized: bool) -> train.Trainer:
+def _trainer_of(
+    data: Dataset, segment: Segment, quantized: bool, anew: bool = False
+) -> train.Trainer:
+    """anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
-    momentum = dict(recipe.levels).get("batch_norm_momentum")
-    return _trainer(
-        segment.model, shape, classes, data.scale, recipe["optimizer"], momentum, quantized
-    )
+    momentum, given = dict(recipe.levels).get("batch_norm_momentum"), _given(segment)
+    optimizer = recipe["optimizer"]
+    make = _trainer.__wrapped__ if anew else _trainer
+    return make(segment.model, given, shape, classes, data.scale, optimizer, momentum, quantized)
+
+
+def _given(segment: Segment) -> Given:
+    asked = models.parameters(segment.model)
+    return tuple((name, level) for name, level in segment.recipe.levels if name in asked)
 
 
 @recent(TRAINERS, forget_gradients)
 def _trainer(
     model: str,
+    given: Given,
     shape: tuple[int, ...],
     classes: int,
     scale: float,
@@ -349,9 +335,9 @@ def _trainer(
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
-    build, base = models.get(model).build, None
+    build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
     return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
 
 

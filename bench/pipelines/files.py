@@ -199,8 +199,8 @@ def _resolution(counts: McNemar, delta: float, alpha: float) -> Resolution:
 
 
 def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
-    """Why no verdict: files fed what nobody chose and their inputs were not made for; and what
-    options fit, or say that it is as wanted."""
+    """Why there is no verdict where files were fed numbers that their inputs were not made for and
+    that nobody chose; and which options would fit, or confirm what was fed."""
     misfed = [file for file in (a, b) if file.feed.misfed and not file.feed.chosen]
     if not misfed:
         return ()
@@ -214,7 +214,10 @@ def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
         fits.append((file.feed.scale, file.feed.offset) if as_fed else _fit(fitted, test))
     kept = [(file.feed.scale, file.feed.offset) for file in (a, b)]
     note = " (a float32 input does not tell what it was made for: here the same)" if taken else ""
-    said.append(f"choose: {_options(fits)} fits{note}; {_options(kept)} keeps what was fed")
+    said.append(
+        f"Choose: {_options(fits)} to feed what the input holds{note}; {_options(kept)} to keep "
+        "what was fed"
+    )
     return tuple(said)
 
 

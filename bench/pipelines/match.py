@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.pipelines.lean import QuantizeLayer, tf, tfmot
+from bench.pipelines.lean import QuantizeLayer, tf, tf_keras, tfmot
 from bench.pipelines.observers import unquantized
 from bench.pipelines.refusals import Unmatched, Unsupported
 
@@ -65,13 +65,21 @@ def quantized(float_model: Any) -> tuple[Any, Places]:
         try:
             model = keras.quantize_model(float_model)
         except (ValueError, RuntimeError) as error:
-            raise Unsupported(str(error)) from error
+            raise Unsupported(_with_layer(str(error), float_model)) from error
         places = _places(float_model, model, probe)
         _check_outputs(float_model, model)
     finally:
         float_model.set_weights(weights)
     model.set_weights(places.into(tuple(model.get_weights()), weights))
     return model, places
+
+
+def _with_layer(text: str, model: Any) -> str:
+    """TFMOT's reason; where it does not name the layer, with the models among the layers."""
+    if any(layer.name in text for layer in model.layers):
+        return text
+    nested = [layer.name for layer in model.layers if isinstance(layer, tf_keras.Model)]
+    return f"{', '.join(nested)}: {text}" if nested else text
 
 
 def _distinct(weights: Sequence[np.ndarray]) -> list[np.ndarray]:

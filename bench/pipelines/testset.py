@@ -1,18 +1,17 @@
 """A data set's test split, for files that somebody has already: training images are not read."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from bench import datasets
-from bench.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """x: uint8 or float32 (n, height, width, channels); y: int32 (n,); scale: x / scale is what
-    models of this package are fed; classes: their number where it is named, else None."""
+    """x: uint8 or float32 (n, height, width, channels), or of a table (n, features); y: int32 (n,);
+    scale: x / scale is what models of this package are fed; classes: their number where it is
+    named, else None."""
 
     name: str
     x: np.ndarray
@@ -24,23 +23,10 @@ class TestSet:
 
 
 def load_test(name: str) -> TestSet:
-    """The test split of an embedded dataset or of a folder with test.parquet.
+    """The test split of an embedded dataset, or of data of one's own of any kind.
 
-    Only that file is read: the training images are most of a folder, and nothing here needs them.
-    Raises InputError naming --data or the file that is not as expected.
+    Of a folder only that is decoded: the training images are most of it, and nothing here needs
+    them. Raises InputError naming --data or the file that is not as expected.
     """
-    datasets.check_name(name, "--data")
-    if not datasets.is_path(name):
-        data = datasets.load(name)
-        return TestSet(data.name, data.x_test, data.y_test, data.scale, len(data.classes))
-    from bench.datasets import parquet_folder
-
-    path = Path(name) / "test.parquet"
-    if not path.is_file():
-        raise InputError("--data", f"no {str(path)!r}", "allowed: a folder with test.parquet")
-    x, y, _, names = parquet_folder.read_split(path)
-    if names and y.max() >= len(names):
-        raise InputError(
-            str(path), f"label {y.max()}", f"allowed: 0 to {len(names) - 1}, the named classes"
-        )
-    return TestSet(datasets.label(name), x, y, 255.0, len(names) or None)
+    test = datasets.resolve(name, where="--data").test()
+    return TestSet(test.name, test.x, test.y, test.scale, len(test.classes) or None)

@@ -6,7 +6,7 @@ process, and a training can stop in one process and go on in another with the sa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupport
 
 __all__ = [
     "STREAMS",
-    "Mode",
     "Refused",
     "State",
     "Trainer",
@@ -31,8 +30,6 @@ __all__ = [
     "set_batch_norm_momentum",
     "stream",
 ]
-
-Mode = Literal["training", "inference"]
 
 BatchNorm = tf_keras.src.layers.normalization.batch_normalization.BatchNormalizationBase
 
@@ -109,6 +106,11 @@ class Trainer:
         self.scale = scale
         # Constants that a layer of somebody's own draws when it is built are the same everywhere.
         tf_keras.utils.set_random_seed(0)
+        # Names, which stand in the files, are the same whatever this process has built before;
+        # those of the layers that TFMOT makes come after the float model's.
+        tf_keras.backend.reset_uids()
+        if float_model is not None:
+            new()
         (self.model, self._places), traced = without_autograph(lambda wrap: (wrap(make)(), wrap))
         self.batch_norm_layers = set_batch_norm_momentum(self.model, None)
         names = () if float_model is None else Randomness(float_model).names
@@ -170,8 +172,11 @@ class Trainer:
         return State(weights, self.start.optimizer)
 
     def forked(self, weights: Arrays) -> State:
-        """Start state from float weights, a float trainer's `State.weights`: ranges and optimizer
-        as initialized."""
+        """The state in which a training behind a checkpoint starts: these float weights, each in
+        its place, with ranges and optimizer as initialized.
+
+        weights: a float trainer's `State.weights`.
+        """
         if self._places is not None:
             weights = self._places.into(self.start.weights, weights)
         return State(weights, self.start.optimizer)
@@ -180,10 +185,6 @@ class Trainer:
         """A state's weights, batch norm's averages included, as a float trainer has them: the
         inverse of `forked`. Ranges are left behind."""
         return state.weights if self._places is None else self._places.out_of(state.weights)
-
-    def named_weights(self, state: State) -> dict[str, np.ndarray]:
-        """A state's weights and ranges by the names that they have in this process."""
-        return {v.name: a for v, a in zip(self.model.weights, state.weights, strict=True)}
 
     def run(
         self,
@@ -250,14 +251,13 @@ class Trainer:
         """Keras's own logits, float32 (n, classes). x: uint8 or float32, as in `run`."""
         return self._logits(x).numpy()
 
-    def calibrate(self, x: np.ndarray, batch: int, mode: Mode = "training") -> None:
+    def calibrate(self, x: np.ndarray, batch: int) -> None:
         """Set every observer's range to what its tensor takes on x in the unquantized model.
 
         x: uint8 or float32 (n, height, width, channels), in batches of which a smaller last one is
-        left out; one of all if n < batch. training: as in training, with batch statistics, but
-        layers that draw do nothing; inference: with batch norm's averages. Ranges reach from the
-        smallest minimum to the largest maximum, and to zero, as TFLite needs. Weights and averages
-        stay as they are.
+        left out; one of all if n < batch. As in training, so with batch statistics, but layers that
+        draw do nothing. Ranges reach from the smallest minimum to the largest maximum, and to zero,
+        as TFLite needs. Weights and batch norm's averages stay as they are.
         """
         if self._places is None:
             raise ValueError("a float model has no ranges to calibrate")
@@ -266,7 +266,7 @@ class Trainer:
         size = min(batch, len(x))
         extremes = []
         for first in range(0, len(x) - size + 1, size):
-            seen = self._observe(tf.constant(x[first : first + size]), mode == "training")
+            seen = self._observe(tf.constant(x[first : first + size]))
             extremes.append([tensor.numpy() for tensor in seen])
             _assign(own, before)
         lows, highs = np.array(extremes).reshape(len(extremes), -1, 2).transpose(2, 1, 0)
@@ -274,9 +274,9 @@ class Trainer:
             of.low.assign(min(0.0, low.min()))
             of.high.assign(max(0.0, high.max()))
 
-    def _observe_graph(self, x: Any, training: bool) -> Any:
+    def _observe_graph(self, x: Any) -> Any:
         with recording() as seen, self.randomness.off():
-            self.model(self.inputs(x), training=training)
+            self.model(self.inputs(x), training=True)
         self._observed = [Seen(of.low, of.high) for of in seen]
         return [
             extreme

@@ -21,7 +21,8 @@ def _reasons(model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray) ->
     if not isinstance(model, tf_keras.Model):
         keras3 = kind.__module__.partition(".")[0] == "keras"
         yield (
-            "is a Keras 3 model: TFMOT knows tf_keras (Keras 2) only"
+            "is a Keras 3 model, and TFMOT knows Keras 2 only: `import tf_keras` in place of "
+            "`keras`, or of `tensorflow.keras`"
             if keras3
             else f"is no tf_keras model but a {kind.__module__}.{kind.__name__}"
         )

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
-from bench import datasets
+from bench import datasets, models
 from bench.errors import InputError
-from bench.plan.identity import STREAM_STAGES, cell_id, model_source
+from bench.plan.identity import STREAM_STAGES, cell_id
 from bench.store.schema import Status
 from bench.study import Study
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS, Value, of_arms
+from bench.study.factors import FACTORS, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def cells(study: Study) -> list[Cell]:
     at both, with one id.
     """
     data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
-    built = [(name, model_source(name)) for name in study.models]
+    built = [(name, models.identity(name)) for name in study.models]
     recipes = {
         (arm, model): list(_recipes(study, arm, model))
         for arm, model in product(study.arms, study.models)
@@ -128,7 +128,7 @@ def cells(study: Study) -> list[Cell]:
 def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
     """One for each combination of the levels that reach the arm of this model."""
     stages = ARMS[arm].stages
-    names = of_arms(arm, model=model)
+    names = study.reaching(arm, model=model)
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels in product(*(study.levels(name) for name in names)):
         yield Recipe(tuple(zip(names, levels, strict=True)), pin)

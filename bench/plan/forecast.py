@@ -101,7 +101,7 @@ def _times(
 
 
 def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
-    """Each training of a trajectory: its kind and its epochs."""
+    """The kind of each training in a trajectory, and how many epochs it has."""
     yield "float", trajectory.segments[-1].budget
     for segment in trajectory.segments:
         for fork in segment.forks:
@@ -125,7 +125,7 @@ def primary_sizes(study: Study) -> dict[str, int]:
         settings = 0
         for model in study.models:
             here = places
-            for factor in of_arms(a, b, model=model):
+            for factor in study.reaching(a, b, model=model):
                 here *= sum(study.is_primary_at({factor: v}) for v in study.levels(factor))
             settings += here
         sizes[name] = settings
@@ -148,6 +148,10 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
         f"arms {_listed(study.arms)}",
     ]
+    if study.own:
+        lines.append(
+            f"models: {_where(study, study.models)}; data: {_where(study, study.datasets)}"
+        )
     lines += [
         f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
         for factor, model in study.out_of_reach
@@ -193,6 +197,14 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
             found = "none"
         lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} pp")
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
+
+
+def _where(study: Study, names: tuple[str, ...]) -> str:
+    """Models or data, and which of them are somebody's own."""
+    return ", ".join(
+        f"{name} (in {study.own[name].file})" if name in study.own else f"{name} (built in)"
+        for name in names
+    )
 
 
 def _listed(values: tuple[object, ...]) -> str:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -19,15 +20,17 @@ _FOR_EVERY_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Ray retries tasks killed for memory for ever otherwise.
     "RAY_task_oom_retries": str(RETRIES),
+    # A task that fails is in its cells' rows, not on the terminal too.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # A metric per task would grow the driver with every cell.
     "RAY_enable_metrics_collection": "0",
 }
 
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
-"""One try of 40 s, not 20, for what was there and is gone."""
+"""A cluster that has gone away is tried once, which takes 40 s; by default Ray tries 20 times."""
 
-_TOKEN = "RAY_AUTH_TOKEN_PATH"
-"""Each run has a token, so that this tells its processes from those of other runs."""
+_ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""At 0 all of Ray is on 127.0.0.1, which is what Ray calls no cluster."""
 
 _END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
@@ -41,7 +44,7 @@ def connected(
 
     address: of a cluster, None for a Ray of this process's own; workers: its CPUs, None: all;
     pipeline: the module that its workers import while they register. Raises InputError if nothing
-    answers at `address`, RuntimeError if the own Ray listens beyond loopback.
+    answers at `address`, or if the own Ray listens beyond loopback.
     """
     with ExitStack() as stack:
         if address is None:
@@ -52,8 +55,8 @@ def connected(
         import ray
 
         _silence_raylets()
-        stack.callback(ray.shutdown)
         on_term = signal.getsignal(signal.SIGTERM)
+        stack.callback(_shut_down, on_term)
         # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
         # this one then ends them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -98,13 +101,13 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
     stack.enter_context(
         # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
-        _set({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
+        _set({_ON_LOOPBACK: "0", "RAY_AUTH_MODE": "token"}, unless_set=True)
     )
     # Workers start with Ray, and a runtime_env would make it start others; they import TensorFlow
     # while they register.
-    token = str(temporary.token(folder))
-    stack.callback(processes.end, lambda: processes.started_with(_TOKEN, token), _END_S)
-    own = {_TOKEN: token, "RAY_preload_python_modules": pipeline}
+    stack.callback(processes.end, lambda: processes.using(folder), _END_S)
+    own = {"RAY_AUTH_TOKEN_PATH": str(temporary.token(folder))}
+    own |= {"RAY_preload_python_modules": pipeline}
     stack.enter_context(_set(WORKER_ENVIRONMENT | own))
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte
@@ -134,14 +137,15 @@ def _set(variables: Mapping[str, str], unless_set: bool = False) -> Iterator[Non
 
 
 def _forget_token() -> None:
-    """Another run of this process had another."""
+    """Make Ray read the token again: it keeps the one of an earlier run of this process."""
     from ray._raylet import AuthenticationTokenLoader
 
     AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _silence_raylets() -> None:
-    """They write a page to standard output for every worker that dies; the rows say it in a line.
+    """Keep raylets from writing a page to standard output for every worker that dies: the row of
+    the cell says it in a line.
 
     No setting of Ray's turns that off.
     """
@@ -150,11 +154,24 @@ def _silence_raylets() -> None:
     connection.print_to_stdstream = lambda *_, **__: None
 
 
+def _shut_down(on_term: Any) -> None:
+    """ray.shutdown(); somewhere in it Ray makes SIGTERM end the process at once, behind Python's
+    back, so the handler is set again and again meanwhile."""
+    import ray
+
+    ending = threading.Thread(target=ray.shutdown)
+    ending.start()
+    while ending.is_alive():
+        ending.join(0.01)
+        signal.signal(signal.SIGTERM, on_term)
+
+
 def _check_loopback() -> None:
-    """Raises RuntimeError if a process of this Ray listens beyond this machine."""
+    """Raises InputError if a process of this Ray listens beyond this machine."""
     open_ones = sockets.beyond_loopback()
     if open_ones:
-        raise RuntimeError(
-            f"Ray listens on {', '.join(open_ones)}, not on loopback alone: it was stopped. "
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER must be 0, or unset, before Ray is imported"
+        raise InputError(
+            _ON_LOOPBACK,
+            f"Ray listens on {', '.join(open_ones)}, not on loopback alone, and was stopped",
+            "allowed: 0, or unset, before Ray is imported",
         )

@@ -15,6 +15,7 @@ from bench.runner import environment, probes
 from bench.runner.connection import RETRIES
 from bench.runner.folder import Folder
 from bench.runner.isolation import WorkFailed
+from bench.runner.pipeline import Pipeline
 from bench.runner.probes import Place, Probe
 from bench.runner.worker import Outcome, Probed, Refusal, tasks
 
@@ -29,8 +30,8 @@ class Watcher(Protocol):
         """Once, before anything runs: all cells of the study, the rows that are there already, and
         how many rows of other cells lie in the folder, which are left alone."""
 
-    def waiting(self) -> None:
-        """Workers have been started and import TensorFlow: some seconds in which to say more."""
+    def waiting(self, cpus: int) -> None:
+        """So many workers import TensorFlow and try models: some seconds in which to say more."""
 
     def added(self, wanted: Sequence[Cell]) -> None:
         """Cells that a look at the data called for; none: the run ends here."""
@@ -46,14 +47,16 @@ class Dispatcher:
     """The driver's side of a connected Ray."""
 
     def __init__(
-        self, folder: Folder, watcher: Watcher, capacity: Callable[[], int], pipeline: str
+        self, folder: Folder, watcher: Watcher, capacity: Callable[[], int], pipeline: Pipeline
     ) -> None:
         self._folder, self._watcher, self._capacity = folder, watcher, capacity
-        self._pipeline = pipeline
+        import ray
+
+        self._pipeline = ray.put(pipeline)  # with somebody's own `files` it may be large
         self._expected = environment.code()
         self._tasks = tasks(RETRIES)
         # Importing TensorFlow takes a worker longer than anything before the first step.
-        self._warm = [self._tasks.warm_up.remote(pipeline) for _ in range(capacity())]
+        self._warm = [self._tasks.warm_up.remote(self._pipeline) for _ in range(capacity())]
         self._schedule = Schedule()
         self._again: list[Task] = []  # that a node has refused
         self._refusing: dict[str, str] = {}  # node -> what it has instead
@@ -84,7 +87,9 @@ class Dispatcher:
 
         arms: all of the study. Waits for what was tried. Raises InputError if a model is of no use.
         """
-        found = probes.unsupported(self._probed(), arms)
+        probed = self._probed()
+        probes.check_momentum(probed, wanted)
+        found = probes.unsupported(probed, arms)
         for line in probes.described(found):
             self._watcher.said(line)
         self._unsupported |= found

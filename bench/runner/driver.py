@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import datasets
+from bench import datasets, models
 from bench.datasets import Dataset
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
@@ -16,6 +16,7 @@ from bench.plan.trajectories import trajectories
 from bench.runner.connection import check_answers, connected
 from bench.runner.dispatch import Dispatcher, Watcher
 from bench.runner.folder import Folder, held
+from bench.runner.pipeline import Pipeline
 from bench.study import Study
 
 PIPELINE = "bench.pipelines.cell"
@@ -60,11 +61,12 @@ def run(
         if missing:
             load = _Loader(study, folder)
             capacity = stack.enter_context(connected(address, workers, pipeline))
-            dispatcher = Dispatcher(folder, watcher, capacity, pipeline)
-            watcher.waiting()
+            work = Pipeline(pipeline, models.own(study.models))
+            dispatcher = Dispatcher(folder, watcher, capacity, work)
         while missing:
             data = load(missing)  # while the workers import TensorFlow
             dispatcher.probe(missing, data)
+            watcher.waiting(capacity())
             possible = dispatcher.possible(missing, study.arms)
             folder.start()
             load.write_labels()

@@ -95,7 +95,11 @@ class Folder:
 
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
-            self._store.write_labels(label, data.y_test, data.classes, data.paths)
+            self._store.write_labels(label, data.y_test, data.classes, data.paths, data.groups)
+            taken = self._about.setdefault("taken", {})
+            if data.notes and taken.get(label) != list(data.notes):
+                taken[label] = list(data.notes)
+                self._store.write_environment(self._about)
 
     def compact(self) -> None:
         with self._writing():
@@ -121,8 +125,11 @@ def held(study: Study, out: Path) -> Iterator[Folder]:
 
 
 def places(study: Study, store: Store) -> list[Cell]:
-    """All places of the study, one cell each: those of the first look, and those that later looks
-    have called for, so that one of these that failed is tried again."""
+    """The cells of all places of the study.
+
+    In a study with looks these are the cells of the first look and those that later looks have
+    called for, so that a failed one of these runs again too.
+    """
     first = cells(study.at_first_look)
     if study.sequential is None:
         return first

@@ -9,16 +9,16 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.datasets import Dataset
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
+from bench.runner.pipeline import Pipeline
 
 CRASHES = frozenset(
     getattr(signal, name)
@@ -35,7 +35,8 @@ _END = ("end", None)
 
 
 class Crash(Exception):
-    """A process ended in the middle of its work. by_itself: not because somebody killed it."""
+    """A process ended in the middle of its work. by_itself: by a crash, not because it was killed
+    from outside."""
 
     def __init__(self, how: str, by_itself: bool) -> None:
         super().__init__(how, by_itself)
@@ -51,10 +52,11 @@ class WorkFailed(Exception):
 
 class Isolated:
     """The functions of a pipeline module, each call in a process that is started where there is
-    none. They raise WorkFailed where the module's raise something, and Crash."""
+    none, with these variables in its environment beside this one's. They raise WorkFailed where the
+    module's raise something, and Crash."""
 
-    def __init__(self, pipeline: str) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, environment: Mapping[str, str] | None = None) -> None:
+        self._pipeline, self._environment = pipeline, environment or {}
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Isolated":
@@ -89,9 +91,14 @@ class Isolated:
         (found,) = self._results("probe", data, segment, fork)
         return found  # type: ignore[no-any-return]
 
+    def ask(self, function: str, *arguments: Any) -> Any:
+        """What another function of the module returns."""
+        (found,) = self._results(function, *arguments)
+        return found
+
     def _results(self, function: str, *arguments: Any) -> Iterator[Any]:
         """What the function gives, one after another."""
-        child = self._child = self._child or _started(self._pipeline)
+        child = self._child = self._child or _started(self._pipeline, self._environment)
         assert child.stdin is not None
         assert child.stdout is not None
         try:
@@ -121,16 +128,19 @@ def _crash(code: int) -> Crash:
     return Crash(number.name, number in CRASHES)
 
 
-def _started(pipeline: str) -> subprocess.Popen[bytes]:
+def _started(pipeline: Pipeline, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # This package first: the folder where the command was given may hold another.
     path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import main; main({pipeline!r})"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import main; main()"],
+        env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert child.stdin is not None
+    pickle.dump(pipeline, child.stdin)
+    return child
 
 
 def _requests(file: BinaryIO) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -141,13 +151,13 @@ def _requests(file: BinaryIO) -> Iterator[tuple[str, Sequence[Any]]]:
             return
 
 
-def main(pipeline: str) -> None:
-    """Answer requests from standard input on standard output until it closes."""
+def main() -> None:
+    """Answer requests from standard input, a pipeline first, on standard output until it closes."""
     _die_with_parent()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever libraries print is no answer
-    body = import_module(pipeline)
-    body.prepare()
+    pipeline: Pipeline = pickle.load(sys.stdin.buffer)
+    body = pipeline.prepared()
     for function, arguments in _requests(sys.stdin.buffer):
         try:
             found = getattr(body, function)(*arguments)

@@ -13,6 +13,10 @@ Process = tuple[int, str]
 """A process id and when it started, in clock ticks: the id alone is given again one day."""
 
 
+_LONGEST_S = 10.0
+"""That is waited for killed processes."""
+
+
 def descendants() -> set[Process]:
     """Children of this process, their children and so on."""
     found = _all()
@@ -22,25 +26,38 @@ def descendants() -> set[Process]:
     return {(pid, found[pid][1]) for pid in mine - {os.getpid()}}
 
 
-def started_with(variable: str, value: str) -> set[Process]:
-    """Other processes of this user that have this in their environment, whoever is their parent."""
-    entry = f"{variable}={value}".encode()
+def using(folder: Path) -> set[Process]:
+    """Other processes of this user that have a file below this folder open, or its path in their
+    environment, whoever is their parent. (Who gives itself a title may overwrite the latter.)"""
+    path = os.fsencode(folder)
     found = set()
     for pid, (_, started) in _all().items():
         with suppress(OSError):  # another user's, or it has ended meanwhile
-            if pid != os.getpid() and entry in (PROC / str(pid) / "environ").read_bytes():
+            about = PROC / str(pid)
+            if pid != os.getpid() and (
+                path in (about / "environ").read_bytes()
+                or any(_target(entry).startswith(path + b"/") for entry in (about / "fd").iterdir())
+            ):
                 found.add((pid, started))
     return found
 
 
+def _target(link: Path) -> bytes:
+    try:
+        return os.readlink(os.fsencode(link))
+    except OSError:
+        return b""
+
+
 def end(those: Callable[[], set[Process]], patience_s: float) -> None:
-    """Wait until there are none of these; kill what there is after `patience_s`."""
-    deadline = time.monotonic() + patience_s
-    while (left := those()) and time.monotonic() < deadline:
+    """Wait until there are none of these. After `patience_s` they are killed, and those that come
+    meanwhile; a killed process may still take a moment to give its memory back."""
+    started = time.monotonic()
+    while (left := those()) and (waited := time.monotonic() - started) < patience_s + _LONGEST_S:
+        for pid, _ in left if waited > patience_s else ():
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
-    for pid, _ in left:
-        with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def _all() -> dict[int, tuple[int, str]]:

@@ -9,12 +9,16 @@ from bench.runner import processes
 from bench.runner.processes import PROC
 
 _LISTEN = "0A"
-_LOOPBACK = ("127.", "::1", "::ffff:127.")
+_LOOPBACK = ("127.", "::1:", "::ffff:127.")
 
 
 def beyond_loopback() -> list[str]:
-    """Addresses (host:port) other than loopback on which this process or a descendant of it
-    listens.
+    """Those of `listening` that other machines can reach."""
+    return [address for address in listening() if not address.startswith(_LOOPBACK)]
+
+
+def listening() -> list[str]:
+    """Addresses (host:port) on which this process or a descendant of it listens, sorted.
 
     Empty where there is no /proc.
     """
@@ -28,8 +32,7 @@ def beyond_loopback() -> list[str]:
             fields = line.split()
             if fields[3] == _LISTEN and fields[9] in owned:
                 host, port = _address(fields[1])
-                if not host.startswith(_LOOPBACK):
-                    found.append(f"{host}:{port}")
+                found.append(f"{host}:{port}")
     return sorted(found)
 
 

@@ -50,7 +50,7 @@ def _base() -> Path:
     wanted = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp"]
     for path in wanted:
         if path and os.path.isdir(path) and len(os.fsencode(path)) + _IN_IT <= _LONGEST:
-            return Path(path)
+            return Path(path).resolve()
     return Path("/tmp")
 
 
@@ -79,7 +79,8 @@ def _remove_those_left(base: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Processes that are about to end may still write: what they add goes too."""
+    """Remove a folder, again and again for some seconds: processes that are about to end may still
+    write into it."""
     deadline = time.monotonic() + 5
     while path.exists() and time.monotonic() < deadline:
         shutil.rmtree(path, ignore_errors=True)

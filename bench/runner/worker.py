@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from bench.datasets import Dataset
@@ -15,6 +14,7 @@ from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import environment
 from bench.runner.isolation import Crash, Isolated, WorkFailed
+from bench.runner.pipeline import Pipeline
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -51,7 +51,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A node's answer where it has other code than the driver: what it has."""
+    """The answer of a node whose package or TensorFlow is not the driver's. found: what it has."""
 
     node: str
     found: str
@@ -85,13 +85,13 @@ def tasks(retries: int) -> Tasks:
 _Piece = tuple[Segment, Fork | None]
 
 
-def _warm_up(pipeline: str) -> None:
-    import_module(pipeline).prepare()
+def _warm_up(pipeline: Pipeline) -> None:
+    pipeline.prepared()
 
 
-def _trace(pipeline: str, data: Dataset, segments: Sequence[Segment]) -> None:
-    body = import_module(pipeline)
-    body.prepare()
+def _trace(pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
+    _use_session_folder()
+    body = pipeline.prepared()
     with suppress(Exception):  # a cell that meets it says so in its row
         body.trace(data, segments)
 
@@ -103,13 +103,13 @@ def _baselines(data: Dataset) -> dict[str, float]:
 
 
 def _probe(
-    pipeline: str,
+    pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
     pieces: Sequence[tuple[Segment, Fork]],
 ) -> Probed | Refusal:
-    """Make once what each of these forks, of one cell each, makes: of untrained weights, on a few
-    examples."""
+    """Try each of these forks, which have one cell each, with untrained weights on a few examples:
+    build, quantize, convert, run."""
     if refusal := _refusal(expected):
         return refusal
     unsupported, unknown, batch_norms = {}, {}, 0
@@ -124,14 +124,15 @@ def _probe(
                 continue
             batch_norms = found["batch_norms"]
             if found["unusable"]:
-                return Probed(found["unusable"], {}, {}, batch_norms)
+                on = f" on node {_where()['node']}" if found.get("missing") else ""
+                return Probed(found["unusable"] + on, {}, {}, batch_norms)
             if found["unsupported"]:
                 unsupported[arm] = found["unsupported"]
     return Probed(None, unsupported, unknown, batch_norms)
 
 
 def _run(
-    pipeline: str,
+    pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
     works: Sequence[Sequence[_Piece]],
@@ -178,22 +179,25 @@ def _refusal(expected: Mapping[str, str]) -> Refusal | None:
 
 
 @contextmanager
-def _body(pipeline: str) -> Iterator[Any]:
-    """The pipeline, for this task: in this process; apart, if a process has died of it before."""
+def _body(pipeline: Pipeline) -> Iterator[Any]:
+    """The pipeline for this task. It runs in this process, unless a process has died of the task
+    before: then in one of its own."""
     from ray._private.worker import global_worker
 
-    _use_session_folder(global_worker.node.get_session_dir_path())
+    _use_session_folder()
     if global_worker.core_worker.get_current_task_attempt_number():
         with Isolated(pipeline) as apart:
             yield apart
     else:
-        body = import_module(pipeline)
-        body.prepare()
-        yield body
+        yield pipeline.prepared()
 
 
-def _use_session_folder(path: str) -> None:
-    """TensorFlow's temporary files go where Ray's are: a process that is killed leaves them."""
+def _use_session_folder() -> None:
+    """Have TensorFlow put its temporary files into Ray's folder, which goes when Ray ends: a
+    process that is killed cannot remove its own."""
+    from ray._private.worker import global_worker
+
+    path = global_worker.node.get_session_dir_path()
     if os.path.isdir(path):
         tempfile.tempdir = os.environ["TMPDIR"] = path
 

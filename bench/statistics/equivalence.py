@@ -5,8 +5,7 @@ from typing import Protocol
 
 from scipy import special
 
-from bench.statistics.checks import Numbers, positive
-from bench.statistics.paired import paired_t
+from bench.statistics.checks import positive
 
 
 class Estimate(Protocol):
@@ -33,17 +32,12 @@ class Tost:
         return max(self.p_lower, self.p_upper)
 
 
-def tost(d: Numbers, delta: float) -> Tost | None:
-    """Two one-sided paired t-tests of |mean| >= delta; d: (n_seeds,), delta in d's unit, > 0.
-
-    None with one seed. With sd = 0 a p is 0 where the mean lies strictly inside its bound and
-    1 elsewhere. Source: Schuirmann (1987).
-    """
-    return tost_of(paired_t(d), delta)
-
-
 def tost_of(test: Estimate, delta: float) -> Tost | None:
-    """`tost` of an estimate already made, for either population; delta in its unit."""
+    """Equivalence of the mean within delta > 0, in the estimate's unit.
+
+    None where the estimate has no standard error; with se = 0 each p is 0 or 1. Source: Schuirmann
+    (1987), A comparison of the two one-sided tests procedure and the power approach.
+    """
     positive(delta, "delta")
     if test.se is None or test.df is None:
         return None

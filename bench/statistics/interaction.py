@@ -1,48 +1,31 @@
-"""Is one epoch the reason? Per seed, how a contrast changes with the budget.
+"""How a contrast changes with an ordered factor, such as the budget: its slope per seed.
 
 The result is again one number per seed and goes through the same paired tests.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from math import gcd
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.statistics.checks import FloatArray, Numbers
 
 
-def smallest_minus_largest(d: NDArray[Any], budgets: Numbers) -> NDArray[Any]:
-    """The contrast at the smallest budget minus that at the largest, per seed: (n_seeds,).
+def slope_weights(x: Numbers | Sequence[float]) -> tuple[FloatArray, float]:
+    """The least-squares slope of values over x as one weighted sum over a divisor.
 
-    d: (n_seeds, n_budgets), whole counts stay whole; budgets: (n_budgets,), in any order.
-    ValueError unless there are two or more distinct budgets, all greater than 0, and d is finite.
+    x: (n,), finite, at least two of them distinct, such as log2 of the budgets. Returns weights w
+    (n,), which sum to zero, and a divisor c > 0: the slope of v over x is (w @ v) / c. Where x is
+    whole, w is whole and as small as it can be, so that slopes of whole counts stay whole multiples
+    of a step and signs are flipped exactly. Raises ValueError if x has no slope.
     """
-    d, epochs = _checked(d, budgets)
-    difference: NDArray[Any] = d[:, int(epochs.argmin())] - d[:, int(epochs.argmax())]
-    return difference
-
-
-def slope_per_doubling(d: NDArray[Any], budgets: Numbers) -> FloatArray:
-    """Least-squares slope of the contrast over log2(budget), per seed: (n_seeds,).
-
-    In d's unit per doubling of the budget; arguments as for smallest_minus_largest.
-    """
-    d, epochs = _checked(d, budgets)
-    x = np.log2(epochs)
-    x -= x.mean()
-    # from the first budget's value, so that no change is a slope of exactly 0
-    slope: FloatArray = ((d - d[:, :1]) * x).sum(axis=1) / (x @ x)
-    return slope
-
-
-def _checked(d: NDArray[Any], budgets: Numbers) -> tuple[NDArray[Any], FloatArray]:
-    d, epochs = np.asarray(d), np.asarray(budgets, dtype=np.float64)
-    if epochs.ndim != 1 or epochs.size < 2 or np.unique(epochs).size != epochs.size:
-        raise ValueError(f"budgets: found {epochs.tolist()}, allowed: two or more, all distinct")
-    if not ((epochs > 0) & np.isfinite(epochs)).all():
-        raise ValueError(f"budgets: found {epochs.tolist()}, allowed: greater than 0")
-    if d.ndim != 2 or d.shape[0] == 0 or d.shape[1] != epochs.size:
-        raise ValueError(f"d: found shape {d.shape}, allowed: (n_seeds, {epochs.size})")
-    if not np.isfinite(d).all():
-        raise ValueError("d: found a value that is not finite, allowed: seeds with all budgets")
-    return d, epochs
+    values = np.asarray(x, dtype=np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all() or np.unique(values).size < 2:
+        raise ValueError(f"x: found {values.tolist()}, allowed: finite, two or more distinct")
+    n = values.size
+    if not np.array_equal(np.rint(values), values):
+        centred = values - values.mean()
+        return centred, float(centred @ centred)
+    weights = n * values - values.sum()
+    common = gcd(*(int(weight) for weight in weights))
+    return weights / common, float(weights @ weights) / (n * common)

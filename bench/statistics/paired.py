@@ -78,6 +78,17 @@ class PairedT:
         """No difference in any seed (and more than one seed)."""
         return self.sd == 0 and self.mean == 0
 
+    @property
+    def dz(self) -> float | None:
+        """Cohen's standardized difference of pairs, mean / sd; None where sd is 0 or not known."""
+        return self.mean / self.sd if self.sd else None
+
+    @property
+    def gz(self) -> float | None:
+        """Hedges' gz = J(n-1) dz; None for fewer than 3 seeds and where sd is 0."""
+        correction = hedges_j(self.n - 1) if self.n > 1 else None
+        return None if self.dz is None or correction is None else correction * self.dz
+
     def interval(self, alpha: float) -> Interval | None:
         """mean +- t(n-1) sd / sqrt(n) at level 1 - alpha; None with one seed."""
         return t_interval(self.mean, self.se, self.df, alpha)
@@ -102,12 +113,6 @@ def paired_t(d: Numbers) -> PairedT:
     return PairedT(n, mean, sd, se, t, n - 1, p)
 
 
-def dz(d: Numbers) -> float | None:
-    """Cohen's standardized mean difference of pairs, mean / sd; None where sd is 0 or unknown."""
-    test = paired_t(d)
-    return test.mean / test.sd if test.sd else None
-
-
 def hedges_j(v: int) -> float | None:
     """The small-sample correction J(v) = G(v/2) / (sqrt(v/2) G((v-1)/2)), v degrees of freedom.
 
@@ -117,15 +122,6 @@ def hedges_j(v: int) -> float | None:
     if v == 1:
         return None
     return exp(special.gammaln(v / 2) - special.gammaln((v - 1) / 2) - log(v / 2) / 2)
-
-
-def gz(d: Numbers) -> float | None:
-    """Hedges' gz = J(n-1) dz; None for fewer than 3 seeds and where sd is 0."""
-    effect = dz(d)
-    if effect is None or len(d) < 3:
-        return None
-    correction = hedges_j(len(d) - 1)
-    return None if correction is None else correction * effect
 
 
 def arms_correlation(a: Numbers, b: Numbers) -> float | None:

@@ -5,7 +5,7 @@ of seeds, may be fractional. Nothing here takes an observed mean ("observed powe
 """
 
 from collections.abc import Callable
-from math import ceil, exp2, inf, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 from scipy import special
@@ -105,14 +105,6 @@ def dz_for_power(n: float, alpha: float, power: float = 0.8) -> float:
     """The standardized difference that n seeds detect with the power."""
     _reachable(alpha, power)
     return _smallest(lambda dz: power_paired_t(dz, n, alpha) >= power, start=1e-12)
-
-
-def alpha_for_power(dz: float, n: float, power: float = 0.8) -> float:
-    """The level at which n seeds detect dz with the power."""
-    open_unit(power, "power")
-    low = _smallest(lambda k: power_paired_t(dz, n, power * exp2(-k)) <= power, start=1e-12)
-    high = _smallest(lambda k: power_paired_t(dz, n, power * exp2(-k)) < power, start=1e-12)
-    return power * exp2(-(low + high) / 2)
 
 
 def seeds_needed(delta: float, sd: float, alpha: float, power: float = 0.8) -> int:

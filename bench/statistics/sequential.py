@@ -308,33 +308,16 @@ def group_sequential(
     return found
 
 
-def e_value(d: Numbers, tau: float = 1.0) -> float:
-    """Evidence against mean 0 at any number of seeds: reject at alpha once it reaches 1 / alpha.
-
-    d: (n_seeds,); tau: the SD, in units of sd(d), of the effects that the mixture expects.
-    A^(-1/2) [(1 + t^2/v) / (1 + t^2/(A v))]^(n/2), v = n - 1, A = 1 + n tau^2; 1 for one seed,
-    its limit where sd = 0. Source: Wang & Ramdas (2024), Anytime-valid t-tests and confidence
-    sequences for Gaussian means with unknown variance.
-    """
-    positive(tau, "tau")
-    test = paired_t(d)
-    if test.t is None:
-        return 1.0
-    n, a = test.n, 1 + test.n * tau**2
-    if test.t**2 == inf:
-        log_ratio = log(a)
-    else:
-        ratio = test.t**2 / test.df
-        log_ratio = np.log1p(ratio) - np.log1p(ratio / a)
-    log_e = (n * log_ratio - log(a)) / 2
-    return exp(log_e) if log_e < 709 else inf
-
-
 def anytime_interval(d: Numbers, alpha: float, tau: float = 1.0) -> Interval:
-    """The confidence sequence's interval at n seeds: all of them hold the mean at once, 1 - alpha.
+    """The confidence sequence's interval at n seeds: with probability 1 - alpha the intervals of
+    all n hold the mean at once.
 
-    The means whose e_value stays below 1 / alpha: mean +- (s / sqrt(n)) sqrt(v (c-1) / (1 - c/A))
-    with c = (A / alpha^2)^(1/n), infinite where c >= A (2 seeds at alpha = 0.05, and always one).
+    d: (n_seeds,); tau: the SD, in units of sd(d), of the effects that the mixture expects. These
+    are the means against which the e-value stays below 1 / alpha. The e-value is
+    A^(-1/2) [(1 + t^2/v) / (1 + t^2/(A v))]^(n/2), with v = n - 1 and A = 1 + n tau^2, so that the
+    interval is mean +- (s / sqrt(n)) sqrt(v (c-1) / (1 - c/A)) with c = (A / alpha^2)^(1/n). It is
+    infinite where c >= A (2 seeds at alpha = 0.05, and always one). Source: Wang & Ramdas (2024),
+    Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance.
     """
     positive(tau, "tau")
     open_unit(alpha, "alpha")

@@ -30,7 +30,7 @@ from bench.store import labels as labels_of
 from bench.store.buffers import array, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
-from bench.store.labels import LABEL_SCHEMA, Labels
+from bench.store.labels import LABEL_SCHEMA, Groups, Labels
 from bench.store.lock import Lock
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
@@ -66,7 +66,8 @@ class Results:
     environment.json; ignored: names of files in cells/ that cannot be read, and why: reasons;
     rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
     else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
-    is none, as in a folder of an older version.
+    is none, as in a folder of an older version; groups: dataset -> the group of each test example,
+    of data that have them.
     """
 
     study: Study
@@ -79,6 +80,7 @@ class Results:
     notes: tuple[str, ...] = ()
     plan: pa.Table | None = None
     looks: pa.Table | None = None
+    groups: Groups = field(default_factory=dict)
 
 
 class Store:
@@ -136,25 +138,39 @@ class Store:
 
     def labels(self) -> Labels:
         """labels.parquet: dataset -> int32 (examples,). Raises InputError."""
+        return self.labels_and_groups()[0]
+
+    def labels_and_groups(self) -> tuple[Labels, Groups]:
+        """labels.parquet, and what examples belong together. Raises InputError."""
         try:
-            return labels_of.by_dataset(self._table("labels.parquet", labels_of.READ, MADE_ANEW))
+            table = self._labels(labels_of.READ)
+            return labels_of.by_dataset(table), labels_of.groups_of(table)
         except DamagedError as error:
             where = self._files.where("labels.parquet")
             raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
+
+    def _labels(self, schema: pa.Schema) -> pa.Table:
+        required = set(schema.names) - labels_of.OPTIONAL
+        return self._table("labels.parquet", schema, MADE_ANEW, required)
 
     def trust_labels(self, dataset: str, labels: np.ndarray) -> None:
         """Check rows against these labels, read from the data, in place of labels.parquet's."""
         self._trusted[dataset] = labels.astype(np.int32)
 
     def write_labels(
-        self, dataset: str, labels: np.ndarray, classes: Sequence[str], paths: Sequence[str]
+        self,
+        dataset: str,
+        labels: np.ndarray,
+        classes: Sequence[str],
+        paths: Sequence[str],
+        groups: Sequence[str] | None = None,
     ) -> None:
         """Put a dataset's test labels, read from the data, into labels.parquet: in place of others
         of that dataset, or of a file that is damaged. The same again changes nothing."""
         self.trust_labels(dataset, labels)
-        rows = labels_of.table_of(dataset, labels, classes, paths)
+        rows = labels_of.table_of(dataset, labels, classes, paths, groups)
         try:
-            known = self._table("labels.parquet", LABEL_SCHEMA, MADE_ANEW)
+            known = self._labels(LABEL_SCHEMA)
             labels_of.by_dataset(known)
         except (InputError, DamagedError):
             known = empty(LABEL_SCHEMA)
@@ -216,7 +232,7 @@ class Store:
 
     def write_study(self, study: Study) -> None:
         """study.toml, between two lines by which a reader sees that nothing was cut off."""
-        self.write_text("study.toml", STUDY_START + study.to_toml() + STUDY_END)
+        self.write_text("study.toml", STUDY_START + study.to_toml(self.folder) + STUDY_END)
 
     def study(self) -> Study | None:
         """The study as run, None if there is none yet. Raises InputError if it is no study, or one
@@ -304,6 +320,7 @@ def _well_formed(environment: dict[str, Any]) -> bool:
         named("data", str, environment)
         and named("environments", dict, environment)
         and named("baselines", dict, environment)
+        and named("taken", list, environment)
         and all(
             named(dataset, (int, float), environment["baselines"])
             for dataset in environment.get("baselines", {})
@@ -335,7 +352,7 @@ def read(folder: Path) -> Results:
             raise InputError(where, f"most rows of {dataset!r} contradict it", MADE_ANEW)
     if rows.table.num_rows == 0:
         raise InputError(str(folder / "cells"), _why_nothing(rows), "allowed: at least one row")
-    labels = store.labels()
+    labels, groups = store.labels_and_groups()
     for dataset in rows.unlabelled:
         if dataset in needed:
             raise InputError(where, f"no labels of {dataset!r}", MADE_ANEW)
@@ -351,6 +368,7 @@ def read(folder: Path) -> Results:
         notes=() if note is None else (note,),
         plan=store.plan(),
         looks=store.looks(),
+        groups=groups,
     )
 
 

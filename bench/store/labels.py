@@ -16,20 +16,27 @@ LABEL_SCHEMA = pa.schema(
         pa.field("label", pa.int32()),
         pa.field("class_name", pa.dictionary(pa.int32(), pa.string())),
         pa.field("path", pa.string(), metadata={"meaning": "file name in the source, or null"}),
+        pa.field("group", pa.string(), metadata={"meaning": "such as a speaker, or null"}),
     ]
 )
 
-READ = pa.schema([LABEL_SCHEMA.field(name) for name in ("dataset", "example", "label")])
+READ = pa.schema([LABEL_SCHEMA.field(name) for name in ("dataset", "example", "label", "group")])
 """What an analysis reads of it."""
+
+OPTIONAL = frozenset({"group"})
+"""Columns that older versions did not write."""
 
 Labels = Mapping[str, NDArray[np.int32]]
 """Dataset -> int32 (examples,), in the order of the predictions."""
+
+Groups = Mapping[str, tuple[str, ...]]
+"""Dataset -> the group of each test example; without datasets that have none."""
 
 
 def by_dataset(table: pa.Table) -> Labels:
     """The labels in a table of READ's columns. Raises DamagedError where one is missing or out of
     its place."""
-    for name in READ.names:
+    for name in set(READ.names) - OPTIONAL:
         if table[name].null_count:
             raise DamagedError(f"{table[name].null_count} rows without {name}")
     names = np.array(table["dataset"].to_pylist(), dtype=object)
@@ -44,10 +51,30 @@ def by_dataset(table: pa.Table) -> Labels:
     return found
 
 
+def groups_of(table: pa.Table) -> Groups:
+    """The groups in a table of READ's columns that `by_dataset` has accepted. Raises DamagedError
+    where some examples of a dataset have one and others none."""
+    names = np.array(table["dataset"].to_pylist(), dtype=object)
+    groups = np.array(table["group"].to_pylist(), dtype=object)
+    found = {}
+    for name in dict.fromkeys(names):
+        of_it = groups[names == name].tolist()
+        missing = of_it.count(None)
+        if 0 < missing < len(of_it):
+            raise DamagedError(f"{missing} examples of {name!r} without group")
+        if not missing:
+            found[name] = tuple(of_it)
+    return found
+
+
 def table_of(
-    dataset: str, labels: NDArray[np.integer], classes: Sequence[str], paths: Sequence[str]
+    dataset: str,
+    labels: NDArray[np.integer],
+    classes: Sequence[str],
+    paths: Sequence[str],
+    groups: Sequence[str] | None = None,
 ) -> pa.Table:
-    """The rows of a dataset. classes: names by label; paths: by example, or none."""
+    """The rows of a dataset. classes: names by label; paths: by example, or none; groups too."""
     n = len(labels)
     narrow = labels.astype(np.int32)
     if not np.array_equal(narrow, labels):
@@ -58,6 +85,7 @@ def table_of(
         pa.array(narrow),
         pa.DictionaryArray.from_arrays(pa.array(narrow), pa.array(list(classes), pa.string())),
         pa.array(list(paths), pa.string()) if paths else pa.nulls(n, pa.string()),
+        pa.array(list(groups), pa.string()) if groups else pa.nulls(n, pa.string()),
     ]
     return pa.Table.from_arrays(columns, schema=LABEL_SCHEMA)
 

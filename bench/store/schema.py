@@ -53,6 +53,7 @@ CELLS = (
     Column("float_ops", "int32", "operators with a float input or output"),
     Column("int8_tensors", "int32", "int8 tensors in the file"),
     Column("float_tensors", "int32", "float tensors in the file"),
+    Column("route", "string", "frozen graph, or the stock conversion and why"),
     Column("ties", "int32", "test examples whose two highest outputs are equal"),
     Column(
         "disagreements",

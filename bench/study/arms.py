@@ -4,7 +4,6 @@ A new arm is a row of ARMS. What its training and conversion do stands in bench.
 function each, under the same names.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -18,12 +17,12 @@ Color = Literal["grey", "blue", "vermillion"]
 
 @dataclass(frozen=True)
 class Training:
-    """How weights come about, from the float checkpoint of a seed and budget.
+    """How weights come about, starting from the float checkpoint of a seed and budget.
 
-    stages: those it goes through; quantized: is it a training of what quantize_model makes of the
-    float model; cold: do its observers' ranges start at TFMOT's [-6, 6]; ranges: how the ranges
-    that it leaves came about, empty where it has none; version: part of the identity of every cell
-    with this training, raised by hand when the same study would give other results.
+    stages: those that it goes through; quantized: whether it trains what quantize_model makes of
+    the float model; cold: whether its observers' ranges start at TFMOT's [-6, 6]; ranges: how the
+    ranges that it leaves came about, empty where it has none; version: part of the identity of
+    every cell with this training, raised by hand when the same study would give other results.
     """
 
     name: str
@@ -206,8 +205,3 @@ CONTRASTS = {
 
 PRIMARY = ("ptq - float", "qat - ptq", "qat - ptq+k")
 """Primary where a study declares none. `qat - float` would be the sum of the first two."""
-
-
-def reached(stage: Stage, arms: Iterable[str]) -> tuple[str, ...]:
-    """Those of these arms that a factor of this stage reaches."""
-    return tuple(arm for arm in arms if stage in ARMS[arm].stages)

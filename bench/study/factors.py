@@ -99,19 +99,12 @@ FACTORS = {
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 
 
-def of_arms(*arms: str, model: str | None = None) -> tuple[str, ...]:
-    """The names of the factors that reach any of these arms, in the table's order.
-
-    model: its name; without those factors that it has nothing for. None: of all models.
-    """
+def of_arms(*arms: str) -> tuple[str, ...]:
+    """The names of the factors that reach any of these arms, in the table's order. Which of them a
+    model has something for, a study says: Study.reaching."""
     stages: set[Stage] = set()
     stages = stages.union(*(ARMS[arm].stages for arm in arms))
-    return tuple(
-        name
-        for name, factor in FACTORS.items()
-        if factor.stage in stages
-        and (model is None or factor.concerns is None or factor.concerns(model))
-    )
+    return tuple(name for name, factor in FACTORS.items() if factor.stage in stages)
 
 
 def by_order(levels: Sequence[Value]) -> list[float] | None:

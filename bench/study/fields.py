@@ -3,9 +3,7 @@
 A factor's field comes from its row in study.factors.
 """
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
@@ -18,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -28,9 +27,7 @@ from bench import models as known_models
 from bench.errors import InputError, nearest
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
-from bench.study.heading import same_matter
 
-SHIPPED = Path(__file__).parent / "shipped"
 Stream = Literal["initialization", "order", "calibration"]
 
 MOST_SEEDS = 100_000
@@ -126,6 +123,20 @@ else:
     )
 
 
+class OwnPart(BaseModel):
+    """What stands in a file of somebody's own, under one name: functions for a model and for data.
+
+    lacks: factors that the model has nothing for.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    file: str
+    model: str | None = None
+    data: str | None = None
+    lacks: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+
+
 class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
@@ -137,6 +148,7 @@ class Study(_Factors):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     title: str = ""
+    own: dict[str, OwnPart] = Field(default={})
     datasets: ListOf[str] = ("digits",)
     models: ListOf[str] = ("bncnn",)
     seeds: Annotated[
@@ -157,17 +169,21 @@ class Study(_Factors):
 
     @field_validator("datasets")
     @classmethod
-    def _datasets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _datasets(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        own: dict[str, OwnPart] = info.data.get("own", {})
         for name in value:
-            known_datasets.check_name(name, "datasets")
+            if name not in own or own[name].data is None:
+                known_datasets.check_name(name, "datasets")
         _each_once(tuple(known_datasets.label(name) for name in value))
         return value
 
     @field_validator("models")
     @classmethod
-    def _models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _models(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        own: dict[str, OwnPart] = info.data.get("own", {})
         for name in value:
-            known_models.check(name, "models")
+            if name not in own or own[name].model is None:
+                known_models.check(name, "models")
         return value
 
     @field_validator("arms")
@@ -233,7 +249,7 @@ class Study(_Factors):
         cells = 0
         for name, model in product(self.arms, self.models):
             arm = each * (len(self.extra) if ARMS[name].extra else 1)
-            for factor in of_arms(name, model=model):
+            for factor in self.reaching(name, model=model):
                 arm *= len(self.levels(factor))
             cells += arm
         if cells > MOST_CELLS:
@@ -259,13 +275,25 @@ class Study(_Factors):
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
-        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        """(factor, model) where a factor varies, but the model has nothing that it acts on."""
         return tuple(
             (name, model)
             for name, factor in FACTORS.items()
             for model in self.models
-            if factor.concerns and len(self.levels(name)) > 1 and not factor.concerns(model)
+            if factor.concerns and len(self.levels(name)) > 1 and not self._has(model, name)
         )
+
+    def reaching(self, *arms: str, model: str) -> tuple[str, ...]:
+        """The factors that reach any of these arms of a model, in the table's order."""
+        return tuple(name for name in of_arms(*arms) if self._has(model, name))
+
+    def _has(self, model: str, factor: str) -> bool:
+        """Has a model what a factor is about? Of somebody's own model the study itself says it:
+        results can be read without their file."""
+        if model in self.own:
+            return factor not in self.own[model].lacks
+        concerns = FACTORS[factor].concerns
+        return concerns is None or concerns(model)
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
@@ -275,7 +303,7 @@ class Study(_Factors):
         )
 
     def with_seeds(self, n: int) -> "Study":
-        """The same with its first n seeds; past the last one it counts on from the largest."""
+        """The same with its first n seeds; where it has fewer, it counts on from the largest."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
 
@@ -301,10 +329,13 @@ class Study(_Factors):
         split = (name.rpartition(": ") for name in self.primary or ())
         return tuple((factor, contrast) for factor, colon, contrast in split if colon)
 
-    def to_toml(self) -> str:
-        """The study as a TOML file that `load` reads back to an equal study."""
+    def to_toml(self, folder: Path | None = None) -> str:
+        """The study as a TOML file that `load` reads back to an equal study; folder: where the file
+        is to lie, since relative paths start from there."""
         plain = set() if self.adapted else {"adapted"}
         fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
+        if folder is not None:
+            fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
         for name, factor in FACTORS.items():
@@ -318,42 +349,6 @@ def _arms_of(contrast: str) -> tuple[str, str]:
     return CONTRASTS[contrast].a, CONTRASTS[contrast].b
 
 
-def shipped() -> dict[str, Path]:
-    """The studies inside the package, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
-
-
-def load(source: str, overrides: Sequence[str] = ()) -> Study:
-    """Read and validate a study: a TOML file, or the name of a shipped one.
-
-    overrides: `field=value`, the value in TOML's syntax or a bare word.
-    Raises InputError naming the file or field, what was found, and what is allowed.
-    """
-    path = shipped().get(source, Path(source))
-    if not path.is_file():
-        raise InputError(
-            "study",
-            f"no file {source!r}",
-            f"a path of a TOML file, or a shipped study: {nearest(source, shipped())}",
-        )
-    try:
-        fields = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(source, str(error), "allowed: a TOML file") from None
-    declared = deepcopy(fields)
-    for override in overrides:
-        _override(fields, override)
-    study = validate(fields, source)
-    return study.model_copy(update={"adapted": _adapted(study, declared)}) if overrides else study
-
-
-def _adapted(study: Study, declared: dict[str, Any]) -> bool:
-    try:
-        return not same_matter(study, Study.model_validate(declared))
-    except ValidationError:  # a file that is no study without what overrides it
-        return bool(study.title == declared.get("title", ""))
-
-
 def validate(fields: dict[str, Any], source: str) -> Study:
     """A study of these fields. Raises InputError that names every field that is wrong."""
     try:
@@ -361,29 +356,6 @@ def validate(fields: dict[str, Any], source: str) -> Study:
     except ValidationError as error:
         problems = [_explain(dict(e)) for e in error.errors()]
         raise InputError(f"{source}", "\n".join(problems), "nothing was run") from None
-
-
-def _override(fields: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise InputError("--set", repr(override), "allowed: field=value, such as seeds=30")
-    value = _plain_value(text.strip())
-    *tables, field = key.strip().split(".")
-    for table in tables:
-        fields = fields.setdefault(table, {})
-        if not isinstance(fields, dict):
-            raise InputError("--set", repr(override), f"{table} is no table")
-    fields[field] = value
-
-
-def _plain_value(text: str) -> Any:
-    """A value in TOML's syntax, else a bare word, or a list of them: arms=[float,ptq]."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        if text.startswith("[") and text.endswith("]"):
-            return [_plain_value(part.strip()) for part in text[1:-1].split(",")]
-        return text
 
 
 def _explain(problem: dict[str, Any]) -> str:

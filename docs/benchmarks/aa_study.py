@@ -1,6 +1,7 @@
 """An A/A study: one arm against itself under disjoint seeds. Nothing should be found too often.
 
-    ptq-vs-qat run digits --out results/aa --set seeds=400 --set budgets=1 --set "arms=[float,ptq]"
+    ptq-vs-qat run digits --out results/aa --set seeds=400 --set budgets=1 \
+        --set batch_norm_momentum=0.99 --set "arms=[float,ptq]"
     python docs/benchmarks/aa_study.py results/aa
 
 For each S: 2,000 times 2 S of an arm's seeds are drawn, called A and B at random, and paired at

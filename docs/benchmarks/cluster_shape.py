@@ -1,6 +1,6 @@
 """How long 30 seeds take on 1 to 1,000 CPUs: simulated, and on real raylets that sleep instead.
 
-    python docs/benchmarks/cluster_shape.py [FOLDER] [--real 1,2,8,32]
+    python docs/benchmarks/cluster_shape.py [FOLDER] [--real 1,2,8,32] [--seeds 30]
 
 FOLDER (results/digits): a finished run of the study `digits`, whose times are taken. The simulation
 runs the driver's schedule. The real run is the driver itself on Ray clusters of up to four raylets,
@@ -21,6 +21,7 @@ import sleeping
 from bench import runner
 from bench.plan import cells as plan
 from bench.plan.simulate import DRIVER_S, critical_path, simulate
+from bench.plan.trajectories import trajectories
 from bench.store.folder import Store
 from bench.study import load
 
@@ -32,7 +33,11 @@ NODES = {1: (1,), 2: (1, 1), 8: (2, 2, 2, 2), 32: (8, 8, 8, 8)}
 class Quiet:
     """A watcher that looks away."""
 
-    def planned(self, wanted: Any, rows: Any) -> None: ...
+    def planned(self, wanted: Any, rows: Any, others: int) -> None: ...
+
+    def waiting(self) -> None: ...
+
+    def said(self, text: str) -> None: ...
 
     def added(self, wanted: Any) -> None: ...
 
@@ -66,16 +71,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", default="results/digits")
     parser.add_argument("--real", default="1,2,8,32")
+    parser.add_argument("--seeds", type=int, default=30)
     asked = parser.parse_args()
     os.environ["MEASURED"] = str(Path(asked.folder).resolve())
     os.environ["FACTOR"] = str(FACTOR)
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
-    study = load("digits", ["seeds=30"])
-    planned = plan.trajectories(plan.cells(study))
+    study = load("digits", [f"seeds={asked.seeds}"])
+    planned = trajectories(plan.cells(study))
     times = sleeping.measured()
     real = {int(cpus) for cpus in asked.real.split(",") if cpus}
     longest = critical_path(planned, times)
-    print(f"30 seeds of digits; critical path {longest:.1f} s\n")
+    print(f"{asked.seeds} seeds of digits; critical path {longest:.1f} s\n")
     print("| CPUs | makespan, s | over the critical path | CPUs in use | slept, s | simulated, s |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for cpus in CPUS:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets import Dataset
+from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS
 
@@ -19,29 +20,33 @@ def prepare() -> None: ...
 def trace(data: Dataset, segments: Sequence[Segment]) -> None: ...
 
 
+def probe(data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
+    """Every model can be used, every arm computed."""
+    return {"unusable": None, "unsupported": None, "batch_norms": 0}
+
+
 def run_segment(data: Dataset, segment: Segment, before: Any) -> Any:
     return segment.budget
 
 
 def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Any) -> list[dict[str, Any]]:
-    """Rows whose predictions are drawn, some 30 microseconds each."""
-    rows = []
+    return [row(data, cell) for cell in fork.cells]
+
+
+def row(data: Dataset, cell: Cell) -> dict[str, Any]:
+    """A valid row whose predictions are drawn, some 30 microseconds."""
     wrong = (data.y_test + 1) % len(data.classes)
-    for cell in fork.cells:
-        right = np.random.default_rng(int(cell.id, 16)).random(len(data.y_test)) < 0.9
-        predictions = np.where(right, data.y_test, wrong).astype(np.uint8)
-        correct = int(right.sum())
-        rows.append(
-            {
-                **cell.columns,
-                "status": "ok",
-                "n": len(data.y_test),
-                "correct": correct,
-                "accuracy": correct / len(data.y_test),
-                "predictions": predictions.tobytes(),
-                "number_format": ARMS[cell.arm].number_format,
-                "disagreements": 0,
-                "finished_at": NOW,
-            }
-        )
-    return rows
+    right = np.random.default_rng(int(cell.id, 16)).random(len(data.y_test)) < 0.9
+    predictions = np.where(right, data.y_test, wrong).astype(np.uint8)
+    correct = int(right.sum())
+    return {
+        **cell.columns,
+        "status": "ok",
+        "n": len(data.y_test),
+        "correct": correct,
+        "accuracy": correct / len(data.y_test),
+        "predictions": predictions.tobytes(),
+        "number_format": ARMS[cell.arm].number_format,
+        "disagreements": 0,
+        "finished_at": NOW,
+    }

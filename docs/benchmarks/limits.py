@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image
 from worker_memory import WorkerMemory
 
-from bench.datasets.parquet_folder import _decode
+from bench.datasets.reading.images import decode
 from bench.store.folder import Store
 
 SHAPES = {"bncnn": (8, 8, 1), "tutorial_cnn": (28, 28, 1), "resnet8": (32, 32, 3)}
@@ -259,7 +259,7 @@ def start() -> None:
     Image.fromarray(image).save(buffer, "PNG")
     many = [buffer.getvalue()] * 2000
     ours, pillow = best(
-        lambda: [_decode(blob) for blob in many],
+        lambda: [decode(blob) for blob in many],
         lambda: [np.asarray(Image.open(io.BytesIO(blob))) for blob in many],
     )
     print(f"decoding a PNG of 28x28: {ours / 2000 * 1e6:.0f} us, Pillow's", end=" ")

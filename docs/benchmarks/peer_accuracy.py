@@ -1,13 +1,13 @@
 """Compares a result folder's accuracies with those of a script that does the same by hand.
 
-    python docs/benchmarks/peer_accuracy.py results/digits peer.csv
+    python docs/benchmarks/peer_accuracy.py results/digits peer.csv --momentum 0.9
 
-peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm. Prints a Markdown table: per
-arm or contrast and budget both means, and their difference with a Welch 95% interval (the seeds of
-the two are unrelated).
+peer.csv: columns seed, budget and one of accuracies (0 to 1) per arm. --momentum: batch norm's, for
+which of the folder's settings. Prints a Markdown table: per arm or contrast and budget both means,
+and their difference with a Welch 95% interval (the seeds of the two are unrelated).
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,14 @@ from bench.study.arms import ARMS, CONTRASTS, Contrast
 
 
 def main() -> None:
-    folder, table = sys.argv[1:]
-    theirs = pd.read_csv(table).set_index(["seed", "budget"])
-    cells = store.read(Path(folder)).cells.to_pandas()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--momentum", type=float, required=True)
+    asked = parser.parse_args()
+    theirs = pd.read_csv(asked.table).set_index(["seed", "budget"])
+    cells = store.read(asked.folder).cells.to_pandas()
+    cells = cells[cells["batch_norm_momentum"] == asked.momentum]
     ours = cells.pivot(index=["seed", "budget"], columns="arm", values="accuracy")
     print("| what | budget | n | product | by hand | difference, pp | 95% interval | p |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |")

@@ -6,6 +6,7 @@ Default: 100,000 cells, 2 workers, on a real local Ray. Prints seconds, cells pe
 much the driver's memory grew.
 """
 
+import os
 import resource
 import sys
 import tempfile
@@ -13,14 +14,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.trajectories import trajectories
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # all on loopback; read by `import ray`
+os.environ["RAY_AUTH_MODE"] = "disabled"  # a process that starts Ray twice keeps the first token
 
 from bench import report, runner
 from bench.plan import cells as plan
 from bench.plan.schedule import AHEAD
+from bench.plan.trajectories import trajectories
 from bench.study import load
 
-PER_SEED = 8 * 6  # budgets x arms
+EACH = "budgets=[1,2,3,4,5,6,7,8]"
 FLYING = AHEAD * 1000
 
 
@@ -36,7 +39,11 @@ class Watcher:
         self.first = self.last = self.before = self.peak = 0.0
         self.rows = self.files = 0
 
-    def planned(self, wanted: Any, rows: Any) -> None: ...
+    def planned(self, wanted: Any, rows: Any, others: int) -> None: ...
+
+    def waiting(self) -> None: ...
+
+    def said(self, text: str) -> None: ...
 
     def added(self, wanted: Any) -> None: ...
 
@@ -53,7 +60,8 @@ class Watcher:
 def main() -> None:
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     workers = int(sys.argv[2]) if len(sys.argv) > 2 else 2
-    study = load("digits", [f"seeds={-(-cells // PER_SEED)}", "budgets=[1,2,3,4,5,6,7,8]"])
+    per_seed = len(plan.cells(load("digits", ["seeds=1", EACH])))
+    study = load("digits", [f"seeds={-(-cells // per_seed)}", EACH])
     start, at_start = time.perf_counter(), rss_mb()
     planned = plan.cells(study)
     trajectories(planned)

@@ -11,12 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from empty import probe, row
+
 from bench.datasets import Dataset
 from bench.plan import cells as plan
 from bench.plan.times import MEASURED, Estimated, Measured
 from bench.plan.trajectories import Fork, Segment
 from bench.store.folder import Store
 from bench.study import load
+
+__all__ = ["prepare", "probe", "run_fork", "run_segment", "trace"]
 
 _traced: set[Any] = set()
 
@@ -58,5 +62,5 @@ def run_segment(data: Dataset, segment: Segment, before: float | None) -> float:
 
 def run_fork(data: Dataset, segment: Segment, fork: Fork, started: float) -> list[dict[str, Any]]:
     _sleep(_tracing(segment, fork) + measured().seconds(segment, fork))
-    row = {"status": "ok", "train_s": time.time() - started, "finished_at": datetime.now(UTC)}
-    return [cell.columns | row for cell in fork.cells]
+    when = {"train_s": time.time() - started, "finished_at": datetime.now(UTC)}
+    return [row(data, cell) | when for cell in fork.cells]

@@ -25,7 +25,7 @@ from worker_memory import WorkerMemory
 
 from bench.store.folder import Store
 
-ARMS = ["float", "ptq", "float+k", "ptq+k", "qat"]  # the peer has no qat-cal
+ARMS = ["float", "ptq", "float+k", "ptq+k", "qat"]  # the peer makes these
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def product(work: Workload, data: Path, out: Path) -> tuple[float, float]:
         "seeds": work.seeds,
         "budgets": list(work.budgets),
         "batch_size": work.batch,
+        "batch_norm_momentum": "model",
+        "primary_over": [],
     }
     if work.train_examples:
         fields["train_examples"] = work.train_examples

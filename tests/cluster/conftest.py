@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,8 +32,14 @@ def ptq_vs_qat(
     )
 
 
+class Address(str):
+    """Of a Ray of several raylets. lose: make its last node vanish."""
+
+    lose: Callable[[], None]
+
+
 @contextmanager
-def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[str]:
+def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[Address]:
     """The address of a Ray whose head has `cpus` CPUs, with a node of one CPU for each folder of
     packages."""
     with subprocess.Popen(
@@ -47,8 +53,10 @@ def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[str]:
     ) as running:
         assert running.stdin is not None
         assert running.stdout is not None
+        address = Address(running.stdout.readline().strip())
+        address.lose = lambda: print(file=running.stdin, flush=True)
         try:
-            yield running.stdout.readline().strip()
+            yield address
         finally:
             running.stdin.close()
             running.wait(timeout=60)

@@ -3,7 +3,8 @@
     python -m tests.cluster.raylets CPUS FOLDER FOLDER ...
 
 The head has CPUS CPUs. For each FOLDER there is one more node with one CPU, whose workers find
-Python packages there first. Prints the address. In a process of its own because
+Python packages there first. Prints the address. A line on standard input makes the last of these
+nodes vanish, as a machine does that loses its power. In a process of its own because
 RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen on 127.0.0.1 alone, is
 read when Ray is imported.
 """
@@ -19,11 +20,13 @@ def main() -> None:
     head = {"include_dashboard": False, "num_cpus": int(cpus)}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
+        nodes = []
         for folder in folders:
             os.environ["PYTHONPATH"] = folder  # the node's processes inherit it
-            cluster.add_node(num_cpus=1)
+            nodes.append(cluster.add_node(num_cpus=1))
         print(cluster.address, flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
     finally:
         cluster.shutdown()
 

@@ -54,7 +54,7 @@ def test_a_withheld_verdict_is_said_and_exit_code_1(misfed, files, tmp_path):
     assert done.returncode == 1, done.stderr
     found = compare.compare(misfed["centred"], files["float"], "digits")
     assert done.stdout.startswith(compare_terminal.answer(found))
-    assert compare_terminal.answer(found).startswith("No verdict: A was fed 0 to 1, but its input")
+    assert compare_terminal.answer(found).startswith("No verdict. A was fed 0 to 1, but its input")
     for text in ("equivalent", "undecided", "A − B", "p = ", "Churn", "significant", "warning"):
         assert text not in done.stdout
     said = json.loads(path.read_text())

@@ -170,7 +170,7 @@ def test_one_score_for_two_classes_is_no_answer(tmp_path):
         ({"offsets": [float("inf")]}, "--input-offset: found inf; allowed: any finite number"),
         ({"scales": [1e-320]}, "--input-scale: found 9.99989e-321: x / scale overflows"),
         ({"data": "digts"}, "--data: no dataset 'digts'; did you mean 'digits'?"),
-        ({"data": "./nowhere"}, "--data: no 'nowhere/test.parquet'"),
+        ({"data": "./nowhere"}, "--data: no folder './nowhere'"),
         ({"a": "nowhere.tflite"}, "nowhere.tflite: no such file"),
         ({"b": "."}, ".: not readable (Is a directory)"),
     ],

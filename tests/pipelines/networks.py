@@ -97,6 +97,11 @@ def trained(trainer, seed=3, epochs=(0, 1), n=40):
     return trainer.state
 
 
+def named_weights(trainer, state):
+    """A state's weights and ranges by the names that they have in this process."""
+    return {v.name: a for v, a in zip(trainer.model.weights, state.weights, strict=True)}
+
+
 def digest(state):
     arrays = (*state.weights, *state.optimizer)
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()

@@ -45,7 +45,7 @@ def pair(build):
     return base, quantized
 
 
-def expected(base, build, x, batch, training):
+def expected(base, build, x, batch):
     """The oracle: {layer: (least, greatest)} of what each layer of a chain gives, zero included.
 
     A fresh Keras model is called layer by layer on each whole batch.
@@ -62,7 +62,7 @@ def expected(base, build, x, batch, training):
             if isinstance(layer, layers.Dropout):
                 steps.append((name, lambda t: t))
             elif isinstance(layer, layers.BatchNormalization):
-                steps.append((name, lambda t, layer=layer: layer(t, training=training)))
+                steps.append((name, lambda t, layer=layer: layer(t, training=True)))
             else:
                 steps.append((name, layer))
         for name, step in steps:
@@ -78,7 +78,7 @@ def equal(ours, theirs):
 
 def check(quantized, extremes):
     """Every range of an activation is the oracle's. Returns how many there are."""
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     number = 0
     for name, high in ranges.items():
         scope, _, variable = name.partition("/")
@@ -91,19 +91,18 @@ def check(quantized, extremes):
     return number
 
 
-@pytest.mark.parametrize("mode", ["training", "inference"])
 @pytest.mark.parametrize("name", CHAINS)
-def test_ranges_are_what_plain_keras_takes_on_each_batch(name, mode):
+def test_ranges_are_what_plain_keras_takes_on_each_batch(name):
     base, quantized = pair(CHAINS[name])
     x, _ = networks.examples(45, 5)  # two whole batches of 20; five examples are left out
     x[40:] = 16 * (x[40:] % 2)  # they would widen the ranges
     before = quantized.float_weights(quantized.state)
-    quantized.calibrate(x, 20, mode)
-    assert check(quantized, expected(base, CHAINS[name], x, 20, mode == "training")) >= 3
+    quantized.calibrate(x, 20)
+    assert check(quantized, expected(base, CHAINS[name], x, 20)) >= 3
     after = quantized.float_weights(quantized.state)
     assert equal(before, after)
     # The weights' ranges are set as well: TFMOT's are symmetric.
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     dense = base.model.layers[-1].name
     kernel = base.state.weights[-2]
     assert np.isclose(ranges[f"quant_{dense}/kernel_max:0"], np.abs(kernel).max())
@@ -138,23 +137,12 @@ def test_fewer_examples_than_a_batch_are_one_batch():
     )
 
 
-def test_modes_agree_where_there_is_no_batch_norm_and_differ_where_there_is():
-    for name, agree in (("tutorial_cnn", True), ("bncnn", False)):
-        _, quantized = pair(CHAINS[name])
-        x, _ = networks.examples(40, 8)
-        states = []
-        for mode in ("training", "inference"):
-            quantized.calibrate(x, 16, mode)
-            states.append(quantized.state.weights)
-        assert equal(*states) == agree
-
-
 def test_ranges_do_not_depend_on_what_was_calibrated_before():
     base, quantized = pair(CHAINS["dropping"])
     x, _ = networks.examples(32, 9)
     quantized.calibrate(x, 16)
     first = quantized.state
-    quantized.calibrate(16 - x // 2, 8, "inference")
+    quantized.calibrate(16 - x // 2, 8)
     quantized.load(quantized.forked(base.state.weights))
     quantized.calibrate(x, 16)
     assert all(
@@ -178,7 +166,7 @@ def test_a_layer_that_is_used_twice_has_the_range_of_both_uses():
     quantized.calibrate(x, 16)
     base.load(train.State(tuple(weights), base.start.optimizer))
     first = base.model.get_layer("shared")(x.astype(np.float32) / np.float32(SCALE))
-    ranges = quantized.named_weights(quantized.state)
+    ranges = networks.named_weights(quantized, quantized.state)
     assert np.isclose(ranges["quant_shared/post_activation_max:0"], np.max(first), rtol=1e-5)
 
 

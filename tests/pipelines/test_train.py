@@ -8,6 +8,7 @@ import tf_keras
 
 from bench import datasets, models
 from bench.pipelines import cell, train
+from tests.pipelines import networks
 
 SHAPE, CLASSES, SCALE = (8, 8, 1), 10, 16.0
 # 100 examples at batch 32: three whole steps and one of four examples.
@@ -124,13 +125,13 @@ def test_initial_weights_are_the_seeds_alone(base):
 def test_a_fork_has_the_floats_weights_and_a_fresh_optimizer(base, quantized, data):
     base.load(base.initial(9, {}))
     run(base, data, [0])
-    named = base.named_weights(base.state)
+    named = networks.named_weights(base, base.state)
     for trainer in (base, quantized):
         forked = trainer.forked(base.state.weights)
         assert all(not np.any(slot) for slot in forked.optimizer)
-        there = trainer.named_weights(forked)  # of this network TFMOT leaves the names
+        there = networks.named_weights(trainer, forked)  # of this network TFMOT leaves the names
         assert all(np.array_equal(there[name], value) for name, value in named.items())
-    ranges = quantized.named_weights(quantized.forked(base.state.weights))
+    ranges = networks.named_weights(quantized, quantized.forked(base.state.weights))
     # TFMOT 0.8.1 starts observers at [-6, 6] (quantizers.py, _QuantizeHelper).
     outputs = {name: float(v) for name, v in ranges.items() if "/output_m" in name}
     assert len(outputs) == 8  # three ReLU and the pooling

@@ -1,6 +1,9 @@
 """Processes that die under a study, on a real local Ray: each costs what it must and no more."""
 
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from ipaddress import ip_address
 
 import pytest
 
@@ -38,10 +41,19 @@ def ended(study, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in faults.environment.items():
             patch.setenv(name, value)
-        runner.run(study, folder / "out", recorder, workers=2, pipeline="tests.runner.pipeline")
+        with redirect_stderr(StringIO()) as said, redirect_stdout(said):
+            runner.run(study, folder / "out", recorder, workers=2, pipeline="tests.runner.pipeline")
+    assert said.getvalue() == ""  # Ray has pages to say about each
     rows = Store(folder / "out").cells()[0].to_pylist()
     assert len(rows) == SEEDS * len(CELLS)
     return {(row["arm"], row["extra"], row["seed"]): row for row in rows}, recorder, folder
+
+
+def test_all_of_a_local_ray_listens_on_loopback(ended):
+    _, recorder, _ = ended
+    assert len(recorder.listening) > 3  # GCS, raylet, two workers at least
+    hosts = {address.rpartition(":")[0] for address in recorder.listening}
+    assert {ip_address(host).is_loopback or host == "::ffff:127.0.0.1" for host in hosts} == {True}
 
 
 def test_an_arm_whose_probe_crashes_is_unsupported_with_the_signal(ended):

@@ -35,18 +35,23 @@ def test_children_and_theirs_are_descendants_until_they_end():
     assert not {child.pid, grandchild} & {pid for pid, _ in processes.descendants()}
 
 
-def test_only_those_with_the_variable_are_ended_and_those_that_end_by_themselves_in_peace():
-    ours, theirs = started(A_TEST="ours"), started(A_TEST="theirs")
-    short = started("import time; print(flush=True); time.sleep(0.5)", A_TEST="ours")
-    found = {pid for pid, _ in processes.started_with("A_TEST", "ours")}
-    assert found == {ours.pid, short.pid}
+def test_those_that_use_a_folder_are_ended_and_those_that_end_by_themselves_in_peace(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    told = started(A_TEST=str(ours / "token"))
+    writes = started(f"file = open({str(ours / 'log')!r}, 'w'); {SLEEP}")
+    short = started("import time; print(flush=True); time.sleep(0.5)", A_TEST=str(ours))
+    other = started(f"file = open({str(theirs / 'log')!r}, 'w'); {SLEEP}")
+    found = {pid for pid, _ in processes.using(ours)}
+    assert found == {told.pid, writes.pid, short.pid}
     before = time.monotonic()
-    processes.end(lambda: processes.started_with("A_TEST", "ours"), patience_s=2.0)
+    processes.end(lambda: processes.using(ours), patience_s=2.0)
     assert 1.9 < time.monotonic() - before < 10
-    assert ours.wait(5) == -9
-    assert short.wait(5) == 0
-    assert theirs.poll() is None
-    theirs.kill()
-    theirs.wait(5)
-    for child in (ours, theirs, short):
+    assert processes.using(ours) == set()
+    assert (told.wait(5), writes.wait(5), short.wait(5)) == (-9, -9, 0)
+    assert other.poll() is None
+    other.kill()
+    other.wait(5)
+    for child in (told, writes, short, other):
         child.stdout.close()

@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from bench import runner
-from bench.analysis.next_look import next_cells
+from bench.analysis.next_look import look
 from bench.errors import InputError
 from bench.plan.looks import declare
-from bench.store.folder import Store, read
+from bench.store.folder import Store
 from bench.study import validate
 from tests.runner.pipeline import Faults
 from tests.runner.watching import Recorder
@@ -34,7 +34,7 @@ def sequential():
 
 def run(study, out):
     recorder = Recorder()
-    more = (lambda: next_cells(read(out))) if study.sequential else None
+    more = (lambda: look(Store(out))) if study.sequential else None
     runner.run(study, out, recorder, workers=2, more=more, pipeline=PIPELINE)
     return recorder
 

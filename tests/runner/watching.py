@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.plan.cells import Cell
+from bench.runner import sockets
 
 
 class Recorder:
@@ -14,11 +15,14 @@ class Recorder:
         self.rows: list[dict[str, Any]] = []
         self.said_lines: list[str] = []
         self.additions: list[int] = []
+        self.listening: list[str] = []
 
     def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]], others: int) -> None:
         self.wanted, self.there, self.others = list(wanted), list(rows), others
 
-    def waiting(self) -> None: ...
+    def waiting(self, cpus: int) -> None:
+        """Ray is up, and so are its workers."""
+        self.listening = sockets.listening()
 
     def added(self, wanted: Sequence[Cell]) -> None:
         self.additions.append(len(wanted))

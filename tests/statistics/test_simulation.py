@@ -2,9 +2,11 @@
 
 from functools import cache
 
+import numpy as np
 import pytest
 from scipy import stats
 
+from bench.statistics import bootstrap
 from tests.statistics import simulation
 
 QUICK = {
@@ -93,6 +95,16 @@ def test_what_the_product_refuses_is_wrong_as_often_as_the_protocol_says():
     assert_rate(pooled, 0.32, 0.36)  # protocol: 34%
     naive = next(r for r in simulation.sequential_tests(200) if r.method.startswith("fixed-sample"))
     assert_rate(naive, 0.27, 0.31)  # protocol: 29%
+
+
+def test_the_percentile_interval_agrees_with_scipy():
+    d = np.random.default_rng(4).exponential(2, 25)
+    reference = stats.bootstrap(
+        (d,), np.mean, n_resamples=50_000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    counts = bootstrap.resample_counts(25, 50_000, np.random.default_rng(0))
+    found = simulation.percentile_interval(d, 0.05, counts)
+    assert found == pytest.approx(tuple(reference), abs=0.03)
 
 
 def test_a_broken_guarantee_is_seen():

@@ -191,3 +191,30 @@ def test_every_parquet_file_of_a_folder_has_page_checksums_and_a_digest_of_its_o
             spoilt = content[:at] + b"X" + content[at + 1 :]
             with pytest.raises(OSError, match="CRC"):
                 pq.read_table(pa.BufferReader(spoilt), page_checksum_verification=True)
+
+
+def test_groups_of_test_examples_are_kept_and_older_labels_have_none(tmp_path):
+    store = Store(tmp_path)
+    store.write_labels("a", np.array([1, 0]), ["cat", "dog"], [], ["ann", "bob"])
+    store.write_labels("b", np.array([0, 1, 0]), ["0", "1"], [])
+    labels, groups = store.labels_and_groups()
+    assert groups == {"a": ("ann", "bob")}
+    assert labels["b"].tolist() == [0, 1, 0]
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("group"), path)
+    labels, groups = store.labels_and_groups()
+    assert groups == {}
+    assert labels["a"].tolist() == [1, 0]
+    store.write_labels("a", np.array([1, 0]), ["cat", "dog"], [], ["ann", "bob"])
+    assert store.labels_and_groups()[1] == {"a": ("ann", "bob")}
+
+
+def test_a_group_that_some_examples_lack_is_damage(tmp_path):
+    store = Store(tmp_path)
+    store.write_labels("a", np.array([1, 0]), ["cat", "dog"], [], ["ann", "bob"])
+    path = tmp_path / "labels.parquet"
+    table = pq.read_table(path)
+    at = table.column_names.index("group")
+    pq.write_table(table.set_column(at, "group", pa.array(["ann", None])), path)
+    with pytest.raises(InputError, match="1 examples of 'a' without group"):
+        store.labels_and_groups()

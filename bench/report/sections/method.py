@@ -152,7 +152,11 @@ def _study(analysis: Analysis) -> Table:
     fields = analysis.study.model_dump(mode="json")
     fields |= {"title": analysis.title, "adapted": False}
     fields["seeds"] = f"{len(analysis.study.seeds)}: {_run(analysis.study.seeds)}"
-    fields["datasets"] = sorted({str(s.setting.dataset) for s in analysis.samples})
+    taken = analysis.environment.get("taken", {})
+    fields["datasets"] = [
+        f"{name} ({'; '.join(map(str, taken[name]))})" if name in taken else name
+        for name in sorted({str(s.setting.dataset) for s in analysis.samples})
+    ]
     for name, factor in FACTORS.items():
         fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
     fields["primary"] = list(analysis.study.primary_contrasts)

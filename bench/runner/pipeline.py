@@ -1,0 +1,25 @@
+"""What a worker needs to do the work: a module's name, and the models of somebody's own as text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from bench import models
+from bench.plugins import Part
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """module: the one that does the work, by name; own: models of somebody's own, by the names that
+    cells carry."""
+
+    module: str
+    own: Mapping[str, Part] = field(default_factory=dict)
+
+    def prepared(self) -> Any:
+        """The module, in a process where these models are known. Imports TensorFlow."""
+        models.use(self.own)
+        body = import_module(self.module)
+        body.prepare()
+        return body

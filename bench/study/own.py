@@ -1,0 +1,227 @@
+"""A study of somebody's own network and data: what of their file becomes which field.
+
+Their file is read and, where a field needs it, run: only `fields.load` calls this, for a file that
+the user has named.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import datasets, models, plugins
+from bench.errors import InputError
+from bench.plugins import Own, Part, blamed
+from bench.study.factors import FACTORS
+
+PARTS = {"models": "model", "datasets": "data"}
+"""Fields whose entries may be a function of a file, and what that function is called."""
+
+KNOWN = (
+    "known names: model(shape, classes), data(), study = dict(...), contrasts = [...], "
+    'files = ["weights.h5"]'
+)
+
+_FUNCTIONS = frozenset(
+    {"augment", "optimizer", "loss", "annotate", "inputs", "representative", "labels", "start"}
+)
+_VALUES = frozenset({"arms", "command", "metrics"})
+"""Names that would ask for something which is not done."""
+
+_REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
+
+
+def is_source(name: str) -> bool:
+    """Is it a Python file's name?"""
+    return name.endswith(".py")
+
+
+def is_own(fields: Mapping[str, Any]) -> bool:
+    """Do these fields name a Python file?"""
+    named = [each for name in PARTS for each in _listed(fields.get(name))]
+    return "source" in fields or any(_REFERENCE.fullmatch(str(each)) for each in named)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def moved(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The fields of a study that lies in this folder, its references to files relative to here."""
+
+    def from_here(value: Any) -> Any:
+        if isinstance(value, list):
+            return [from_here(each) for each in value]
+        if isinstance(value, str) and _REFERENCE.fullmatch(value):
+            return str(folder / value)
+        return datasets.based(value, folder) if isinstance(value, str) else value
+
+    found = {name: from_here(value) if name in PARTS else value for name, value in fields.items()}
+    if isinstance(found.get("source"), str):
+        found["source"] = str(folder / found["source"])
+    return found
+
+
+def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, and below them those that the file `source` gives. Raises InputError."""
+    source = fields.get("source")
+    if source is None:
+        return dict(fields)
+    if not isinstance(source, str) or not is_source(source):
+        raise InputError("source", f"found {source!r}", "allowed: a Python file, such as mine.py")
+    own = plugins.load(source)
+    _check_names(own)
+    with blamed(own, "study"):
+        given = own.value("study", {})
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise InputError(
+            f"{own.name}, study", f"found {given!r:.80}", "allowed: study = dict(seeds=30, ...)"
+        )
+    for name in ("source", "own"):
+        if name in given:
+            raise InputError(f"{own.name}, study", f"the field {name!r}", "allowed: other fields")
+    given = {
+        name: list(value) if isinstance(value, range) else value for name, value in given.items()
+    }
+    with blamed(own, "contrasts"):
+        contrasts = own.value("contrasts")
+    if contrasts is not None:
+        given.setdefault("primary", contrasts)
+    title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
+    references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
+    if not references and not PARTS.keys() & fields.keys():
+        raise InputError(
+            own.name,
+            f"it defines neither model() nor data(), but {_offered(own)}",
+            KNOWN,
+        )
+    return {"title": title} | references | moved(given, Path(source).parent) | dict(fields)
+
+
+def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with functions of files replaced by the names that rows carry, which are known to
+    bench.models and bench.datasets from then on; `own` says what they stand for.
+
+    Raises InputError if a file or a function is not there, or has parameters that nobody knows.
+    """
+    found = dict(fields)
+    if "own" in found:
+        raise InputError(
+            "own", "a field that only `run` writes", "allowed: name the file, source = 'mine.py'"
+        )
+    source = found.pop("source", None)
+    files: dict[str, Own] = {}
+    own: dict[str, dict[str, Any]] = {}
+    for field, usual in PARTS.items():
+        known = models if field == "models" else datasets
+        value = found.get(field)
+        listed = value if isinstance(value, list | tuple) else [value]
+        names = []
+        for each in listed:
+            match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
+            if match is None:
+                names.append(each)
+                continue
+            part = _part(match["path"], match["function"], usual, files)
+            stem, function = part.own.stem, part.function
+            name = stem if function == usual else f"{stem}.{function}"
+            if name in known.names():
+                raise InputError(
+                    part.own.name,
+                    f"{name!r} is also the name of one of the built-in {field}",
+                    "allowed: another name of the file",
+                )
+            known.use({name: part})
+            own.setdefault(name, {"file": part.own.name})[usual] = function
+            names.append(name)
+        if value is not None:
+            found[field] = names
+    if source is not None and Path(source).name not in {each["file"] for each in own.values()}:
+        raise InputError(
+            "source",
+            f"{source!r}, of which nothing is used: models and datasets are set beside it",
+            "allowed: leave out one of them",
+        )
+    for name, about in own.items():
+        if "model" in about:
+            about["lacks"] = [
+                factor.name
+                for factor in FACTORS.values()
+                if factor.concerns is not None and not factor.concerns(name)
+            ]
+    _check_taken(found, own)
+    return found | ({"own": own} if own else {})
+
+
+def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
+    stem = Path(path).stem
+    if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
+        raise InputError(
+            path,
+            f"two files are called {Path(path).name}",
+            "allowed: files with names of their own",
+        )
+    own = files[stem] = files.get(stem) or plugins.load(path)
+    _check_names(own)
+    if function not in own.names:
+        raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
+    with blamed(own, function):
+        needed = own.parameters(function)
+    known = ("shape", "classes", *_passed()) if usual == "model" else ()
+    for parameter, must in needed.items():
+        if must and parameter not in known:
+            allowed = f"allowed: {', '.join(known)}" if known else "allowed: none, it runs once"
+            if usual == "model":
+                allowed += ", and others that have a default (each seed draws weights of its own)"
+            raise InputError(
+                f"{own.name}, {function}()", f"parameter {parameter!r} is not known", allowed
+            )
+    return Part(own, function)
+
+
+def _passed() -> tuple[str, ...]:
+    """The fields of a study that model() may ask for: those that every training of it has."""
+    return tuple(f.name for f in FACTORS.values() if f.stage == "float")
+
+
+def _offered(own: Own) -> str:
+    functions = [name for name, node in own.names.items() if isinstance(node, ast.FunctionDef)]
+    return ", ".join(functions) or "no function"
+
+
+def _check_names(own: Own) -> None:
+    """Raises InputError where a file asks for what this kind of study does not do."""
+    of_functions = {
+        name
+        for name, node in own.names.items()
+        if (name in _FUNCTIONS or name.startswith("arm_")) and isinstance(node, ast.FunctionDef)
+    }
+    of_values = {
+        name
+        for name, node in own.names.items()
+        if name in _VALUES and not isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    unknown = sorted(of_functions | of_values)
+    if unknown:
+        raise InputError(
+            own.name,
+            f"{', '.join(unknown)}: no part of a study of networks and data",
+            KNOWN,
+        )
+
+
+def _check_taken(fields: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises InputError for a field that is set, but of which no model has anything."""
+    used = fields.get("models")
+    used = used if isinstance(used, list | tuple) else [used]
+    mine = [own[name] for name in used if isinstance(name, str) and name in own]
+    if not mine or len(mine) < len(used):
+        return
+    for factor in FACTORS.values():
+        if factor.name in fields and all(factor.name in about.get("lacks", ()) for about in mine):
+            raise InputError(
+                factor.name,
+                f"set, but {', '.join(about['file'] for about in mine)} has no {factor.lacking}",
+                "allowed: leave it out",
+            )

@@ -1,0 +1,140 @@
+"""Writes the tables of docs/your-own-study.md from bench.study: fields, factors, arms.
+
+`python docs/study_fields.py`.
+
+Defaults and types come from the model of a study and the table of factors; what a field means
+stands here, and tests/test_docs.py fails where one is missing or the page is not what this writes.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from bench.study import Study
+from bench.study.arms import ARMS, PRIMARY
+from bench.study.factors import FACTORS
+
+PAGE = Path(__file__).parent / "your-own-study.md"
+
+MEANINGS = {
+    "title": "of the report, which says what ran where there is none; results of another title "
+    "need another folder",
+    "datasets": "names, or paths of files and folders: [data](data.md)",
+    "models": "names, as `ptq-vs-qat list` shows them",
+    "seeds": "a number n (0 to n - 1), or a list",
+    "budgets": "float epochs E, a snapshot each",
+    "extra": "epochs k more, of QAT and of the controls",
+    "arms": "see below; contrasts need both of their arms",
+    "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
+    "`calibration`",
+    "alpha": "level of the tests",
+    "delta": "pp, the smallest difference that matters",
+    "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
+    "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
+    "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
+    "baseline alone",
+    "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
+    "from; else its default, else its first level",
+}
+
+
+WRITTEN_BY_RUN = {"adapted", "own"}
+"""Fields of a folder's study.toml that nobody writes by hand."""
+
+
+def fields() -> str:
+    """The fields of a study that are no factors."""
+    rows = [
+        (f"`{name}`", _default(name), MEANINGS[name])
+        for name in Study.model_fields
+        if name not in FACTORS and name not in WRITTEN_BY_RUN
+    ]
+    return _table(("field", "default", "meaning"), rows)
+
+
+def factors() -> str:
+    """The factors: each a field that may be a list of levels."""
+    rows = [
+        (
+            f"`{factor.name}`",
+            _shown(factor.shown(factor.default)),
+            _levels(factor),
+            factor.stage,
+            _reach(factor.stage),
+            factor.meaning + (f"; only models with {factor.lacking}" if factor.concerns else ""),
+        )
+        for factor in FACTORS.values()
+    ]
+    heads = ("factor", "default", "a level is", "stage", "reaches", "meaning")
+    return _table(heads, rows)
+
+
+def arms() -> str:
+    return _table(("arm", "what it is"), [(f"`{a.name}`", a.sentence) for a in ARMS.values()])
+
+
+TABLES = {"fields": fields, "factors": factors, "arms": arms}
+
+
+def written(page: str) -> str:
+    """The page with its tables made anew, each between two comments that name it."""
+    for name, make in TABLES.items():
+        start, end = f"<!-- {name}: by docs/study_fields.py -->", f"<!-- end of {name} -->"
+        before, found, rest = page.partition(start)
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ValueError(f"no table between {start} and {end}")
+        page = f"{before}{start}\n\n{make()}\n\n{end}{after}"
+    return page
+
+
+def _default(name: str) -> str:
+    if name == "seeds":
+        return str(len(Study().seeds))
+    if name == "arms":
+        return "all"
+    if name == "primary":
+        return ", ".join(f"`{contrast}`" for contrast in PRIMARY)
+    return _shown(getattr(Study(), name))
+
+
+def _shown(value: Any) -> str:
+    if value in (None, "", (), {}):
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    return f"`{value}`" if isinstance(value, str) else f"{value:g}"
+
+
+def _levels(factor: Any) -> str:
+    choices = getattr(factor.level, "__args__", None) if factor.type == "string" else None
+    if choices:
+        said = ", ".join(f"`{choice}`" for choice in choices)
+    else:
+        (limits,) = factor.level.__metadata__
+        bounds = {type(each).__name__: each for each in limits.metadata}
+        low = f"at least {bounds['Ge'].ge:g}" if "Ge" in bounds else f"above {bounds['Gt'].gt:g}"
+        high = ""
+        if "Lt" in bounds:
+            high = f", below {bounds['Lt'].lt:g}"
+        elif "Le" in bounds and bounds["Le"].le < 2**31 - 1:
+            high = f", at most {bounds['Le'].le:,.0f}"
+        said = f"a {'whole ' if factor.type.startswith('int') else ''}number, {low}{high}"
+    return said + (f", or `{factor.none}`" if factor.none else "")
+
+
+def _reach(stage: str) -> str:
+    reached = {arm.name for arm in ARMS.values() if stage in arm.stages}
+    left = [name for name in ARMS if name not in reached]
+    if not left:
+        return "all arms"
+    said = ", ".join(f"`{name}`" for name in ARMS if name in reached)
+    return said if len(reached) <= len(left) + 1 else "all but " + ", ".join(f"`{n}`" for n in left)
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
