@@ -80,11 +80,12 @@ import json, sys
 from bench import datasets
 from bench.plan.cells import cells
 from bench.runner.isolation import Crash, Isolated
+from bench.runner.pipeline import Pipeline
 from bench.runner.probes import few, probes
 from bench.study import validate
 
 data = few(datasets.load("digits"))
-body = Isolated("bench.pipelines.cell")  # the converter may crash
+body = Isolated(Pipeline("bench.pipelines.cell"))  # the converter may crash
 for name in sys.argv[1:]:
     fields = {"models": [name], "seeds": 1, "budgets": [1], "arms": ["float", "ptq", "qat"]}
     study = validate({**fields, "extra": [1], "primary": []}, "test")
