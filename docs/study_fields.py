@@ -18,7 +18,7 @@ PAGE = Path(__file__).parent / "your-own-study.md"
 MEANINGS = {
     "title": "of the report, which says what ran where there is none; results of another title "
     "need another folder",
-    "datasets": "names, or paths of folders (with a slash)",
+    "datasets": "names, or paths of files and folders: [data](data.md)",
     "models": "names, as `ptq-vs-qat list` shows them",
     "seeds": "a number n (0 to n - 1), or a list",
     "budgets": "float epochs E, a snapshot each",

@@ -163,7 +163,7 @@ def test_the_report_says_that_it_was_sequential_and_shows_the_looks(tmp_path):
     path = folder(tmp_path, declared(), 15)
     report.write(path)
     text = (path / "report.md").read_text()
-    assert "Seeds were added until it was clear" in text
+    assert "Seeds were added, and 1 of 2 primary contrasts are still open" in text
     assert "after 10, 15, 20 and 25 seeds, as fixed before the first one ran" in text
     rows = [line for line in text.splitlines() if line.startswith("| `ptq - float` | E = ")]
     shown = {tuple(row.split(" | ")[1:3]): row for row in rows if len(row.split(" | ")) == 8}

@@ -31,6 +31,7 @@ from bench.store.folder import Results
 from bench.study import Study
 from bench.study.arms import Contrast
 from bench.study.factors import FACTORS
+from bench.study.heading import heading
 
 __all__ = [
     "DETAILED_SEEDS",
@@ -66,7 +67,7 @@ def analyze(results: Results) -> Analysis:
         tuple(rows.samples()),
         study.contrasts,
         primary=study.primary_contrasts,
-        title=study.title or "PTQ against QAT",
+        title=heading(study),
         alpha=study.alpha,
         deltas={"accuracy": study.delta},
         design=_design(study),

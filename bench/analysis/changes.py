@@ -222,7 +222,7 @@ def _signed(one: Pairs, weight: float, only: int | None = None) -> list[Term]:
 
 
 def _blank(first: Pairs, members: Sequence[Pairs]) -> Pairs:
-    """A change of these pairs before its numbers."""
+    """A change of these pairs that has no numbers yet: `_summed` fills them in."""
     return Pairs(
         kind="interaction",
         setting=first.setting,
@@ -258,11 +258,12 @@ def _slope(
 
 
 def _summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
-    """base with d = sum of weight * value over the terms, over the divisor, per seed that all have.
+    """base with its numbers: per seed that all samples share, the sum of weight * value over the
+    terms, divided by the divisor.
 
-    Whole counts stay whole, so that signs are flipped exactly, where all terms come in the same
-    steps and have whole weights. Crossed sums need the same test examples besides: levels with
-    unlike ones speak about new seeds only.
+    Where all terms are whole multiples of one step and have whole weights, the sums are kept as
+    whole numbers, so that signs are flipped exactly. Crossed sums are made only where all samples
+    have the same test examples; otherwise the change speaks about new seeds alone.
     """
     weights: dict[int, float] = {}
     samples: dict[int, Sample] = {}

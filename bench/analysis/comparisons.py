@@ -41,8 +41,11 @@ METHODS: Mapping[Family, families.Method] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look at a contrast saw: planned, how many seeds it was declared for; seeds: those
-    with a pair of results then, in the order in which looks have met them."""
+    """What one look at a contrast saw.
+
+    planned: how many seeds the look was declared for; seeds: those that had results of both arms by
+    then, those of earlier looks first.
+    """
 
     planned: int
     seeds: tuple[int, ...]
@@ -50,15 +53,17 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A contrast (or interaction, or slope) at one setting, for one population: a row.
+    """A contrast, or a change of one, at one setting and for one population: a row of
+    contrasts.parquet.
 
     estimate: mean, standard error, t, df and p; None without any pair. interval: pointwise at
-    1 - alpha; simultaneous: the family's; both in pairs.unit. m: contrasts in the family.
-    half_width_examples: what infinitely many seeds would leave of the pointwise interval's
-    half-width, for want of test examples; None for new seeds on this test set. looks: of a primary
-    contrast in a sequential study, whose interval at the last look is then `simultaneous`, and
-    which decides the verdict in place of the p-values; clear: does it ask for no more seeds? seen:
-    what each look saw.
+    1 - alpha; simultaneous: the family's; both in pairs.unit. alpha: of the whole family; m:
+    contrasts in it.
+    half_width_examples: the part of the pointwise interval's half-width that would be left with
+    infinitely many seeds, because the test set is finite; None for new seeds on this test set.
+    looks: of a primary contrast in a sequential study, whose interval at the last look is then
+    `simultaneous`, and which decides the verdict in place of the p-values; clear: does it ask for
+    no more seeds? seen: what each look saw.
     withheld: why it gets no verdict; qualified: what must be said beside its verdict.
     """
 
@@ -68,6 +73,7 @@ class Comparison:
     estimate: paired.PairedT | Crossed | None
     interval: Interval | None
     p_equivalence: float | None
+    alpha: float
     m: int = 0
     p_adjusted: float | None = None
     p_equivalence_adjusted: float | None = None
@@ -106,6 +112,13 @@ class Comparison:
     @property
     def p(self) -> float | None:
         return None if self.estimate is None else self.estimate.p
+
+    @property
+    def equivalence_interval(self) -> Interval | None:
+        """The interval at 1 - 2 alpha / m, within whose margin `equivalent` may rest where the
+        family's at 1 - alpha / m is too wide; None where there is none."""
+        level = 2 * self.alpha / max(self.m, 1)
+        return None if self.estimate is None or level >= 1 else self.estimate.interval(level)
 
     def row(self, detailed: bool = True) -> dict[str, Any]:
         """The row of contrasts.parquet, by schema.CONTRASTS; detailed: with the other tests."""
@@ -208,6 +221,7 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
         estimate=estimate,
         interval=None if estimate is None else estimate.interval(alpha),
         p_equivalence=None if two_one_sided is None else two_one_sided.p,
+        alpha=alpha,
         half_width_examples=(
             estimate.example_half_width(alpha) if isinstance(estimate, Crossed) else None
         ),
@@ -217,14 +231,24 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
 def _correct_family(
     members: Sequence[Comparison], method: families.Method, alpha: float, detailed: bool
 ) -> Iterator[Comparison]:
-    m = len(members)
-    p = families.adjusted([member.p for member in members], method)
-    p_equivalence = families.adjusted([member.p_equivalence for member in members], method)
+    # A contrast that cannot exist is none, and makes the correction of the others no harsher.
+    known = [member for member in members if not member.pairs.impossible]
+    if not known:
+        yield from members
+        return
+    m = len(known)
+    p = families.adjusted([member.p for member in known], method)
+    p_equivalence = families.adjusted([member.p_equivalence for member in known], method)
     level = families.bonferroni_alpha(alpha, m)
     if method == "bh":
         rejected = sum(value is not None and value <= alpha for value in p)
         level = families.fcr_alpha(alpha, m, rejected)
-    for member, difference, equivalent in zip(members, p, p_equivalence, strict=True):
+    of_known = zip(p, p_equivalence, strict=True)
+    for member in members:
+        if member.pairs.impossible:
+            yield replace(member, m=m)
+            continue
+        difference, equivalent = next(of_known)
         simultaneous = None if member.estimate is None else member.estimate.interval(level)
         verdict = Verdict.TOO_FEW_SEEDS
         if member.n_seeds and not member.pairs.unmoved:
@@ -238,7 +262,7 @@ def _correct_family(
                 m=m,
             )
         detect, equivalent_seeds = (
-            _seeds_needed(member, verdict, m, alpha) if detailed else (None, None)
+            seeds_needed(member, verdict, m, alpha) if detailed else (None, None)
         )
         yield replace(
             member,
@@ -252,7 +276,7 @@ def _correct_family(
         )
 
 
-def _seeds_needed(
+def seeds_needed(
     member: Comparison, verdict: Verdict, m: int, alpha: float
 ) -> tuple[int | None, int | None]:
     """Seeds that an undecided contrast would take, to detect and to show equivalence.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.comparisons import Comparison, Seen
+from bench.analysis.comparisons import Comparison, Seen, seeds_needed
 from bench.analysis.records import Setting
 from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
@@ -23,7 +23,8 @@ Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 
 
 def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
-    """looks.parquet as it is used here; a look's seeds are those that no look before it saw too.
+    """The looks of looks.parquet, by contrast and setting, in order. Each has all the seeds that it
+    saw, those of earlier looks first.
 
     table: store.LOOK_SCHEMA, or None where no look was stored.
     """
@@ -74,14 +75,16 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     """A primary contrast by its looks: repeated intervals, or the confidence sequence where no
     maximum was declared, at the family's alpha / m. Any other comparison stays as it is.
 
-    known: looks that were taken: they saw what they saw. A result that came later counts from the
-    next look.
+    known: the looks that were taken before, which keep the seeds that they saw then. A result that
+    came later counts from the next look on.
     """
     pairs = comparison.pairs
     if (comparison.family, comparison.population) != ("primary", "seeds"):
         return comparison
     if pairs.kind != "contrast":
         return comparison
+    if pairs.impossible:
+        return replace(comparison, clear=True)
     d_of = dict(zip(pairs.seeds, pairs.d, strict=True))
     level = families.bonferroni_alpha(study.alpha, comparison.m)
     seen: list[Seen] = []
@@ -100,6 +103,8 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     d = np.array([d_of[seed] for seed in order])
     looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
+    verdict = families.verdict_by_interval(interval, pairs.margin)
+    detect, equivalent = seeds_needed(comparison, verdict, comparison.m, study.alpha)
     return replace(
         comparison,
         looks=looks,
@@ -108,8 +113,10 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         simultaneous=interval,
         p_adjusted=None,
         p_equivalence_adjusted=None,
-        verdict=families.verdict_by_interval(interval, pairs.margin),
-        clear=interval is not None and _clear(looks[-1], pairs.margin, plan),
+        verdict=verdict,
+        seeds_needed=detect,
+        seeds_needed_equivalence=equivalent,
+        clear=interval is not None and is_clear(looks[-1], pairs.margin, plan),
     )
 
 
@@ -121,7 +128,8 @@ def _looks(d: FloatArray, at: Sequence[int], plan: Sequential, alpha: float) -> 
     return tuple(sequential.anytime_look(d[:n], alpha) for n in at)
 
 
-def _clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+def is_clear(look: Look, delta: float | None, plan: Sequential) -> bool:
+    """Does a look ask for no more seeds?"""
     if plan.half_width is None:
         return look.decided(delta)
     return (look.interval.high - look.interval.low) / 2 <= plan.half_width

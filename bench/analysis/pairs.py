@@ -28,7 +28,7 @@ def all_pairs(
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
     ]
-    asked = [one for one in pairs if one.contrast.name in primary]
+    asked = [one for one in pairs if one.contrast.name in primary and not one.impossible]
     return pairs + list(changes(asked, design))
 
 
@@ -84,7 +84,8 @@ def _union(a: Setting, b: Setting, extra: int | None) -> Setting:
 
 
 def _explicit(a: Sample, b: Sample) -> int:
-    """How many of two samples name their epochs more themselves."""
+    """How many of two samples have a value for `extra`: where two pairs fit one setting, the pair
+    that states more of it is taken."""
     return sum(sample.setting.extra is not None for sample in (a, b))
 
 

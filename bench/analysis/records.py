@@ -56,7 +56,8 @@ class Setting:
         return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
 
     def within(self, other: "Setting") -> bool:
-        """Does this setting say nothing else than `other`, which may say more?"""
+        """Does every field that this setting has stand in `other` too, with the same value? `other`
+        may have more."""
         theirs = other.fields()
         return all(
             theirs.get(name) == value
@@ -84,7 +85,7 @@ class Sample:
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
     beside their number format; not_finite: models with outputs that are not finite; whole: int
     (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
-    where it is not known.
+    where it is not known; unsupported: why no model of it can be, empty where one can.
     """
 
     setting: Setting
@@ -102,6 +103,7 @@ class Sample:
     whole: IntArray | None = None
     step: float = 1.0
     lower_is_better: bool | None = False
+    unsupported: str = ""
 
     @cached_property
     def counts(self) -> IntArray:
@@ -196,13 +198,18 @@ class Pairs:
     @property
     def margin(self) -> float | None:
         """The smallest difference that matters, in `unit`: a slope matters where it moves the
-        contrast by delta from the smallest to the largest budget."""
+        contrast by delta from the smallest to the largest level."""
         return None if self.delta is None else self.delta / self.doublings
 
     @property
     def of_values(self) -> bool:
         """Are only values known, not test examples?"""
         return all(sample.correct is None for sample in self.samples)
+
+    @property
+    def impossible(self) -> Mapping[str, str]:
+        """Arms of which no model can be, and why: such a contrast does not exist."""
+        return {s.arm: s.unsupported for s in self.samples if s.unsupported}
 
     @cached_property
     def unmoved(self) -> tuple[str, ...]:
@@ -215,8 +222,8 @@ class Pairs:
 
     @cached_property
     def test(self) -> paired.PairedT | None:
-        """The paired t-test over seeds; None without any seed, the mean alone without any effect
-        of the seed."""
+        """The paired t-test over seeds; None without any seed. Where an arm gives every seed the
+        same value there is the mean, and no test: see `unmoved`."""
         if not self.seeds:
             return None
         test = paired.paired_t(self.d)

@@ -1,7 +1,7 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -27,7 +27,7 @@ AUDITED = ("granularity", "range_start_left", "steps")
 
 _USED = (
     *("cell", "status", "number_format", "disagreements", "n", "cpu", "versions", "not_finite"),
-    *("accuracy", "batch_norm_start_left"),
+    *("accuracy", "batch_norm_start_left", "error"),
 )
 
 
@@ -111,7 +111,14 @@ class StudyRows:
                     if name in c
                 },
                 not_finite=sum(bool(c["not_finite"][row]) for row in rows),
+                unsupported="" if rows else self._unsupported(rows_of.values()),
             )
+
+    def _unsupported(self, rows: Iterable[int]) -> str:
+        """Why the arm of these rows, none of which was evaluated, cannot be; empty where it can."""
+        c = self.columns
+        why = (c["error"][row] or "no reason" for row in rows if c["status"][row] == "unsupported")
+        return next(why, "")
 
     def float_checks(self) -> tuple[FloatCheck, ...]:
         """Of every float training, by dataset, model, recipe and budget."""
@@ -219,7 +226,7 @@ class StudyRows:
 
 
 def _places(table: Any, study: Study) -> Iterator[tuple[str, Place, int]]:
-    """Of each row of a table with a cell's identity columns: its cell, place and seed."""
+    """The cell, place and seed of each row of a table that has a cell's identity columns."""
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
     levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)

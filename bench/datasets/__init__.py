@@ -28,14 +28,14 @@ OWN: dict[str, Part] = {}
 class Dataset:
     """A classification data set in memory; two are equal if their keys are.
 
-    key: what determines the content, of which part.
+    key: identifies the content, and which of the training examples are used.
     x_train, x_test: uint8 or float32, (examples, height, width, channels), or of a table (examples,
     features); a model's input is x / scale as float32. y_train, y_test: int32 (examples,),
     0 .. len(classes) - 1. Arrays may be read-only.
-    paths: the file name of each test example where the source has one, else empty; permuted: do
-    the training examples stand in the order of the fixed permutation already? groups: of each test
-    example where the source has them (a speaker, a patient), else None; notes: what was taken for
-    what, where that was not plain.
+    paths: the file name of each test example where the source has one, else empty; permuted:
+    whether the training examples are in the order of the fixed permutation already. groups: of each
+    test example where the source has them (a speaker, a patient), else None; notes: what was taken
+    for what, where that was not plain.
     """
 
     key: str

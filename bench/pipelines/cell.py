@@ -16,9 +16,8 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, evaluate, train
+from bench.pipelines import convert, evaluate, measure, train
 from bench.pipelines import usable as checks
-from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
@@ -31,16 +30,12 @@ Row = dict[str, Any]
 Given = tuple[tuple[str, Any], ...]
 """Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
-TRAIN_SEEN = 1000
-"""Training examples at most that a model is evaluated on: all would double the evaluation."""
-
-
 TRAINERS = 16
 """Trainers that a process keeps, about 20 MB each for a small model: two for each architecture and
 optimizer. One more is traced again, in a second or two."""
 
 OBSERVER_KEEPS = 0.999
-"""TFMOT's moving average: what a step leaves of an observer's range (MovingAverageQuantizer)."""
+"""The share of an observer's range that a training step leaves (TFMOT's MovingAverageQuantizer)."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +54,10 @@ def prepare() -> None:
 
 
 def trace(data: Dataset, segments: Sequence[Segment]) -> None:
-    """Make the graphs that these and their forks need: a process without work is quick later.
+    """Trace the graphs that these segments and their forks need, in a process that has nothing else
+    to do, so that its first task runs at once.
 
-    No result depends on it. Raises what their own tasks would.
+    No result depends on it. Raises what the segments' own tasks would raise.
     """
     trainer = _trainer_of(data, segments[0], False)
     trainer.trace(*_tensors(data))
@@ -123,6 +119,8 @@ def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
         return {"unusable": _not_built(shape, classes, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
+        if isinstance(error, FileNotFoundError):
+            reason += "; a file that is read outside of data() has to stand in `files = [...]`"
     if reason is None:
         return {}
     return {"unusable": _not_built(shape, classes, reason)}
@@ -272,7 +270,7 @@ def _evaluated(
         started = time.perf_counter()
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = _measured(data, cell, trainer, blob)
+        measured = measure.measured(data, trainer, blob, _is_checked(cell))
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
@@ -296,70 +294,11 @@ def _evaluated(
     }
 
 
-def _measured(data: Dataset, cell: Cell, trainer: train.Trainer, blob: bytes) -> Row:
-    evaluator = evaluate.Evaluator(blob, data.scale)
-    outputs = evaluator.outputs(data.x_test)
-    predictions = outputs.argmax(axis=1)
-    tied = evaluate.ties(outputs)
-    logits = evaluator.logits(outputs).astype(np.float64)
-    n = len(data.x_test)
-    correct = int((predictions == data.y_test).sum())
-    loss = _cross_entropy(logits, data.y_test)
-    seen = min(n, len(data.x_train), TRAIN_SEEN)
-    train_predictions = evaluator.outputs(data.x_train[:seen]).argmax(axis=1)
-    audited = audit(blob)
-    # What always answering with the commonest class would score: no better is no model.
-    constant = int(np.bincount(data.y_test).max())
-    diverged = not np.isfinite(loss) or correct <= constant
-    reason = f"loss {loss:.3g}, {correct} of {n} correct; one class for all gets {constant}"
-    return {
-        "status": "diverged" if diverged else "ok",
-        "error": reason if diverged else None,
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "loss": loss,
-        "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
-        "predictions": predictions.astype(
-            np.uint8 if len(data.classes) <= 256 else np.uint16
-        ).tobytes(),
-        **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
-        "ties": int(tied.sum()),
-        "not_finite": int((~np.isfinite(logits).all(axis=1)).sum()),
-        "disagreements": _disagreements(data, trainer, logits) if _is_checked(cell) else None,
-    }
-
-
 def _is_checked(cell: Cell) -> bool:
     """Is its file compared with Keras? Float files are, once per seed and budget: after more epochs
     they come from the same graph by the same converter, and TensorFlow's inference costs more than
     the file's."""
     return ARMS[cell.arm].number_format == "float32" and cell.extra is None
-
-
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy in nats; logits: float64 (n, classes); labels: int32 (n,)."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        chosen = np.take_along_axis(shifted, labels[:, None].astype(np.int64), axis=1)[:, 0]
-        return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).mean())
-
-
-def _disagreements(data: Dataset, trainer: train.Trainer, logits: np.ndarray) -> int:
-    """Test examples that Keras and the float file classify differently, ties left out.
-
-    A tie: Keras's two answers lie within 1e-5 of the largest logit of each other.
-    """
-    keras = _keras_logits(trainer, data)
-    ours, theirs = logits.argmax(axis=1)[:, None], keras.argmax(axis=1)[:, None]
-    gap = np.take_along_axis(keras, theirs, 1) - np.take_along_axis(keras, ours, 1)
-    return int((gap > 1e-5 * np.abs(keras).max(axis=1, keepdims=True)).sum())
-
-
-def _keras_logits(trainer: train.Trainer, data: Dataset) -> np.ndarray:
-    parts = range(0, len(data.x_test), evaluate.CHUNK)
-    logits = [trainer.logits(tf.constant(data.x_test[i : i + evaluate.CHUNK])) for i in parts]
-    return np.concatenate(logits)
 
 
 def _calibration(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import cell, evaluate, train, usable
+from bench.pipelines import cell, evaluate, measure, train, usable
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
@@ -106,7 +106,9 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
     ]
     if wrong:
         return Check(SAME, False, f"{len(wrong)} weights differ, such as {wrong[0]}", DRAW)
-    return Check(SAME, True, f"{len(states[0])} weights after an epoch over {len(few.x_train)}")
+    return Check(
+        SAME, True, f"{len(states[0])} weights after an epoch over {len(few.x_train)} examples"
+    )
 
 
 def _quantized_alike(data: Dataset, pieces: Pieces) -> Check:
@@ -210,9 +212,9 @@ def _float_file(data: Dataset, pieces: Pieces) -> Check:
     evaluator = evaluate.Evaluator(cell._converter(trainer).float32(), few.scale)
     outputs = evaluator.outputs(few.x_test)
     logits = evaluator.logits(outputs).astype(np.float64)
-    keras_logits = cell._keras_logits(trainer, few)
+    keras_logits = measure.keras_logits(trainer, few)
     largest = float(np.abs(logits - keras_logits).max())
-    different = cell._disagreements(few, trainer, logits)
+    different = measure.disagreements(few, trainer, logits)
     found = f"outputs differ by {largest:.1g} at most, {different} of {len(logits)} classes do"
     alike = not different
     return Check(FILE, alike, found, "" if alike else "file an issue with the network")

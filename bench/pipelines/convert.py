@@ -161,7 +161,8 @@ class Converter:
 
 
 def _not_for_freezing(graph: Any) -> Iterator[str]:
-    """The kinds of operators that make a graph one for the stock call, in functions called too.
+    """The kinds of operators in a graph, and in the functions that it calls, which the frozen route
+    cannot convert: the stock call must. Empty where there are none.
 
     graph: a GraphDef whose weights are placeholders of resources.
     """

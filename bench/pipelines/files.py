@@ -199,8 +199,8 @@ def _resolution(counts: McNemar, delta: float, alpha: float) -> Resolution:
 
 
 def _misfed(a: FileResult, b: FileResult, test: TestSet) -> tuple[str, ...]:
-    """Why no verdict: files fed what nobody chose and their inputs were not made for; and what
-    options fit, or say that it is as wanted."""
+    """Why there is no verdict where files were fed numbers that their inputs were not made for and
+    that nobody chose; and which options would fit, or confirm what was fed."""
     misfed = [file for file in (a, b) if file.feed.misfed and not file.feed.chosen]
     if not misfed:
         return ()

@@ -125,7 +125,8 @@ def _serve(images: int) -> None:
 
 
 def _bound_memory() -> None:
-    """No more addresses than the machine has memory: hostile sizes fail and take no one along."""
+    """Limit this process's address space to the machine's memory, so that an enormous size which a
+    hostile file claims ends here, with MemoryError, and harms no other process."""
     import resource
 
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -15,6 +15,7 @@ from bench.store.schema import RESULTS
 from bench.study import Study
 from bench.study.arms import ARMS, CONTRASTS, TRAININGS
 from bench.study.factors import FACTORS, by_order, of_arms
+from bench.study.heading import heading
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -100,7 +101,7 @@ def _times(
 
 
 def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
-    """Each training of a trajectory: its kind and its epochs."""
+    """The kind of each training in a trajectory, and how many epochs it has."""
     yield "float", trajectory.segments[-1].budget
     for segment in trajectory.segments:
         for fork in segment.forks:
@@ -142,7 +143,7 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     """A forecast in a few lines of plain text. sd_source: where the SDs come from."""
     left = made.evaluated - made.done
     lines = [
-        study.title or "(no title)",
+        heading(study),
         f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, float budgets "
         f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
         f"arms {_listed(study.arms)}",

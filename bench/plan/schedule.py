@@ -28,9 +28,14 @@ CELLS_PER_TASK = 200
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Of one trajectory: a fork; or the segments [first, last), bare or with their forks."""
+    """A part of one trajectory that runs in one piece: either one fork, or consecutive segments.
 
-    place: int  # of the trajectory among all
+    place: the trajectory's number among all; first, last: its segments [first, last), of a fork the
+    one that it starts from; fork: None for segments; bare: the segments without their forks, which
+    are then works of their own.
+    """
+
+    place: int
     trajectory: Trajectory
     first: int
     last: int
@@ -43,7 +48,8 @@ class Work:
 
     @property
     def pieces(self) -> list[tuple[Segment, Fork | None]]:
-        """What it runs, in order: a segment where the fork is None."""
+        """The trainings that it runs, in order: (segment, None) is float training, (segment, fork)
+        what starts from that segment's end."""
         if self.fork is not None:
             return [(self.segments[0], self.fork)]
         found: list[tuple[Segment, Fork | None]] = []
@@ -54,13 +60,14 @@ class Work:
 
     @property
     def ends(self) -> bool:
-        """Does no other work start where this one ends?"""
+        """Is this the end of the trajectory, so that no later work needs its checkpoint?"""
         through = not self.bare and self.last == len(self.trajectory.segments)
         return self.fork is not None or through
 
     @property
     def cells(self) -> list[Cell]:
-        """Those that get no result if this work fails."""
+        """The cells that get no result if this work fails: its own, and those of everything that
+        would have started from it."""
         if self.fork is not None:
             return list(self.fork.cells)
         later = self.trajectory.segments[self.first :]
@@ -69,9 +76,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Works of one dataset for one process, in order.
+    """Works that one process runs one after another, all on one dataset.
 
-    checkpoint: where the first starts, None for initialization; the others start there too.
+    checkpoint: the state that each of the works starts from; None: from initialization.
     """
 
     works: tuple[Work, ...]
@@ -83,7 +90,7 @@ class Task:
 
     @property
     def segment(self) -> Segment:
-        """One whose dataset is everybody's."""
+        """The first segment: its dataset and model are those of the whole task."""
         return self.works[0].segments[0]
 
 
@@ -134,8 +141,9 @@ class Schedule:
                 self._training -= 1
 
     def failed(self, task: Task) -> list[Cell]:
-        """A task's process died, more often than is allowed. Returns the cells that get no result
-        by it: none where several works shared the task, for then each runs alone."""
+        """Note that a task's process died, more often than is allowed, and return the cells that
+        have no result because of it. Where several works shared the task there are none: each of
+        them runs again in a task of its own, so that only the one at fault fails."""
         (work, *others) = task.works
         if not others and (work.fork is not None or work.bare):
             self._training -= work.fork is None
@@ -160,7 +168,8 @@ class Schedule:
         return work, checkpoint
 
     def _spare(self, cpus: int) -> bool:
-        """Is there enough to run for every CPU, whatever one task takes?"""
+        """Is there so much work that every CPU stays busy even if one task takes more than its
+        share?"""
         return len(self._segments) + len(self._forks) >= AHEAD * cpus
 
     def _joins(self, work: Work, checkpoint: Any, cpus: int) -> bool:
@@ -171,7 +180,8 @@ class Schedule:
         return start is None and data_key(following.segments[0]) == data_key(work.segments[0])
 
     def _grown(self, work: Work, room: "_Room", cpus: int) -> Work:
-        """A bare segment, with its forks and the segments after it as far as there is room."""
+        """The work, which is one bare segment, made larger as far as there is room in its task:
+        by the segment's forks, then by the segments after it with theirs."""
         segment = work.segments[0]
         known = self._seconds.get((segment.dataset, segment.model))
         if known is None or work.place in self._alone or not self._spare(cpus):
@@ -181,7 +191,7 @@ class Schedule:
         for segment in work.trajectory.segments[work.first :]:
             cells = sum(len(fork.cells) for fork in segment.forks)
             seconds = cells * seconds_per_cell
-            # Apart, its forks and it would be that many tasks.
+            # The segment and its forks would be 1 + len(forks) tasks if they were kept apart.
             if not room.takes(seconds, cells, apart=seconds / (1 + len(segment.forks))):
                 break
             last += 1
@@ -202,15 +212,18 @@ class Schedule:
 
 @dataclass
 class _Room:
-    """What a task may still take."""
+    """How much more work a task may hold: seconds, cells; empty: it holds none yet."""
 
     seconds: float
     cells: int
     empty: bool = True
 
     def takes(self, seconds: float, cells: int, apart: float) -> bool:
-        """Take this in, if there is room; the first also where tasks of `apart` seconds each,
-        which it would be otherwise, are too short."""
+        """Reserve room for some work, if there is enough. Returns whether it was.
+
+        seconds, cells: of the work; apart: seconds of each of the tasks that it would be otherwise.
+        The first work may take more seconds than there are, if those tasks would be too short.
+        """
         fits = seconds <= self.seconds or (self.empty and apart < self.seconds)
         if not fits or cells > self.cells:
             return False
@@ -221,8 +234,11 @@ class _Room:
 
 
 def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
-    """For each of `cpus` that these leave without work at the start, one of them whose graphs its
-    process makes meanwhile: of every kind in turn."""
+    """What idle CPUs can prepare while the first trajectories train: one trajectory for each CPU
+    that gets none, whose graphs its process then traces.
+
+    Takes one trajectory of every kind (model, optimizer, data) in turn.
+    """
     kinds = {}
     for trajectory in planned:
         first = trajectory.segments[0]

@@ -1,4 +1,7 @@
-"""How long a plan takes on any number of CPUs: the driver's own schedule, run on assumed times."""
+"""How long a plan takes on any number of CPUs.
+
+The driver's own schedule is run; instead of doing the work it is told how long each piece takes.
+"""
 
 import heapq
 from collections import deque

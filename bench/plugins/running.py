@@ -55,13 +55,13 @@ def _quiet() -> Iterator[None]:
 
 def place(own: "Own", path: str) -> str:
     """Where a text of it is said to lie."""
-    root = _root(own)
-    return path if root is None else str(Path(root) / path)
+    return str(Path(_root(own)) / path)
 
 
-def _root(own: "Own") -> str | None:
-    """The folder that it runs in: its own, or one with its `files`; None: whichever."""
-    if own.folder is not None or not own.files:
+def _root(own: "Own") -> str:
+    """The folder that it runs in: its own; where it was sent to, one with its `files` and nothing
+    else, so that what it reads beside them is missed on every machine alike."""
+    if own.folder is not None:
         return own.folder
     if own.content not in _unpacked:
         folder = tempfile.TemporaryDirectory(prefix="own-")
@@ -139,9 +139,8 @@ def running(own: "Own") -> Iterator[None]:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _siblings_finder.serve(own)
-    root, before = _root(own), os.getcwd()
-    if root is not None:
-        os.chdir(root)
+    before = os.getcwd()
+    os.chdir(_root(own))
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -67,6 +67,8 @@ def bound(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
                 for each in ast.walk(target):
                     if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                         yield each.id, node
+        elif isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
+            continue  # it is no program here
         elif isinstance(node, ast.If | ast.Try | ast.With):
             for field in ("body", "orelse", "finalbody"):
                 yield from bound(getattr(node, field, []))

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Transform
 
 from bench.report.svg import BLUE, FONT, GROUND, INK, clean
+from bench.report.text_width import text_width
 from bench.statistics.families import Verdict
 from bench.study.arms import ARMS
 
@@ -65,78 +66,6 @@ def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
     if set(arms) <= set(_ARMS):
         return {arm: _ARMS[arm] for arm in arms}
     return {arm: _OTHERS[i % len(_OTHERS)] for i, arm in enumerate(arms)}
-
-
-@dataclass(frozen=True)
-class Scale:
-    """An axis' transformation, its ticks in the data's unit, and what to tell the reader of it."""
-
-    forward: Callable[[Any], Any]
-    ticks: tuple[float, ...]
-    note: str = ""
-
-    @property
-    def labels(self) -> list[str]:
-        shown = [f"{tick:g}" for tick in self.ticks]
-        if len(set(shown)) < len(shown):  # a narrow range of large numbers
-            shown = [f"{tick:.12g}" for tick in self.ticks]
-        return [text.replace("-", "\N{MINUS SIGN}") for text in shown]
-
-
-def round_step(span: float, most: int) -> float:
-    """A step of 1, 2 or 5 times a power of ten that divides the span into about `most`."""
-    raw = max(span, 1e-12) / most
-    power = float(10 ** np.floor(np.log10(raw)))
-    return power * next(factor for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-
-
-def _round_ticks(low: float, high: float, most: int = 7) -> tuple[float, ...]:
-    step = round_step(high - low, most)
-    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    return tuple(float(f"{k * step:.10g}") for k in np.arange(first, last + 1))
-
-
-def difference_scale(low: float, high: float, delta: float | None) -> Scale:
-    """Linear where all differences are of one size; else stretched around 0 (asinh)."""
-    reach = max(abs(low), abs(high), 1e-12)
-    if delta is None or reach <= 12 * delta:
-        return Scale(np.asarray, _round_ticks(low, high))
-    width = 2 * delta
-    smallest, largest = (int(np.floor(np.log10(end))) for end in (delta, reach))
-    steps = [float(f"{m}e{e}") for e in range(smallest, largest + 1) for m in (1, 2, 5)]
-    room = 0.17 * np.arcsinh(reach / width)  # that a label needs
-    keep: list[float] = []
-    for step in steps:
-        last = np.arcsinh((keep[-1] if keep else 0.0) / width)
-        if delta * 0.99 <= step <= reach and np.arcsinh(step / width) - last > room:
-            keep.append(step)
-    ticks = (*(-step for step in reversed(keep)), 0.0, *keep)
-    inside = tuple(float(f"{tick:.10g}") for tick in ticks if low <= tick <= high)
-    return Scale(
-        lambda x: np.arcsinh(np.asarray(x) / width),
-        inside,
-        f"near 0 the scale is stretched, so that differences of {delta:g} and of "
-        f"{reach:.3g} can be seen together",
-    )
-
-
-def accuracy_scale(low: float, high: float, n: int | None) -> Scale:
-    """Percent correct: linear over a narrow range; else logit, stretched towards 0 and 100."""
-    if high - low <= 12 or n is None or low < 0 or high > 100:
-        return Scale(np.asarray, _round_ticks(low, high, 6))
-    edge = 50 / n  # half a test example, so that 0% and 100% have a place
-
-    def logit(x: Any) -> Any:
-        clipped = np.clip(np.asarray(x, dtype=float), edge, 100 - edge)
-        return np.log(clipped / (100 - clipped))
-
-    candidates = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)
-    span = logit(high) - logit(low)
-    ticks: list[float] = []
-    for tick in candidates:
-        if low <= tick <= high and (not ticks or logit(tick) - logit(ticks[-1]) > span / 12):
-            ticks.append(tick)
-    return Scale(logit, tuple(ticks), "the scale is stretched towards 100%")
 
 
 @cache
@@ -308,6 +237,13 @@ class Plot:
         """Text above the axes, at x in data."""
         self.texts.add(self.x_data, x, 1 + 14 / self.height, text, "center", **style)
 
+    def heading(self, text: str, pixels: float) -> None:
+        """Bold text, so many pixels above the axes, from the figure's left."""
+        self.texts.add(
+            self.ax.transAxes, (8 - self.left) / self.width, 1 + pixels / self.height, text,
+            bold=True,
+        )  # fmt: skip
+
     def lines(
         self,
         segments: Sequence[Any],
@@ -344,6 +280,14 @@ class Plot:
         stroke.set_zorder(z)
         self.ax.add_artist(stroke)
 
+    def band(self, x0: float, x1: float, rows: Sequence[tuple[float, float]]) -> None:
+        """A faint band from x0 to x1 behind everything, for each (y0, y1) of the rows."""
+        corners = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for y0, y1 in rows]
+        self.ax.add_collection(
+            PolyCollection(corners, facecolors=GREY, alpha=0.14, linewidths=0, zorder=1),
+            autolim=False,
+        )
+
     def areas(self, corners: Sequence[Any], colors: Sequence[str]) -> None:
         """Filled polygons, in data, that do not move the axes' limits."""
         self.ax.add_collection(
@@ -371,7 +315,8 @@ class Plot:
     def x_axis(
         self, at: Sequence[float], labels: Sequence[str], label: str = "", **how: Any
     ) -> None:
-        """The lower axis with its ticks; how: `ticks=False`, `rotation=90`."""
+        """The lower axis with its ticks; how: `ticks=False`, `rotation=90`; `under`: pixels from
+        the axis to its label's lower end, by default almost to the figure's."""
         pixel = 1 / self.height
         frame = [((0, 0), (1, 0))]
         self.lines(frame, transform=self.ax.transAxes)
@@ -380,11 +325,29 @@ class Plot:
             self.lines(ticks, transform=self.x_data)
         rotation = how.get("rotation", 0)
         ha, va = ("right", "center") if rotation else ("center", "top")
-        for x, text in zip(at, labels, strict=True):
+        shown = labels if rotation else self._apart(at, labels)
+        for x, text in zip(at, shown, strict=True):
             self.texts.add(self.x_data, x, -7 * pixel, text, ha, va, rotation=rotation)
         self.texts.add(
-            self.ax.transAxes, 0.5, -(self.bottom - 4) * pixel, label, "center", "bottom"
+            self.ax.transAxes,
+            0.5,
+            -how.get("under", self.bottom - 4) * pixel,
+            label,
+            "center",
+            "bottom",
         )
+
+    def _apart(self, at: Sequence[float], labels: Sequence[str]) -> list[str]:
+        """The labels, without those that would touch another: 0 stays, then those far out."""
+        low, high = self.ax.get_xlim()
+        middles = [self.width * (x - low) / (high - low) for x in at]
+        halves = [text_width(text) / 2 + 3 for text in labels]
+        order = sorted(range(len(at)), key=lambda i: (labels[i] != "0", -abs(at[i])))
+        kept: list[int] = []
+        for i in order:
+            if all(abs(middles[i] - middles[j]) >= halves[i] + halves[j] for j in kept):
+                kept.append(i)
+        return [text if i in kept else "" for i, text in enumerate(labels)]
 
     def y_axis(self, at: Sequence[float], labels: Sequence[str], label: str = "") -> None:
         """The left axis with its ticks and faint lines across."""
@@ -398,26 +361,6 @@ class Plot:
             self.at_left(7, y, text)
         x = -(self.left - 10) * pixel
         self.texts.add(self.ax.transAxes, x, 0.5, label, "center", "center", rotation=90)
-
-
-def text_width(text: str) -> float:
-    """About the pixels that a text of FONT takes in a usual sans-serif font."""
-    return 6.6 * len(text)
-
-
-def shortened(text: str, pixels: float) -> str:
-    """The text, or as much of its two ends as fits; of `a - b` both sides keep their ends."""
-    most = max(int(pixels / text_width(" ")), 3)
-    if len(text) <= most:
-        return text
-    first, minus, second = text.partition(" - ")
-    if minus and most > 12:
-        half = (most - 3) // 2
-        room = max(half, most - 3 - len(second))  # what a short second side leaves
-        first = shortened(first, room * text_width(" "))
-        return f"{first} - {shortened(second, (most - 3 - len(first)) * text_width(' '))}"
-    head = (most - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]:

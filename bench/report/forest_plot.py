@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.analysis import Comparison
-from bench.report import figures, words
+from bench.report import figures, scales, sentences, text_width, words
 from bench.statistics.families import Verdict
 
 ROW, HEADING, BOTTOM = 17.0, 23.0, 42.0
@@ -28,18 +28,18 @@ def grouped(
     return groups
 
 
-def scale(rows: Sequence[Comparison], delta: float | None) -> figures.Scale:
+def scale(rows: Sequence[Comparison], delta: float | None) -> scales.Scale:
     """For the estimates and their intervals."""
     ends = [end for c in rows for end in (*(c.simultaneous or ()), c.mean) if end is not None]
     reach = [delta * 1.5, -delta * 1.5] if delta is not None else []
     finite = [end for end in [*ends, *reach, 0.0] if np.isfinite(end)]
-    return figures.difference_scale(min(finite), max(finite), delta)
+    return scales.difference_scale(min(finite), max(finite), delta)
 
 
 def draw(
     name: str,
     groups: Sequence[Group],
-    axis: figures.Scale,
+    axis: scales.Scale,
     delta: float | None,
     xlabel: str,
     label: Callable[[Comparison], str],
@@ -49,10 +49,10 @@ def draw(
     entries = [(str(v), figures.VERDICTS[v]) for v in Verdict if any(c.verdict == v for c in rows)]
     labels = {id(c): label(c) for c in rows}
     numbers = {id(c): _numbers(c) for c in rows}
-    right = max(110.0, *(20 + figures.text_width(text) for text in numbers.values()))
+    right = max(110.0, *(20 + text_width.text_width(text) for text in numbers.values()))
     right = min(right, figures.WIDTH - 96.0 - NARROWEST)
-    widest = max(96.0, *(16 + figures.text_width(text) for text in labels.values()))
-    left = min(widest, 250.0, figures.WIDTH - right - NARROWEST)
+    widest = max(96.0, *(16 + text_width.text_width(text) for text in labels.values()))
+    left = max(min(widest, 260.0, figures.WIDTH - right - NARROWEST), 96.0)
     top = figures.key_height(entries) + 4
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
 
@@ -64,20 +64,21 @@ def draw(
         band = [] if delta is None else [f(-delta), f(delta)]
         low, high = min([*ends, *band, f(0)]), max([*ends, *band, f(0)])
         pad = 0.04 * (high - low)
-        if delta is not None:
-            plot.ax.axvspan(f(-delta), f(delta), color=figures.GREY, alpha=0.14, linewidth=0)
-        lines, colors = [], []
+        lines, colors, zeros, bands = [], [], [], []
         points: dict[Verdict, list[tuple[float, float]]] = {}
         y = 0.0
         for heading, remark, members in groups:
             y -= HEADING / ROW
-            room = (figures.WIDTH - 24 - figures.text_width(remark)) / 1.12  # it is bold
-            shown = figures.shortened(heading, room)
+            room = (figures.WIDTH - 24 - text_width.text_width(remark)) / 1.12  # it is bold
+            shown = text_width.shortened(heading, room)
             plot.at_left(left - 8, y - 0.05, shown, "left", bold=True)
             plot.at_right(right - 4, y - 0.05, remark, faint=True)
+            zeros.append(((f(0), y - 0.4), (f(0), y - len(members) - 0.6)))  # headings stay clear
+            if delta is not None:
+                bands.append((y - 0.4, y - len(members) - 0.6))
             for c in members:
                 y -= 1
-                plot.at_left(8, y, figures.shortened(labels[id(c)], left - 12))
+                plot.at_left(8, y, text_width.shortened(labels[id(c)], left - 12))
                 plot.at_right(right - 4, y, numbers[id(c)])
                 if c.mean is None or c.simultaneous is None:
                     continue
@@ -86,7 +87,9 @@ def draw(
                 lines.append([(x, y) for x in wide])
                 points.setdefault(c.verdict, []).append((float(f(c.mean)), y))
         plot.limits(low - pad, high + pad, y - 0.8, 0)
-        plot.lines([((f(0), y - 0.8), (f(0), 0))], width=0.9, z=2)
+        if delta is not None:
+            plot.band(f(-delta), f(delta), bands)
+        plot.lines(zeros, width=0.9, z=2)
         plot.lines(lines, colors, 2.0)
         for verdict, at in points.items():
             plot.markers(at, figures.VERDICTS[verdict])
@@ -98,4 +101,4 @@ def draw(
 def _numbers(c: Comparison) -> str:
     if c.simultaneous is None:
         return "no interval"
-    return f"{words.signed(c.mean, c.pairs.unit)} {words.interval(c.simultaneous, c.pairs.unit)}"
+    return " ".join(sentences.numbers(c))

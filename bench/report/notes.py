@@ -26,12 +26,7 @@ def build(analysis: Analysis) -> Iterator[Note]:
             "where it stopped.",
         )
     if analysis.study is not None and analysis.study.sequential is not None:
-        yield Note(
-            "info",
-            "**Seeds were added until it was clear** (a sequential study): primary contrasts have "
-            "intervals that hold at all looks at the data together, which decide the verdicts; "
-            "see The looks at the data.",
-        )
+        yield _looked(analysis)
     yield from _disagreements(analysis)
     for wrong in checks.wrong_formats:
         yield Note(
@@ -66,6 +61,24 @@ def build(analysis: Analysis) -> Iterator[Note]:
     for text in checks.notes:
         yield Note("warning", code(text))
     yield from _declared_later(analysis)
+
+
+def _looked(analysis: Analysis) -> Note:
+    """Of a sequential study: whether what it waited for has come."""
+    primary = [
+        c for c in analysis.select("seeds") if c.family == "primary" and not c.pairs.impossible
+    ]
+    still = sum(not c.clear for c in primary)
+    said = "**Seeds were added until it was clear**"
+    if still:
+        said = (
+            f"**Seeds were added, and {still} of {len(primary)} primary contrasts are still open**"
+        )
+    return Note(
+        "info",
+        f"{said} (a sequential study): primary contrasts have intervals that hold at all looks at "
+        "the data together, which decide the verdicts; see The looks at the data.",
+    )
 
 
 def _of_a_table(analysis: Analysis, reading: Reading) -> Iterator[Note]:

@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, Population
-from bench.report import notes, words
+from bench.report import notes, sentences, words
 from bench.report.content import Bullets, Paragraph
-from bench.report.sections import answer
+from bench.report.sections import answer, looks
 from bench.statistics.families import Verdict
 
 MOST_ROWS = 100  # of the table; the report has more, contrasts.parquet has all
@@ -36,7 +36,7 @@ def print_verdicts(
     for note in notes.build(analysis):
         console.print(Text(_plain(note.text), style=_LEVELS[note.level]))
     section = answer.build(analysis, population)
-    for block in section.blocks if section else ():
+    for block in (*(section.blocks if section else ()), *looks.still_open(analysis)):
         if isinstance(block, Paragraph):
             console.print(Text(_plain(block.text)))
         elif isinstance(block, Bullets):
@@ -60,10 +60,9 @@ def print_verdicts(
             escape(c.name),
             escape(words.place(c.setting, analysis.varying)),
             *([escape(c.pairs.metric)] if several else []),
-            words.signed(c.mean, c.pairs.unit),
-            escape(words.interval(c.simultaneous, c.pairs.unit)),
-            words.p_value(c.p_adjusted),
-            Text(words.verdict_label(c), style=_STYLES.get(c.verdict, "")),
+            *map(escape, sentences.numbers(c)),
+            words.p_value(c.p_adjusted, c.alpha),
+            Text(sentences.verdict_cell(c).text, style=_STYLES.get(c.verdict, "")),
         )
     console.print()
     console.print(table)

@@ -15,7 +15,7 @@ def render(analysis: Analysis) -> str:
     """All comparisons with what decided them, as JSON; undefined and infinite numbers are null."""
     checks = analysis.checks
     families = dict.fromkeys(
-        (c.family, c.pairs.metric, c.population, c.m) for c in analysis.comparisons
+        (c.family, c.pairs.metric, c.population, c.m) for c in analysis.comparisons if c.m
     )
     document = {
         "format": FORMAT,

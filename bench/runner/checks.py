@@ -160,7 +160,7 @@ def _cost(study: Study, peak: int, workers: int) -> Check:
         return Check(what, False, f"no time of {made.unknown}", "see what failed above")
     each = made.seconds * workers / max(1, made.evaluated)
     found = (
-        f"{made.evaluated:,} cells of {each:.2g} CPU seconds: about {_duration(made.seconds)} on "
+        f"{made.evaluated:,} cells of {each:,.1f} CPU seconds: about {_duration(made.seconds)} on "
         f"{workers} CPUs"
     )
     return Check(what, True, f"{found}; {peak / 2**20:,.0f} MiB for each worker")

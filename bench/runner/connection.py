@@ -27,7 +27,7 @@ _FOR_EVERY_RAY = {
 }
 
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
-"""One try of 40 s, not 20, for what was there and is gone."""
+"""A cluster that has gone away is tried once, which takes 40 s; by default Ray tries 20 times."""
 
 _ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """At 0 all of Ray is on 127.0.0.1, which is what Ray calls no cluster."""
@@ -137,14 +137,15 @@ def _set(variables: Mapping[str, str], unless_set: bool = False) -> Iterator[Non
 
 
 def _forget_token() -> None:
-    """Another run of this process had another."""
+    """Make Ray read the token again: it keeps the one of an earlier run of this process."""
     from ray._raylet import AuthenticationTokenLoader
 
     AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _silence_raylets() -> None:
-    """They write a page to standard output for every worker that dies; the rows say it in a line.
+    """Keep raylets from writing a page to standard output for every worker that dies: the row of
+    the cell says it in a line.
 
     No setting of Ray's turns that off.
     """

@@ -87,7 +87,9 @@ class Dispatcher:
 
         arms: all of the study. Waits for what was tried. Raises InputError if a model is of no use.
         """
-        found = probes.unsupported(self._probed(), arms)
+        probed = self._probed()
+        probes.check_momentum(probed, wanted)
+        found = probes.unsupported(probed, arms)
         for line in probes.described(found):
             self._watcher.said(line)
         self._unsupported |= found

@@ -125,8 +125,11 @@ def held(study: Study, out: Path) -> Iterator[Folder]:
 
 
 def places(study: Study, store: Store) -> list[Cell]:
-    """All places of the study, one cell each: those of the first look, and those that later looks
-    have called for, so that one of these that failed is tried again."""
+    """The cells of all places of the study.
+
+    In a study with looks these are the cells of the first look and those that later looks have
+    called for, so that a failed one of these runs again too.
+    """
     first = cells(study.at_first_look)
     if study.sequential is None:
         return first

@@ -22,7 +22,8 @@ def place(cell: Cell) -> Place:
 
 @dataclass(frozen=True)
 class Probe:
-    """A task's share: forks of one cell each, all of one model and data set, float or quantized."""
+    """What one task tries: forks of one cell each, all of one model, one data set, and either float
+    or quantized training."""
 
     dataset: str
     model: str
@@ -57,7 +58,7 @@ def few(data: Dataset) -> Dataset:
 
 
 def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) -> dict[Place, str]:
-    """Why an arm cannot be, for those that cannot.
+    """Why an arm cannot be computed, for each that cannot.
 
     arms: all of the study. Raises InputError where none of them is left for a model.
     """
@@ -74,6 +75,25 @@ def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) ->
             of_this = {key: why[key] for key in why if key[:2] == (dataset, model)}
             raise _unusable(model, "; ".join(described(of_this)))
     return why
+
+
+def check_momentum(found: Iterable[tuple[Probe, Probed]], wanted: Iterable[Cell]) -> None:
+    """Raises InputError where cells set batch norm's momentum for a model without such layers: what
+    its source does not show."""
+    without = {
+        (probe.dataset, probe.model)
+        for probe, probed in found
+        if not probed.batch_norms
+        and len(probed.unsupported) + len(probed.unknown) < len(probe.pieces)
+    }
+    for cell in wanted:
+        momentum = dict(cell.recipe.levels).get("batch_norm_momentum")
+        if momentum is not None and (cell.dataset, cell.model) in without:
+            raise InputError(
+                "batch_norm_momentum",
+                f"found {momentum}, but {cell.model} has no BatchNormalization layers",
+                "allowed: leave it out",
+            )
 
 
 def described(why: Mapping[Place, str]) -> list[str]:

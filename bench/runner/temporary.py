@@ -79,7 +79,8 @@ def _remove_those_left(base: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Processes that are about to end may still write: what they add goes too."""
+    """Remove a folder, again and again for some seconds: processes that are about to end may still
+    write into it."""
     deadline = time.monotonic() + 5
     while path.exists() and time.monotonic() < deadline:
         shutil.rmtree(path, ignore_errors=True)

@@ -51,7 +51,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A node's answer where it has other code than the driver: what it has."""
+    """The answer of a node whose package or TensorFlow is not the driver's. found: what it has."""
 
     node: str
     found: str
@@ -90,6 +90,7 @@ def _warm_up(pipeline: Pipeline) -> None:
 
 
 def _trace(pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
+    _use_session_folder()
     body = pipeline.prepared()
     with suppress(Exception):  # a cell that meets it says so in its row
         body.trace(data, segments)
@@ -107,8 +108,8 @@ def _probe(
     data: Dataset,
     pieces: Sequence[tuple[Segment, Fork]],
 ) -> Probed | Refusal:
-    """Make once what each of these forks, of one cell each, makes: of untrained weights, on a few
-    examples."""
+    """Try each of these forks, which have one cell each, with untrained weights on a few examples:
+    build, quantize, convert, run."""
     if refusal := _refusal(expected):
         return refusal
     unsupported, unknown, batch_norms = {}, {}, 0
@@ -179,10 +180,11 @@ def _refusal(expected: Mapping[str, str]) -> Refusal | None:
 
 @contextmanager
 def _body(pipeline: Pipeline) -> Iterator[Any]:
-    """The pipeline, for this task: in this process; apart, if a process has died of it before."""
+    """The pipeline for this task. It runs in this process, unless a process has died of the task
+    before: then in one of its own."""
     from ray._private.worker import global_worker
 
-    _use_session_folder(global_worker.node.get_session_dir_path())
+    _use_session_folder()
     if global_worker.core_worker.get_current_task_attempt_number():
         with Isolated(pipeline) as apart:
             yield apart
@@ -190,8 +192,12 @@ def _body(pipeline: Pipeline) -> Iterator[Any]:
         yield pipeline.prepared()
 
 
-def _use_session_folder(path: str) -> None:
-    """TensorFlow's temporary files go where Ray's are: a process that is killed leaves them."""
+def _use_session_folder() -> None:
+    """Have TensorFlow put its temporary files into Ray's folder, which goes when Ray ends: a
+    process that is killed cannot remove its own."""
+    from ray._private.worker import global_worker
+
+    path = global_worker.node.get_session_dir_path()
     if os.path.isdir(path):
         tempfile.tempdir = os.environ["TMPDIR"] = path
 

@@ -96,7 +96,7 @@ def locked(out: Path) -> Iterator[Lock]:
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Make an OSError of the block's an InputError that names the folder."""
+    """Turn an OSError that the block raises into an InputError that names the folder."""
     try:
         yield
     except OSError as error:

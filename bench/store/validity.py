@@ -1,4 +1,5 @@
-"""What a row of cells/ says twice must agree: `check` finds the rows in which it does not."""
+"""Are rows of cells/ free of contradictions? Predictions, counts, accuracy and labels say the same
+thing more than once: `check` finds the rows in which they do not agree."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,8 +108,8 @@ def _sizes_and_hits(
     datasets: Sequence[str | None],
     labels: Labels,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of the rows of interest: bytes of predictions, -1 where there are none; and how many of them
-    equal their dataset's labels, -1 where there are no n labels."""
+    """Two numbers for each row of interest: the bytes of its predictions, -1 where there are none;
+    and how many of them equal the dataset's labels, -1 where the dataset has no n labels."""
     size, right = np.full((2, len(n)), -1, dtype=np.int64)
     expected = {name: _narrow(each) for name, each in labels.items()}
     code = {name: at for at, name in enumerate(dict.fromkeys(datasets))}

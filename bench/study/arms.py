@@ -17,12 +17,12 @@ Color = Literal["grey", "blue", "vermillion"]
 
 @dataclass(frozen=True)
 class Training:
-    """How weights come about, from the float checkpoint of a seed and budget.
+    """How weights come about, starting from the float checkpoint of a seed and budget.
 
-    stages: those it goes through; quantized: is it a training of what quantize_model makes of the
-    float model; cold: do its observers' ranges start at TFMOT's [-6, 6]; ranges: how the ranges
-    that it leaves came about, empty where it has none; version: part of the identity of every cell
-    with this training, raised by hand when the same study would give other results.
+    stages: those that it goes through; quantized: whether it trains what quantize_model makes of
+    the float model; cold: whether its observers' ranges start at TFMOT's [-6, 6]; ranges: how the
+    ranges that it leaves came about, empty where it has none; version: part of the identity of
+    every cell with this training, raised by hand when the same study would give other results.
     """
 
     name: str

@@ -141,7 +141,8 @@ class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
     baseline: of a factor, the level that its effects are counted from; primary_over: factors at
-    whose every level the primary contrasts are primary (else at the baseline alone).
+    whose every level the primary contrasts are primary (else at the baseline alone). adapted: does
+    the title speak of other fields than these, since `--set` has changed them?
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -164,6 +165,7 @@ class Study(_Factors):
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     baseline: dict[str, str | int | float] = Field(default={})
+    adapted: bool = False
 
     @field_validator("datasets")
     @classmethod
@@ -273,7 +275,7 @@ class Study(_Factors):
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
-        """(factor, model) of factors that vary here, but for which the model has nothing."""
+        """(factor, model) where a factor varies, but the model has nothing that it acts on."""
         return tuple(
             (name, model)
             for name, factor in FACTORS.items()
@@ -301,7 +303,7 @@ class Study(_Factors):
         )
 
     def with_seeds(self, n: int) -> "Study":
-        """The same with its first n seeds; past the last one it counts on from the largest."""
+        """The same with its first n seeds; where it has fewer, it counts on from the largest."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
 
@@ -330,7 +332,8 @@ class Study(_Factors):
     def to_toml(self, folder: Path | None = None) -> str:
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
         is to lie, since relative paths start from there."""
-        fields = self.model_dump(mode="json", exclude_none=True)
+        plain = set() if self.adapted else {"adapted"}
+        fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):

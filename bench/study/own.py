@@ -37,6 +37,16 @@ def is_source(name: str) -> bool:
     return name.endswith(".py")
 
 
+def is_own(fields: Mapping[str, Any]) -> bool:
+    """Do these fields name a Python file?"""
+    named = [each for name in PARTS for each in _listed(fields.get(name))]
+    return "source" in fields or any(_REFERENCE.fullmatch(str(each)) for each in named)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 def moved(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The fields of a study that lies in this folder, its references to files relative to here."""
 

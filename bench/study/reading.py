@@ -6,9 +6,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from bench.errors import InputError, nearest
 from bench.study import own
 from bench.study.fields import Study, validate
+from bench.study.heading import DESCRIBED, same_matter
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -43,7 +46,22 @@ def load(source: str, overrides: Sequence[str] = ()) -> Study:
         fields = own.moved(fields, path.parent)
     named = _overridden(fields, overrides).get("source")  # its own fields lie below these
     fields = own.with_defaults(fields if named is None else fields | {"source": named})
-    return validate(own.resolved(_overridden(fields, overrides)), source)
+    study = validate(own.resolved(_overridden(fields, overrides)), source)
+    if not overrides:
+        return study
+    return study.model_copy(update={"adapted": _adapted(study, fields, overrides)})
+
+
+def _adapted(study: Study, declared: Mapping[str, Any], overrides: Sequence[str]) -> bool:
+    """Does the title speak of other fields than the study's, since these have been overridden?"""
+    if own.is_own(declared):  # not run a second time
+        changed = _overridden(declared, overrides)
+        other = any(changed.get(name) != declared.get(name) for name in DESCRIBED)
+        return other and changed.get("title") == declared.get("title")
+    try:
+        return not same_matter(study, Study.model_validate(dict(declared)))
+    except ValidationError:  # a file that is no study without what overrides it
+        return bool(study.title == declared.get("title", ""))
 
 
 def _overridden(fields: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -316,3 +316,18 @@ def test_a_folders_study_is_read_without_the_file(written, tmp_path):
     assert "batch_norm_momentum" not in done.stdout
     assert study.validate(tomllib.loads(made.to_toml()), "test") == made
     assert str(tmp_path) not in made.to_toml()
+
+
+def test_what_stands_under_main_is_no_part_of_it(written):
+    path = written(MODEL + "if __name__ == '__main__':\n    study = dict(seeds=2)\n    exit(1)\n")
+    assert "study" not in plugins.load(path).names
+    assert study.load(path).seeds == study.validate({}, "test").seeds
+
+
+def test_a_file_that_is_not_named_is_missed_where_the_text_was_sent(written, tmp_path, monkeypatch):
+    (tmp_path / "w.txt").write_text("weights")
+    own = plugins.load(written("def read():\n    return open('w.txt').read()\n"))
+    assert own.call("read") == "weights"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(pickle.dumps(own)).call("read")

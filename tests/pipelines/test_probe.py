@@ -47,7 +47,7 @@ SAYS = {
     "softmax": "gives probabilities of shape (n, 10) that sum to 1",
     "softmax_layer": "gives probabilities of shape (n, 10) that sum to 1",
     "sigmoids": "ends in a sigmoid, with an output of shape (n, 10)",
-    "keras3": "is a Keras 3 model: TFMOT knows tf_keras (Keras 2) only",
+    "keras3": "is a Keras 3 model, and TFMOT knows Keras 2 only",
     "mixed": "computes in mixed precision (layer",
     "half": "computes in mixed precision (layer dense",
     "nothing": "is no tf_keras model but a builtins.NoneType",

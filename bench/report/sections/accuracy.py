@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 
 from bench.analysis import Analysis, Population, Sample, Setting
-from bench.report import figures, words
+from bench.report import figures, scales, text_width, words
 from bench.report.content import Block, Cell, Column, Details, Figure, Section, Table, code
 
 BY_POPULATION = False  # an interval of new seeds in both: it speaks about one arm
@@ -26,7 +26,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     ]
     blocks += drawn[:MOST_OPEN]
     if drawn[MOST_OPEN:]:
-        more = f"The same for {words.count(len(drawn) - MOST_OPEN, 'more setting')}"
+        several = len({metric for (_, metric), _ in panels}) > 1
+        what = "more setting and metric" if several else "more setting"
+        plural = "more settings and metrics" if several else "more settings"
+        more = f"The same for {words.count(len(drawn) - MOST_OPEN, what, plural)}"
+        if len(panels) > MOST_PANELS:
+            more += f"; {len(panels) - MOST_PANELS} are not drawn, all are in the table"
         blocks.append(Details(more, tuple(drawn[MOST_OPEN:])))
     title = "Accuracy of every arm" if analysis.study is not None else "Values of every arm"
     blocks.append(Details(f"{title}, as numbers", (_table(analysis, samples),)))
@@ -60,7 +65,7 @@ def _figure(
     unit = "%" if samples[0].unit == "pp" else ""
     values = np.concatenate([s.values for s in samples])
     n = samples[0].correct.shape[1] if samples[0].correct is not None else None
-    scale = figures.accuracy_scale(float(values.min()), float(values.max()), n)
+    scale = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     dot, why = "one model trained from its own start", "Arms of one seed share data order and start"
     shown = metric.capitalize()
     if analysis.study is None:
@@ -74,6 +79,10 @@ def _figure(
     )
     if scale.note:
         caption += f" {scale.note[0].upper()}{scale.note[1:]}."
+    bottom, top = _limits(samples, scale)
+    whiskers = [scale.forward(np.array(i)) for s in samples if (i := s.interval(analysis.alpha))]
+    if any(low < bottom or high > top for low, high in whiskers):
+        caption += " Whiskers that leave the range of the seeds are cut off; the table has them."
     alt = f"{metric} by budget. " + "; ".join(
         f"{s.arm}{', E = ' + str(s.setting.budget) if s.setting.budget else ''}: mean "
         f"{words.number(s.mean())}{unit}, {len(s.seeds)} seeds"
@@ -84,12 +93,19 @@ def _figure(
     )
 
 
+def _limits(samples: list[Sample], scale: scales.Scale) -> tuple[float, float]:
+    """Of the vertical axis, on its scale: whiskers may reach further."""
+    values = scale.forward(np.concatenate([s.values for s in samples]))
+    pad = 0.05 * max(values.max() - values.min(), 1e-9)
+    return float(values.min() - pad), float(values.max() + pad)
+
+
 def _svg(
-    name: str, analysis: Analysis, samples: list[Sample], scale: figures.Scale, label: str
+    name: str, analysis: Analysis, samples: list[Sample], scale: scales.Scale, label: str
 ) -> str:
     arms = [arm for arm in analysis.arms if any(s.arm == arm for s in samples)]
     styles = figures.arm_styles(analysis.arms)
-    entries = [(figures.shortened(arm, figures.WIDTH - 60), styles[arm]) for arm in arms]
+    entries = [(text_width.shortened(arm, figures.WIDTH - 60), styles[arm]) for arm in arms]
     top = figures.key_height(entries) + 8
     budgets = sorted({s.setting.budget for s in samples}, key=lambda b: (b is not None, b))
     rng = np.random.default_rng(0)  # of the jitter
@@ -98,6 +114,7 @@ def _svg(
         plot = figures.Plot(canvas, 58, top, 12, 12 if budgets == [None] else 46)
         plot.key(entries)
         f = scale.forward
+        bottom, top_end = _limits(samples, scale)
         step = 0.86 / len(arms)
         bars, whiskers, colors = [], [], []
         means: dict[figures.Style, list[tuple[float, float]]] = {}
@@ -113,17 +130,15 @@ def _svg(
             colors.append(style.color)
             bars.append([(x - 0.42 * step, mean), (x + 0.42 * step, mean)])
             means.setdefault(style, []).append((x, mean))
-            low, high = f(np.array(interval or (sample.values.mean(),) * 2))
-            whiskers.append([(x, low), (x, high)])
+            ends = np.array(interval or (sample.values.mean(),) * 2)
+            whiskers.append([(x, end) for end in np.clip(f(ends), bottom, top_end)])
         plot.lines(bars, colors, 2.4, z=6)
         plot.lines(whiskers, colors, 1.2, z=6)
         for style, at in means.items():
             plot.markers(at, style, zorder=7)
         edges = [((edge - 0.5, 0), (edge - 0.5, 1)) for edge in range(1, len(budgets))]
         plot.lines(edges, figures.GREY, 0.6, alpha=0.4, transform=plot.x_data)
-        values = f(np.concatenate([s.values for s in samples]))
-        pad = 0.05 * max(values.max() - values.min(), 1e-9)
-        plot.limits(-0.5, len(budgets) - 0.5, values.min() - pad, values.max() + pad)
+        plot.limits(-0.5, len(budgets) - 0.5, bottom, top_end)
         plot.y_axis(f(np.array(scale.ticks)), scale.labels, label)
         plot.x_axis(
             range(len(budgets)),
@@ -177,4 +192,5 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
                     words.number_cell(float(s.values.max()), unit),
                 )
             )
-    return Table("accuracy-table", "Every arm at every setting", columns, tuple(rows))
+    caption = "Every arm at every setting" + words.first_of(samples)
+    return Table("accuracy-table", caption, columns, tuple(rows))

@@ -11,19 +11,25 @@ BY_POPULATION = False  # about the files and the trainings themselves
 def build(analysis: Analysis, population: Population) -> Section | None:
     if analysis.study is None or not analysis.float_checks:
         return None
-    withheld = sum(bool(check.withheld) for check in analysis.float_checks)
-    qualified = sum(bool(check.qualified) for check in analysis.float_checks)
-    n = len(analysis.float_checks)
-    said = "Every file was audited, and every float file compared with its Keras model."
+    checked = [check for check in analysis.float_checks if check.seeds]
+    withheld = sum(bool(check.withheld) for check in checked)
+    qualified = sum(bool(check.qualified) for check in checked)
+    of = words.count(len(checked), "setting")
+    said = "Every file that has a result was audited."
+    if checked and all(check.keras is not None for check in checked):
+        said += " Every float file was compared with its Keras model."
     if withheld:
-        said += f" {words.count(withheld, 'of them', 'of them')} of {n} settings withhold verdicts."
+        said += f" At {withheld} of {of} the float file is unlike Keras, which withholds verdicts."
     if qualified:
         said += (
-            f" At {qualified} of {words.count(n, 'setting')} the float training is such that "
-            "verdicts are to be read with care; the answer says so beside them."
+            f" At {qualified} of {of} the float training is such that verdicts are to be read with "
+            "care; the answer says so beside them."
         )
-    if not withheld and not qualified:
-        said += f" Nothing speaks against the verdicts at any of {words.count(n, 'setting')}."
+    if checked and not withheld and not qualified:
+        said += f" Nothing speaks against the float training at any of {of}."
+    others = sum(bool(c.withheld) for c in analysis.select("seeds"))
+    if others:
+        said += f" {words.count(others, 'contrast')} {'has' if others == 1 else 'have'} no verdict."
     blocks: list[Block] = [Paragraph(said), _alike(analysis)]
     blocks.append(Details("What was checked at every setting", (_checks(analysis),)))
     return Section("Before any contrast is believed", tuple(blocks))
@@ -32,8 +38,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 def _alike(analysis: Analysis) -> Table:
     rows = []
     for name in dict.fromkeys(c.name for c in analysis.select("seeds")):
-        found = unlike(analysis.select("seeds", name=name))
-        rows.append((Cell(code(name)), Cell(found.line)))
+        there = [c for c in analysis.select("seeds", name=name) if not c.pairs.impossible]
+        rows.append((Cell(code(name)), Cell(unlike(there).line if there else "impossible here")))
     return Table(
         "alike-table",
         "Like with like: what else differs between the two arms",
@@ -55,7 +61,8 @@ def _checks(analysis: Analysis) -> Table:
         Column("what follows"),
     )
     rows = tuple(_row(analysis, check) for check in analysis.float_checks)
-    return Table("believe-table", "Checks before verdicts", columns, rows[: words.MOST_ROWS])
+    caption = "Checks before verdicts" + words.first_of(rows)
+    return Table("believe-table", caption, columns, rows[: words.MOST_ROWS])
 
 
 def _row(analysis: Analysis, check: FloatCheck) -> tuple[Cell, ...]:
@@ -75,7 +82,7 @@ def _row(analysis: Analysis, check: FloatCheck) -> tuple[Cell, ...]:
         _share(base.commonest),
         _share(base.nearest_centroid),
         _share(base.logistic),
-        Cell(follows or "nothing against it"),
+        Cell(follows or ("nothing against it" if check.seeds else "no result")),
     )
 
 

@@ -88,7 +88,8 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                 Cell(words.interval(pairs.bootstrap(analysis.alpha), unit)),
             )
         )
-    return Table("checks-table", "Beside the t-test", columns, tuple(rows))
+    caption = "Beside the t-test" + words.first_of(comparisons)
+    return Table("checks-table", caption, columns, tuple(rows))
 
 
 def _sign_flip_interval(c: Comparison, alpha: float) -> Interval | None:

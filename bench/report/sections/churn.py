@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.analysis import Analysis, Comparison, Population
-from bench.report import figures, forest_plot, words
+from bench.report import figures, forest_plot, scales, words
 from bench.report.content import Figure, Paragraph, Section
 
 BY_POPULATION = False  # a share of this test set, over the seeds
@@ -23,12 +23,11 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         "**fixed** (now right) and **broken** (now wrong). Their difference is the contrast; their "
         "sum is what a user of the model would notice."
     )
-    return Section(
-        "Which predictions change", (Paragraph(text), _figure(analysis, primary[:MOST_ROWS]))
-    )
+    return Section("Which predictions change", (Paragraph(text), _figure(analysis, primary)))
 
 
-def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
+def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
+    rows = primary[:MOST_ROWS]
     entries = [
         ("broken", figures.Style(figures.VERMILLION, "D")),
         ("fixed", figures.Style(figures.BLUE, "s")),
@@ -36,14 +35,13 @@ def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
     ]
     top = figures.key_height(entries)
     headed = len({c.setting.budget for c in rows}) > 1
-
     groups = forest_plot.grouped(rows, analysis.varying, headed)
     shares = [
         (100 * c.pairs.churn.broken, 100 * c.pairs.churn.fixed) for c in rows if c.pairs.churn
     ]
     reach = max(max(both) for both in shares) or 1.0
     smallest = np.median([max(both) for both in shares]) or reach
-    axis = figures.difference_scale(-reach, reach, max(float(smallest) / 2, reach / 1000))
+    axis = scales.difference_scale(-reach, reach, max(float(smallest) / 2, reach / 1000))
 
     def paint(canvas: figures.Canvas) -> None:
         plot = figures.Plot(canvas, LEFT, top, RIGHT, 42)
@@ -79,6 +77,8 @@ def _figure(analysis: Analysis, rows: list[Comparison]) -> Figure:
         "**Test examples fixed and broken, mean over seeds.** The mark is their difference, the "
         "contrast. Long bars on both sides with the mark near 0: much changes, and it cancels."
     )
+    if len(primary) > MOST_ROWS:
+        caption += f" Drawn are {MOST_ROWS} of {len(primary)}; all are in the table of differences."
     if axis.note:
         caption += " Near 0 the scale is stretched."
     alt = "Bars. " + "; ".join(

@@ -1,7 +1,7 @@
 """The table of differences: every contrast with its tests and its verdict."""
 
 from bench.analysis import Analysis, Comparison, Population
-from bench.report import words
+from bench.report import sentences, words
 from bench.report.content import (
     Block,
     Cell,
@@ -18,6 +18,11 @@ from bench.statistics.families import Verdict
 
 BY_POPULATION = True
 
+RESTS_ON = (
+    "said where a verdict claims more than the family's interval beside it shows: equivalence is "
+    "two one-sided tests, whose interval is narrower, and a step of the correction for many "
+    "contrasts is milder than the interval"
+)
 VERDICT_MEANINGS = {
     Verdict.MATTERS: "significant, and the family's interval lies wholly beyond ±Δ",
     Verdict.TOO_SMALL: "significant, and shown to lie within ±Δ",
@@ -41,6 +46,13 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "smallest difference that matters (Δ), is tested by itself.".replace("*", "**")
         )
     ]
+    if any(c.looks for c in comparisons):
+        blocks.append(
+            Paragraph(
+                "Primary contrasts are decided by their intervals at the looks instead: their "
+                "p-values are those of a fixed number of seeds, and decide nothing."
+            )
+        )
     short = [c for c in comparisons if _needs_examples(c, analysis.alpha)]
     if short:
         blocks.append(
@@ -58,11 +70,16 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                 "has all."
             )
         )
-    used = {c.verdict for c in comparisons if not c.pairs.unmoved}
+    used = {c.verdict for c in comparisons if not (c.pairs.unmoved or c.pairs.impossible)}
     meanings = [(str(v), VERDICT_MEANINGS[v]) for v in Verdict if v in used]
     if still := next((c for c in comparisons if c.pairs.unmoved), None):
         meaning = "every seed gives an arm the same value: one outcome, not repetitions of it"
-        meanings.append((words.verdict_label(still), meaning))
+        meanings.append((sentences.label(still), meaning))
+    if none := next((c for c in comparisons if c.pairs.impossible), None):
+        meaning = "no model of one of its arms can be made; it counts in no family"
+        meanings.append((sentences.label(none), meaning))
+    if any(sentences.basis(c) for c in comparisons):
+        meanings.append(("what it rests on", RESTS_ON))
     blocks.append(Details("What the verdicts mean", (Terms(tuple(meanings)),)))
     return Section("Table of differences", tuple(blocks))
 
@@ -81,16 +98,16 @@ def _table(
         Column("contrast", "first arm minus second, paired by seed"),
         Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if len(metrics) > 1 else []),
-        Column("mean", "difference of the means, in percentage points for accuracies", True),
-        Column(f"pointwise {level} interval", "of this contrast alone", True),
         Column("verdict", "of the corrected tests; below it is said what each means"),
+        Column("mean", "difference of the means, in percentage points for accuracies", True),
+        Column("family's interval", _held(comparisons, analysis), True),
         Column(
             "family",
             "contrasts that are corrected together"
             + ("; primary: declared in advance" if analysis.study is not None else ""),
         ),
         Column("seeds", "pairs that the difference rests on", True),
-        Column("family's interval", "holds for all contrasts of the family at once", True),
+        Column(f"pointwise {level} interval", "of this contrast alone", True),
         Column("p", "t-test: how rare so large a mean is if there is no difference", True),
         *(
             [Column("p, sign flip", "exact check that assumes only symmetry about 0", True)]
@@ -152,16 +169,16 @@ def _table(
                 Cell(code(c.name)),
                 Cell(words.place(c.setting, analysis.varying), c.setting.budget),
                 *([Cell(code(c.pairs.metric))] if len(metrics) > 1 else []),
-                words.number_cell(c.mean, unit, sign=True),
-                Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
-                Cell(words.verdict_label(c)),
+                sentences.verdict_cell(c),
+                sentences.mean_cell(c),
+                sentences.interval_cell(c),
                 Cell(c.family),
                 Cell(words.seeds(c), c.n_seeds),
-                Cell(words.interval(c.simultaneous, unit), c.simultaneous and c.simultaneous.low),
+                Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
                 words.p_cell(c.p),
                 *([words.p_cell(row["p_signflip"])] if over_seeds else []),
-                words.p_cell(c.p_adjusted),
-                *([words.p_cell(c.p_equivalence_adjusted)] if delta else []),
+                words.p_cell(c.p_adjusted, c.alpha),
+                *([words.p_cell(c.p_equivalence_adjusted, c.alpha)] if delta else []),
                 words.number_cell(row["dz"], "", sign=True),
                 *(
                     [
@@ -182,6 +199,17 @@ def _table(
         tuple(columns),
         tuple(rows),
     )
+
+
+def _held(comparisons: tuple[Comparison, ...], analysis: Analysis) -> str:
+    """For what the family's intervals hold."""
+    families = {c.family for c in comparisons}
+    said = []
+    if families - {"exploratory"}:
+        said.append(f"{words.level(analysis)} for all contrasts of the family at once")
+    if "exploratory" in families:
+        said.append("of exploratory contrasts at the false-coverage rate")
+    return "; ".join(said)
 
 
 def _needs_examples(c: Comparison, alpha: float) -> bool:

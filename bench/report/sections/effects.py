@@ -1,9 +1,8 @@
 """What each factor changes: its effect on the primary contrasts, level by level."""
 
 from bench.analysis import Analysis, Comparison, Population
-from bench.report import words
+from bench.report import sentences, words
 from bench.report.content import Block, Bullets, Cell, Column, Paragraph, Section, Table, code
-from bench.statistics.families import Verdict
 
 BY_POPULATION = True
 MOST_SENTENCES = 12
@@ -24,71 +23,69 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "A factor's **effect** on a contrast is, per seed, the contrast at one level minus the "
             "same contrast at the reference level, the mean over all other settings. Where a "
             "factor reaches only one of the two arms, the effect is that arm's own, and stands "
-            "under its name. Effects are tested with the changes over the budget, as one family."
+            f"under its name. {_family(analysis, population, effects)}"
         ),
         Bullets(tuple(_sentence(c) for c in counted[:MOST_SENTENCES])),
-        _table(analysis, population, effects[: words.MOST_ROWS]),
     ]
+    if len(counted) > MOST_SENTENCES:
+        blocks.append(Paragraph(f"These are {MOST_SENTENCES} of {len(counted)}; all are below."))
+    blocks.append(_table(analysis, population, effects))
     return Section("What each factor changes", tuple(blocks))
 
 
 def _sentence(c: Comparison) -> str:
-    pairs = c.pairs
-    factor = (pairs.factor or "").replace("_", " ")
-    step = f"with {factor} {pairs.level} instead of {pairs.reference}"
-    if pairs.kind == "slope":
-        step = f"per doubling of {factor}"
-    side = "higher" if (c.mean or 0) > 0 else "lower"
-    within = f"{words.trimmed(pairs.margin)} {pairs.unit}"
-    match c.verdict:
-        case Verdict.MATTERS:
-            said = f"{side} {step}, by more than {within}"
-        case Verdict.TOO_SMALL:
-            said = f"{side} {step}, but by less than {within}"
-        case Verdict.SIZE_UNDECIDED:
-            said = f"{side} {step}; by how much is open"
-        case Verdict.EQUIVALENT:
-            said = f"equivalent within {within} {step}"
-        case Verdict.UNDECIDED:
-            said = f"undecided whether it changes {step}"
-        case Verdict.WITHHELD:
-            said = f"withheld {step} ({'; '.join(c.withheld)})"
-        case _:
-            said = f"too few seeds to say anything {step}"
-    return f"{code(c.name)}: {said} ({words.estimate(c)})."
+    metric = "" if c.pairs.metric == "accuracy" else f" ({code(c.pairs.metric)})"
+    return f"{code(c.name)}{metric}: {sentences.with_numbers(c, sentences.effect(c))}."
+
+
+def _family(analysis: Analysis, population: Population, effects: list[Comparison]) -> str:
+    """Which effects are corrected together, and with what."""
+    sizes = {c.m for c in effects if c.family == "interaction"}
+    if not sizes:
+        return "They are in the primary family."
+    budget = any(c.family == "interaction" for c in analysis.select(population, "interaction"))
+    said = (
+        f"Effects are tested as one family{', with the changes over the budget' if budget else ''}"
+    )
+    if len(sizes) == 1:
+        said += f": {max(sizes)} in all"
+    if any(c.family == "primary" for c in effects):
+        said += "; those that were declared primary, in the primary family"
+    return f"{said}."
 
 
 def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -> Table:
+    several = len({c.pairs.metric for c in rows}) > 1
     columns = (
         Column("factor"),
         Column("level", "of the factor; of a slope, per doubling"),
         Column("reference", "the level that it is counted from"),
         Column("of", "contrast, or the one arm that the factor reaches"),
+        *([Column("metric")] if several else []),
+        Column("verdict"),
         Column("seeds", "with results at all settings that it needs", True),
         Column("mean", "in the contrast's unit", True),
-        Column("family's interval", "holds for all changes at once", True),
+        Column("family's interval", "holds for all of its family at once", True),
         Column("p, corrected", "by Holm over its family", True),
-        Column("verdict"),
     )
     body = tuple(
         (
             Cell(code(c.pairs.factor)),
-            Cell(c.pairs.level or "per doubling"),
-            Cell(c.pairs.reference or "–"),
+            Cell(code(c.pairs.level) if c.pairs.level else "per doubling"),
+            Cell(code(c.pairs.reference) if c.pairs.reference else "–"),
             Cell(code(c.name)),
+            *([Cell(code(c.pairs.metric))] if several else []),
+            sentences.verdict_cell(c),
             Cell(words.seeds(c), c.n_seeds),
-            words.number_cell(c.mean, c.pairs.unit, sign=True),
-            Cell(
-                words.interval(c.simultaneous, c.pairs.unit), c.simultaneous and c.simultaneous.low
-            ),
-            words.p_cell(c.p_adjusted),
-            Cell(words.verdict_label(c)),
+            sentences.mean_cell(c),
+            sentences.interval_cell(c),
+            words.p_cell(c.p_adjusted, c.alpha),
         )
-        for c in rows
+        for c in rows[: words.MOST_ROWS]
     )
     return Table(
         f"effects-table{words.SLUGS[population]}",
-        f"Effects of factors, for {words.population(analysis, population)}",
+        f"Effects of factors, for {words.population(analysis, population)}" + words.first_of(rows),
         columns,
         body,
     )

@@ -2,7 +2,7 @@
 
 from bench.analysis import Analysis, Population
 from bench.report import words
-from bench.report.content import Block, Cell, Column, Paragraph, Section, Table, code
+from bench.report.content import Block, Bullets, Cell, Column, Paragraph, Section, Table, Text, code
 from bench.statistics.proportions import Share
 
 BY_POPULATION = False
@@ -10,10 +10,20 @@ BY_POPULATION = False
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     diverged = _diverged(analysis)
-    short = [c for c in analysis.select("seeds") if c.n_seeds < c.pairs.planned]
-    if not diverged and not short:
+    short = [
+        c
+        for c in analysis.select("seeds")
+        if c.n_seeds < c.pairs.planned and not c.pairs.impossible
+    ]
+    impossible = _impossible(analysis)
+    if not (diverged or short or impossible):
         return None
     blocks: list[Block] = []
+    if impossible:
+        blocks += [
+            Paragraph("What cannot be made is a result too: it stands in no number above."),
+            Bullets(impossible),
+        ]
     if diverged:
         blocks += [
             Paragraph(
@@ -38,13 +48,26 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         blocks += [
             Paragraph(
                 f"Where {cell}, its seed is left out of just the contrasts that need "
-                "it. Failures need not strike at random, so the last column shows how far the mean "
-                "could move if every missing accuracy were as bad for it as possible (0% or 100%)."
+                "it. Failures need not strike at random, so the last column shows, for accuracies, "
+                "how far the mean could move if every missing one were as bad for it as possible "
+                "(0% or 100%)."
             ),
             _missing_table(analysis, short),
         ]
     title = "Runs that failed" if analysis.study is not None else "Seeds that an arm lacks"
     return Section(title, tuple(blocks))
+
+
+def _impossible(analysis: Analysis) -> tuple[Text, ...]:
+    """Arms that cannot be, and why, each model's once."""
+    found: dict[tuple[str, str], dict[Text, None]] = {}
+    for s in analysis.samples:
+        if s.unsupported:
+            model = f"{code(s.setting.model)} on {code(s.setting.dataset)}"
+            found.setdefault((model, s.unsupported), {})[code(s.arm)] = None
+    return tuple(
+        f"{words.listed(arms)} of {model}: {code(why)}" for (model, why), arms in found.items()
+    )
 
 
 def _diverged(analysis: Analysis) -> tuple[tuple[Cell, ...], ...]:
@@ -92,4 +115,5 @@ def _missing_table(analysis: Analysis, short) -> Table:
         )
         for c in short[: words.MOST_ROWS]
     )
-    return Table("missing-table", "Contrasts in which seeds are missing", columns, rows)
+    caption = "Contrasts in which seeds are missing" + words.first_of(short)
+    return Table("missing-table", caption, columns, rows)

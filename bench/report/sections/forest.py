@@ -1,7 +1,7 @@
 """Every contrast with its intervals, by budget."""
 
 from bench.analysis import Analysis, Comparison, Population
-from bench.report import forest_plot, words
+from bench.report import forest_plot, sentences, words
 from bench.report.content import Block, Figure, Paragraph, Section, code
 
 BY_POPULATION = True
@@ -42,9 +42,14 @@ def _figure(
     caption = (
         f"**Mean difference of {named}{in_unit}, with {words.level(analysis)} intervals for "
         f"{words.population(analysis, population)}.** Right of 0 the first arm has the greater "
-        "value. An interval holds for all contrasts of its family at once: it is the one that "
-        "stands beside the verdict everywhere. Colour and marker are the verdict."
+        f"value. {_held(rows)}: they are the ones that stand beside the verdict everywhere. Colour "
+        "and marker are the verdict."
     )
+    if any(sentences.basis(c) for c in rows):
+        caption += (
+            " Where a verdict claims more than its interval shows, the table of differences says "
+            "what it rests on."
+        )
     if analysis.study is not None and any(c.family == "exploratory" for c in rows):
         caption += (
             " Primary contrasts were declared in advance; exploratory ones are hints for the next "
@@ -69,4 +74,15 @@ def _figure(
         f"first arm minus second, {unit}",
         lambda c: words.place(c.setting, ("budget",) if headed else analysis.varying),
     )
-    return Figure(name, svg, caption, "Forest plot. " + words.rows_in_words(analysis, rows))
+    return Figure(name, svg, caption, "Forest plot. " + sentences.rows_in_words(analysis, rows))
+
+
+def _held(rows: list[Comparison]) -> str:
+    """For what the intervals hold."""
+    together = "Intervals hold for all contrasts of a family at once"
+    exploratory = [c for c in rows if c.family == "exploratory"]
+    if not exploratory:
+        return together
+    if len(exploratory) == len(rows):
+        return "Intervals hold at the false-coverage rate"
+    return f"{together}, those of exploratory contrasts at the false-coverage rate"

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from bench.analysis import Analysis, Comparison, Population, splits
-from bench.report import forest_plot, words
+from bench.report import forest_plot, sentences, words
 from bench.report.content import (
     Block,
     Bullets,
@@ -25,39 +25,44 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     changes = analysis.select(population, "interaction")
     if not changes:
         return None
-    ends = words.budget_ends(analysis)
+    all_ends = dict.fromkeys((c.pairs.level, c.pairs.reference) for c in changes)
+    smallest, largest = next(iter(all_ends))
+    at = ("", "") if len(all_ends) > 1 else (f" (E = {smallest})", f" (E = {largest})")
+    counted = [c for c in changes if c.mean is not None]
     blocks: list[Block] = [
         Paragraph(
             "“Significant after 1 epoch and not after 8” would be no evidence that the number of "
             "epochs matters. What is tested is the change itself, the **interaction**: per seed, "
-            f"the contrast at the smallest budget (E = {ends[0]}) minus the same contrast at the "
-            f"largest (E = {ends[1]}). Beside it the **slope**: by how much the contrast moves "
+            f"the contrast at the smallest budget{at[0]} minus the same contrast at the "
+            f"largest{at[1]}. Beside it the **slope**: by how much the contrast moves "
             "with each doubling of E, over all budgets."
         ),
-        Bullets(
-            tuple(_sentence(analysis, c) for c in changes[:MOST_SENTENCES] if c.mean is not None)
-        ),
+        Bullets(tuple(_sentence(analysis, c) for c in counted[:MOST_SENTENCES])),
     ]
+    if len(counted) > MOST_SENTENCES:
+        blocks.append(Paragraph(f"These are {MOST_SENTENCES} of {len(counted)}; all are below."))
     shown = [c for c in changes if c.simultaneous is not None]
     for at, metric in enumerate(dict.fromkeys(c.pairs.metric for c in shown)):
         name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"
-        of_metric = [c for c in shown if c.pairs.metric == metric][:MOST_ROWS]
+        of_metric = [c for c in shown if c.pairs.metric == metric]
         blocks.append(_figure(analysis, name, of_metric))
     slopes = [c for c in analysis.select(population, "slope") if c.pairs.factor == "budget"]
-    blocks.append(_table(analysis, population, (*changes, *slopes)[: words.MOST_ROWS]))
+    blocks.append(_table(analysis, population, (*changes, *slopes)))
     return Section("Is one epoch the reason?", tuple(blocks))
 
 
 def _sentence(analysis: Analysis, c: Comparison) -> str:
     where = words.panel(c.setting, analysis.varying)
-    change = words.change(c, analysis)
+    change = sentences.with_numbers(c, sentences.change(c))
     metric = "" if c.pairs.metric == "accuracy" else f", {code(c.pairs.metric)}"
     return f"{code(c.name)}{' (' + where + ')' if where else ''}{metric}: {change}."
 
 
-def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
+def _figure(analysis: Analysis, name: str, changes: list[Comparison]) -> Figure:
+    rows = changes[:MOST_ROWS]
     unit = rows[0].pairs.unit
-    low, high = words.budget_ends(analysis)
+    ends = {(c.pairs.level, c.pairs.reference) for c in rows}
+    low, high = next(iter(ends)) if len(ends) == 1 else ("the smallest", "the largest")
     axis = forest_plot.scale(rows, rows[0].pairs.delta)
     single = not any(words.panel(c.setting, analysis.varying) for c in rows)
     groups: list[forest_plot.Group]
@@ -86,7 +91,9 @@ def _figure(analysis: Analysis, name: str, rows: list[Comparison]) -> Figure:
     )
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
-    return Figure(name, svg, caption, "Forest plot. " + words.rows_in_words(analysis, rows))
+    if len(changes) > MOST_ROWS:
+        caption += f" Drawn are {MOST_ROWS} of {len(changes)}; all are in the table."
+    return Figure(name, svg, caption, "Forest plot. " + sentences.rows_in_words(analysis, rows))
 
 
 def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, ...]) -> Table:
@@ -98,13 +105,13 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
         *([Column("setting")] if setting else []),
         *([Column("metric")] if several else []),
         Column("change", "interaction: smallest minus largest budget; slope: per doubling of E"),
+        Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
         Column("seeds", "with results at all budgets that it needs", True),
         Column("mean", f"{unit}; of a slope per doubling", True),
-        Column(f"pointwise {words.level(analysis)} interval", "of this change alone", True),
-        Column("family's interval", "holds for all changes at once", True),
+        Column("family's interval", "holds for all of its family at once", True),
+        Column("p, corrected", "within its family", True),
         Column("p", "paired t-test", True),
-        Column("p, corrected", "by Holm over the interaction family", True),
-        Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
+        Column(f"pointwise {words.level(analysis)} interval", "of this change alone", True),
     )
     body = tuple(
         (
@@ -112,23 +119,20 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
             *([Cell(words.panel(c.setting, analysis.varying))] if setting else []),
             *([Cell(code(c.pairs.metric))] if several else []),
             Cell(c.pairs.kind),
+            sentences.verdict_cell(c),
             Cell(words.seeds(c), c.n_seeds),
-            words.number_cell(c.mean, c.pairs.unit, sign=True),
-            Cell(words.interval(c.interval, c.pairs.unit), c.interval and c.interval.low),
-            Cell(
-                words.interval(c.simultaneous, c.pairs.unit),
-                c.simultaneous and c.simultaneous.low,
-            ),
+            sentences.mean_cell(c),
+            sentences.interval_cell(c),
+            words.p_cell(c.p_adjusted, c.alpha),
             words.p_cell(c.p),
-            words.p_cell(c.p_adjusted),
-            Cell(words.verdict_label(c)),
+            Cell(words.interval(c.interval, c.pairs.unit), c.interval and c.interval.low),
         )
-        for c in rows
+        for c in rows[: words.MOST_ROWS]
     )
     return Table(
         f"one-epoch-table{words.SLUGS[population]}",
         "How the primary contrasts change with the budget, for "
-        f"{words.population(analysis, population)}",
+        f"{words.population(analysis, population)}{words.first_of(rows)}",
         columns,
         body,
     )

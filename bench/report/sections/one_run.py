@@ -17,7 +17,9 @@ EVENTS = (
     ("PTQ above QAT", figures.Style(figures.VERMILLION, "D")),
     ("both, as in the thread", figures.Style(figures.GREY, "o", hollow=True)),
 )
-MOST_BLOCKS = 6
+MOST_BLOCKS, MOST_PANELS = 6, 4
+HEIGHT, BELOW = 176.0, 22.0
+"""Pixels of one row of curves with its axis, and below the last one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +44,10 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "come out like the thread's: PTQ above the float model, and above QAT."
         )
     ]
-    blocks.append(_curve(analysis, found[:MOST_BLOCKS]))
-    blocks.append(_table(analysis, found[: words.MOST_ROWS]))
+    blocks.append(_curve(analysis, found))
+    blocks.append(_table(analysis, found))
     if analysis.study is not None:  # of other models and data nothing is known
-        blocks.append(_claims(analysis, found[: words.MOST_ROWS // 3]))
+        blocks.append(_claims(analysis, found))
     return Section("Would one run have fooled you?", tuple(blocks))
 
 
@@ -67,41 +69,17 @@ def outcomes(analysis: Analysis) -> list[Outcomes]:
     return found
 
 
-def _curve(analysis: Analysis, found: list[Outcomes]) -> Figure:
-    entries = list(EVENTS)
-    top = figures.key_height(entries) + 28
-    curves = [
-        runs.means_of_runs(o.ptq_float, o.ptq_qat, N_RUNS, rng=np.random.default_rng(0))
+def _curve(analysis: Analysis, every: list[Outcomes]) -> Figure:
+    panels: dict[str, list[Outcomes]] = {}
+    for o in every:
+        panels.setdefault(words.panel(o.setting, analysis.varying), []).append(o)
+    rows = [(panel, of[:MOST_BLOCKS]) for panel, of in list(panels.items())[:MOST_PANELS]]
+    found = [o for _, of in rows for o in of]
+    curves = {
+        id(o): runs.means_of_runs(o.ptq_float, o.ptq_qat, N_RUNS, rng=np.random.default_rng(0))
         for o in found
-    ]
-
-    def paint(canvas: figures.Canvas) -> None:
-        plot = figures.Plot(canvas, 58, top, 12, 46)
-        plot.key(entries)
-        width = len(N_RUNS) + 1.0
-        plot.limits(-1, len(found) * width - 1, 0, 100)
-        ticks: list[float] = []
-        labels, edges = [], []
-        for block, (outcome, curve) in enumerate(zip(found, curves, strict=True)):
-            x0 = block * width
-            x = [x0 + N_RUNS.index(point.n) for point in curve]
-            shares = ([p.first for p in curve], [p.second for p in curve], [p.both for p in curve])
-            for (_, style), y in zip(EVENTS, shares, strict=True):
-                points = [(a, 100 * share) for a, share in zip(x, y, strict=True)]
-                how = "--" if style.hollow else "-"
-                plot.markers(points, style, 4.5, linestyle=how, linewidth=1.4)
-            ticks += x
-            labels += [str(point.n) for point in curve]
-            place = words.place(outcome.setting, analysis.varying)
-            plot.above(x0 + (len(N_RUNS) - 1) / 2, place, bold=True)
-            if block:
-                edges.append(((x0 - 1, 0), (x0 - 1, 100)))
-        plot.lines(edges, figures.GREY, 0.6, alpha=0.4)
-        plot.x_axis(ticks, labels, "runs averaged")
-        quarters = (0, 25, 50, 75, 100)
-        plot.y_axis(quarters, [str(q) for q in quarters], "share of outcomes, %")
-
-    svg = figures.draw("one-run", 270, paint)
+    }
+    svg = _svg(analysis, rows, curves, headed=len(panels) > 1)
     caption = (
         "**How often a reader of n runs would see it, in % of all ways to draw n of the seeds.** "
         "A curve near 50% at n = 1 that stays there is a difference too small for so few runs; one "
@@ -109,13 +87,73 @@ def _curve(analysis: Analysis, found: list[Outcomes]) -> Figure:
         "draws of many seeds overlap, so that the right end of a curve is less certain than it "
         "looks; the table has intervals for single runs."
     )
+    if len(found) < len(every):
+        caption += f" Drawn are {len(found)} of {len(every)} settings; all are in the table."
     alt = "Curves. " + "; ".join(
         f"{words.place(o.setting, analysis.varying)}, one run: PTQ above float in "
         f"{words.percent(c[0].first, 0)}, PTQ above QAT in {words.percent(c[0].second, 0)}, both "
         f"in {words.percent(c[0].both, 0)}"
-        for o, c in zip(found, curves, strict=True)
+        for o in found
+        for c in [curves[id(o)]]
     )
     return Figure("one-run", svg, caption, alt)
+
+
+def _svg(
+    analysis: Analysis,
+    rows: list[tuple[str, list[Outcomes]]],
+    curves: dict[int, list[runs.MeansOfRuns]],
+    headed: bool,
+) -> str:
+    """A row of curves per panel, beside each other by budget."""
+    entries = list(EVENTS)
+    key, above = figures.key_height(entries), 48.0 if headed else 26.0
+    height = key + len(rows) * (above + HEIGHT) + BELOW
+
+    def paint(canvas: figures.Canvas) -> None:
+        for at, (panel, of) in enumerate(rows):
+            top = key + at * (above + HEIGHT) + above
+            plot = figures.Plot(canvas, 58, top, 12, height - top - HEIGHT + 22)
+            if not at:
+                plot.key(entries)
+            if headed:
+                plot.heading(panel, above - 10)
+            _row_of_curves(analysis, plot, of, curves, headed, last=at == len(rows) - 1)
+
+    return figures.draw("one-run", height, paint)
+
+
+def _row_of_curves(
+    analysis: Analysis,
+    plot: figures.Plot,
+    of: list[Outcomes],
+    curves: dict[int, list[runs.MeansOfRuns]],
+    headed: bool,
+    last: bool,
+) -> None:
+    width = len(N_RUNS) + 1.0
+    plot.limits(-1, len(of) * width - 1, 0, 100)
+    ticks: list[float] = []
+    labels, edges = [], []
+    for block, outcome in enumerate(of):
+        curve = curves[id(outcome)]
+        x0 = block * width
+        x = [x0 + N_RUNS.index(point.n) for point in curve]
+        shares = ([p.first for p in curve], [p.second for p in curve], [p.both for p in curve])
+        for (_, style), y in zip(EVENTS, shares, strict=True):
+            points = [(a, 100 * share) for a, share in zip(x, y, strict=True)]
+            how = "--" if style.hollow else "-"
+            plot.markers(points, style, 4.5, linestyle=how, linewidth=1.4)
+        ticks += x
+        labels += [str(point.n) for point in curve]
+        where = words.place(outcome.setting, ("budget",) if headed else analysis.varying)
+        plot.above(x0 + (len(N_RUNS) - 1) / 2, where, bold=True)
+        if block:
+            edges.append(((x0 - 1, 0), (x0 - 1, 100)))
+    plot.lines(edges, figures.GREY, 0.6, alpha=0.4)
+    plot.x_axis(ticks, labels, "runs averaged" if last else "", under=40.0)
+    quarters = (0, 25, 50, 75, 100)
+    plot.y_axis(quarters, [str(q) for q in quarters], "share, %")
 
 
 def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
@@ -129,7 +167,7 @@ def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
         ),
     )
     rows = []
-    for o in found:
+    for o in found[: words.MOST_ROWS]:
         single = runs.single_runs(o.ptq_float, o.ptq_qat)
         shares = (single.first, single.second, single.both)
         rows.append(
@@ -147,7 +185,8 @@ def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
                 ),
             )
         )
-    return Table("one-run-table", "What a single run shows", columns, tuple(rows))
+    caption = "What a single run shows" + words.first_of(found)
+    return Table("one-run-table", caption, columns, tuple(rows))
 
 
 def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
@@ -161,7 +200,8 @@ def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
         Column("verdict", "outside: seeds alone do not explain it here; suspect the pipeline"),
     )
     rows = []
-    for o in found:
+    most = words.MOST_ROWS // len(runs.THREAD_CLAIMS)
+    for o in found[:most]:
         for (name, (low, high)), d in zip(
             runs.THREAD_CLAIMS.items(), (o.ptq_float, o.ptq_qat, o.qat_float), strict=True
         ):
@@ -181,13 +221,24 @@ def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
                     Cell(words.place(o.setting, analysis.varying), o.setting.budget),
                     Cell(f"`{name}`"),
                     Cell(reported, low),
-                    Cell(words.interval(claim and claim.interval), claim and claim.interval.low),
+                    Cell(_one_run(claim), claim and claim.interval.low),
                     Cell(verdict),
                 )
             )
     return Table(
         "claims-table",
-        "Could the thread's own numbers be one run of this study (another model and data set)?",
+        "Could the thread's own numbers be one run of this study (another model and data set)?"
+        + words.first_of(found, most),
         columns,
         tuple(rows),
     )
+
+
+def _one_run(claim: runs.Claim | None) -> str:
+    return "–" if claim is None else one_run(claim)
+
+
+def one_run(claim: runs.Claim) -> str:
+    """Where one run falls, with as many digits as show whether a reported value lies outside."""
+    ends = (words.exact(end, "pp", (claim.low, claim.high))[0] for end in claim.interval)
+    return f"[{', '.join(ends)}]"

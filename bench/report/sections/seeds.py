@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from bench.analysis import Analysis, Population, Sample
-from bench.report import figures, words
-from bench.report.content import Figure, Section
+from bench.report import figures, scales, text_width, words
+from bench.report.content import Figure, Section, code
 
 BY_POPULATION = False  # the seeds themselves
 
@@ -22,10 +22,11 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         arms = list(analysis.arms)
     if not 1 < len(arms) <= 8:
         return None
-    blocks = _blocks(analysis, arms)[:MOST_BLOCKS]
+    blocks = _blocks(analysis, arms)
     if not blocks:
         return None
-    return Section("Seed by seed", (_figure(analysis, arms, blocks),))
+    figure = _figure(analysis, arms, blocks[:MOST_BLOCKS], more=len(blocks) - MOST_BLOCKS)
+    return Section("Seed by seed", (figure,))
 
 
 def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sample]]]:
@@ -46,18 +47,18 @@ def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sa
 
 
 def _figure(
-    analysis: Analysis, arms: list[str], blocks: list[tuple[str, dict[str, Sample]]]
+    analysis: Analysis, arms: list[str], blocks: list[tuple[str, dict[str, Sample]]], more: int
 ) -> Figure:
     samples = [s for _, of_block in blocks for s in of_block.values()]
     values = np.concatenate([s.values for s in samples])
     n = samples[0].correct.shape[1] if samples[0].correct is not None else None
-    axis = figures.accuracy_scale(float(values.min()), float(values.max()), n)
+    axis = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     entries = [
         ("higher than the arm to its left", figures.Style(figures.BLUE, "s")),
         ("lower", figures.Style(figures.VERMILLION, "D")),
     ]
     top = figures.key_height(entries) + 26
-    widest = max(figures.text_width(arm) for arm in arms)
+    widest = max(text_width.text_width(arm) for arm in arms)
     bottom = min(max(58.0, widest + 16), 150.0)
     label_y = samples[0].metric + (", %" if samples[0].unit == "pp" else "")
 
@@ -82,7 +83,7 @@ def _figure(
                     )
                     lines[color].append([(xs[left], f(y0)), (xs[right], f(y1))])
             ticks += list(xs.values())
-            labels += [figures.shortened(arm, bottom - 12) for arm in there]
+            labels += [text_width.shortened(arm, bottom - 12) for arm in there]
             plot.above(x0 + (len(arms) - 1) / 2, label, bold=True)
         alpha = float(np.clip(12 / max(len(s.seeds) for s in samples), 0.06, 0.7))
         for color, segments in lines.items():
@@ -101,8 +102,13 @@ def _figure(
         "clouds."
     )
     where = words.panel(samples[0].setting, [v for v in analysis.varying if v != "extra"])
-    if where:
-        caption += f" Shown: {where}."
+    metric = samples[0].metric
+    several = len({s.metric for s in analysis.samples}) > 1
+    shown = [where, code(metric) if several else ""]
+    if any(shown):
+        caption += f" Shown: {', '.join(text for text in shown if text)}."
+    if more > 0:
+        caption += f" {words.count(more, 'more budget')} are not drawn."
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
     alt = "Lines. " + "; ".join(

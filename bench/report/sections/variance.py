@@ -40,7 +40,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                     Table(
                         "variance-table",
                         "Standard deviations in pp; the squares of the parts add up to that of the "
-                        "SD over seeds (a part that would be negative is 0)",
+                        "SD over seeds (a part that would be negative is 0)" + words.first_of(rows),
                         columns,
                         tuple(rows[: words.MOST_ROWS]),
                     ),

@@ -1,0 +1,83 @@
+"""One contrast at several settings: counts of verdicts, overall effect, in how many it holds."""
+
+from collections.abc import Sequence
+
+from bench.analysis import Analysis, Comparison
+from bench.report import sentences, words
+from bench.report.content import Text
+from bench.statistics import conjunction, families
+from bench.statistics.families import Verdict
+
+
+def counts(members: Sequence[Comparison]) -> Text:
+    """`Of 12 settings: undecided in 8; different and it matters in 4 (QAT below PTQ).`"""
+    said: dict[Text, int] = {}
+    for c in members:
+        side = {1: "above", -1: "below", 0: ""}[sentences.direction(c)]
+        a, b = sentences.arms(c)
+        key = f"{sentences.label(c)} in {{}}{f' ({a} {side} {b})' if side else ''}"
+        said[key] = said.get(key, 0) + 1
+    ordered = sorted(said, key=lambda key: -said[key])
+    shown = "; ".join(key.replace("{}", str(said[key]), 1) for key in ordered)
+    return f"Of {words.count(len(members), 'setting')}: {shown}."
+
+
+def overall(analysis: Analysis, members: Sequence[Comparison]) -> Comparison | None:
+    """The overall effect of a contrast, given at its settings; None where there is none."""
+    first = members[0]
+    found = (
+        c
+        for c in analysis.select(first.population, "overall", first.name)
+        if c.pairs.metric == first.pairs.metric and c.mean is not None
+    )
+    return next(found, None)
+
+
+def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """The overall effect, never alone: the smallest and the largest setting stand beside it, and in
+    how many settings it holds (the protocol's Several settings, docs/method.md).
+
+    Empty where there are not two settings with numbers.
+    """
+    whole = overall(analysis, members)
+    known = [c for c in members if c.mean is not None and c.family == "primary"]
+    if whole is None or len(known) < 2:
+        return ""
+    ordered = sorted(known, key=lambda c: sentences.mean(c) or 0.0)
+    ends = [
+        f"{sentences.numbers(c)[0]} ({words.place(c.setting, analysis.varying)})"
+        for c in (ordered[0], ordered[-1])
+    ]
+    where = f"over all {len(known)} settings together"
+    if any(c.n_seeds != whole.n_seeds for c in known):
+        where += f", on {words.count(whole.n_seeds, 'seed')} that all of them have,"
+    said = f"{where} {sentences.estimate(whole)}, {sentences.label(whole)}"
+    said += f"; from {ends[0]} to {ends[1]}"
+    both, holds = _holds(known, whole, analysis.alpha)
+    both = both or {1, -1} <= {sentences.direction(c) for c in known}
+    said = f"The settings differ in both directions; {said}." if both else f"{said}."
+    return f"{sentences.sentence(said)} {holds}".strip()
+
+
+def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tuple[bool, Text]:
+    """Does it hold in both directions, and the sentence that says in how many settings; empty where
+    some setting has too few seeds for any claim, or no verdict."""
+    fewest = families.fewest_seeds(alpha, len(known))
+    silent = (c.n_seeds < fewest or c.verdict == Verdict.WITHHELD or c.pairs.unmoved for c in known)
+    if any(silent):
+        return False, ""
+    tests = [c.estimate for c in known if c.estimate is not None]
+    found = conjunction.directions(tests, alpha)
+    a, b = sentences.arms(whole)
+    said = (
+        f"Corrected over these {len(known)} settings alone, {a} is shown to be above {b} "
+        f"{_in(found.positive.u)}, below it {_in(found.negative.u)}"
+    )
+    if whole.pairs.delta is not None:
+        same = conjunction.equivalent(tests, whole.pairs.delta, alpha)
+        said += f", equivalent within {sentences.within(whole)} {_in(same.u)}"
+    return found.both, f"{said}."
+
+
+def _in(u: int) -> Text:
+    return f"in at least {u}" if u else "in none"

@@ -1,0 +1,65 @@
+"""What a study's report is headed by: its declared title, or one made from what ran."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import datasets
+from bench.study.arms import ARMS, TRAININGS
+from bench.study.factors import FACTORS
+
+if TYPE_CHECKING:
+    from bench.study.fields import Study
+
+DESCRIBED = ("datasets", "models", "budgets", "extra", "arms", *FACTORS)
+"""What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
+true."""
+
+
+def heading(study: "Study") -> str:
+    """The declared title, unless there is none or it was written for other fields."""
+    return study.title if study.title and not study.adapted else made(study)
+
+
+def same_matter(study: "Study", declared: "Study") -> bool:
+    """Is the title true of this study? declared: the study that its file declares."""
+    if study.title != declared.title:
+        return True  # it has a title of its own
+    return not declared.adapted and all(
+        getattr(study, name) == getattr(declared, name) for name in DESCRIBED
+    )
+
+
+def made(study: "Study") -> str:
+    """A title of what a study runs: `PTQ against QAT on digits with bncnn, after 16 epochs`."""
+    data = _listed([datasets.label(name) for name in study.datasets])
+    models = _listed([Path(name).name for name in study.models])
+    epochs = _listed([str(n) for n in study.budgets])
+    parts = [
+        f"{_compared(study)} on {data} with {models}, "
+        f"after {epochs} epoch{'' if study.budgets == (1,) else 's'}"
+    ]
+    if len(study.extra) > 1:
+        parts.append(f"and {_listed([str(k) for k in study.extra])} more")
+    for name, factor in FACTORS.items():
+        levels = study.levels(name)
+        if levels != (factor.default,):
+            shown = _listed([str(factor.shown(level)) for level in levels])
+            parts.append(f"{name.replace('_', ' ')} {shown}")
+    return ", ".join(parts)
+
+
+def _compared(study: "Study") -> str:
+    ptq = any(ARMS[arm].conversion == "ptq" for arm in study.arms)
+    qat = any(TRAININGS[ARMS[arm].training].quantized for arm in study.arms)
+    if ptq and qat:
+        return "PTQ against QAT"
+    quantized = "PTQ" if ptq else "QAT" if qat else ""
+    if not quantized:
+        return "Float models"
+    floats = any(ARMS[arm].number_format == "float32" for arm in study.arms)
+    return f"{quantized} against float" if floats else quantized
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
