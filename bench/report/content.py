@@ -59,11 +59,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Column:
-    """name: short; meaning: in a sentence, empty where the name says it; number: right-aligned."""
+    """name: short; meaning: in a sentence, empty where the name says it; number: right-aligned;
+    long: its texts are broken into lines."""
 
     name: Text
     meaning: Text = ""
     number: bool = False
+    long: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Its class in HTML."""
+        return "number" if self.number else "long" if self.long else ""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,14 @@ def inline(text: Text) -> Markup:
         elif piece.startswith("`") and piece.endswith("`") and len(piece) > 2:
             marked += f"<code>{piece[1:-1]}</code>"
         else:
-            marked += piece
+            marked += _kept_together(piece)
     return Markup(marked + ("</strong>" if is_strong else ""))
+
+
+def _kept_together(text: str) -> str:
+    """No line ends within `E = 4` or `0.5 pp`."""
+    text = re.sub(r"\b([Ek]) = (?=\d)", "\\1\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) (?=pp\b)", "\N{NO-BREAK SPACE}", text)
 
 
 def kind(block: Block) -> str:

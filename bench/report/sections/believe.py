@@ -43,7 +43,7 @@ def _alike(analysis: Analysis) -> Table:
     return Table(
         "alike-table",
         "Like with like: what else differs between the two arms",
-        (Column("contrast", "first arm minus second"), Column("differs in")),
+        (Column("contrast", "first arm minus second"), Column("differs in", long=True)),
         tuple(rows),
     )
 
@@ -58,7 +58,7 @@ def _checks(analysis: Analysis) -> Table:
         Column("commonest class", "always naming it", True),
         Column("nearest centroid", "on raw inputs", True),
         Column("logistic regression", "on raw inputs", True),
-        Column("what follows"),
+        Column("what follows", long=True),
     )
     rows = tuple(_row(analysis, check) for check in analysis.float_checks)
     caption = "Checks before verdicts" + words.first_of(rows)

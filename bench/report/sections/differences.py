@@ -98,7 +98,7 @@ def _table(
         Column("contrast", "first arm minus second, paired by seed"),
         Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if len(metrics) > 1 else []),
-        Column("verdict", "of the corrected tests; below it is said what each means"),
+        Column("verdict", "of the corrected tests; below it is said what each means", long=True),
         Column("mean", "difference of the means, in percentage points for accuracies", True),
         Column("family's interval", _held(comparisons, analysis), True),
         Column(

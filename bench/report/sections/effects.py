@@ -57,12 +57,11 @@ def _family(analysis: Analysis, population: Population, effects: list[Comparison
 def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -> Table:
     several = len({c.pairs.metric for c in rows}) > 1
     columns = (
-        Column("factor"),
-        Column("level", "of the factor; of a slope, per doubling"),
-        Column("reference", "the level that it is counted from"),
         Column("of", "contrast, or the one arm that the factor reaches"),
+        Column("factor"),
+        Column("effect of", "level, and the one that it is counted from; of a slope, a doubling"),
         *([Column("metric")] if several else []),
-        Column("verdict"),
+        Column("verdict", long=True),
         Column("seeds", "with results at all settings that it needs", True),
         Column("mean", "in the contrast's unit", True),
         Column("family's interval", "holds for all of its family at once", True),
@@ -70,10 +69,9 @@ def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -
     )
     body = tuple(
         (
-            Cell(code(c.pairs.factor)),
-            Cell(code(c.pairs.level) if c.pairs.level else "per doubling"),
-            Cell(code(c.pairs.reference) if c.pairs.reference else "–"),
             Cell(code(c.name)),
+            Cell(code(c.pairs.factor)),
+            Cell(_step(c)),
             *([Cell(code(c.pairs.metric))] if several else []),
             sentences.verdict_cell(c),
             Cell(words.seeds(c), c.n_seeds),
@@ -89,3 +87,9 @@ def _table(analysis: Analysis, population: Population, rows: list[Comparison]) -
         columns,
         body,
     )
+
+
+def _step(c: Comparison) -> str:
+    if c.pairs.level is None:
+        return "per doubling"
+    return f"{code(c.pairs.level)} instead of {code(c.pairs.reference)}"

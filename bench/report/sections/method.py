@@ -143,13 +143,14 @@ def _counts(analysis: Analysis) -> Table:
 def _columns(reading: Reading) -> Table:
     """Of somebody's own table."""
     rows = tuple((Cell(code(t.column)), Cell(t.role), Cell(t.why)) for t in reading.columns)
-    heads = (Column("column"), Column("taken for"), Column("because"))
+    heads = (Column("column"), Column("taken for"), Column("because", long=True))
     return Table("columns-table", "What each column was taken for", heads, rows)
 
 
 def _study(analysis: Analysis) -> Table:
     assert analysis.study is not None
     fields = analysis.study.model_dump(mode="json")
+    fields |= {"title": analysis.title, "adapted": False}
     fields["seeds"] = f"{len(analysis.study.seeds)}: {_run(analysis.study.seeds)}"
     taken = analysis.environment.get("taken", {})
     fields["datasets"] = [
@@ -162,7 +163,9 @@ def _study(analysis: Analysis) -> Table:
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
     )
-    return Table("study-table", "The study as run", (Column("field"), Column("value")), rows)
+    return Table(
+        "study-table", "The study as run", (Column("field"), Column("value", long=True)), rows
+    )
 
 
 def _run(seeds: tuple[int, ...]) -> str:
@@ -179,7 +182,9 @@ def _plain(value: Any) -> str:
 
 def _environment(environment: Mapping[str, Any]) -> Table:
     rows = tuple((Cell(code(name)), Cell(code(value))) for name, value in _flat(environment))
-    return Table("environment-table", "environment.json", (Column("entry"), Column("value")), rows)
+    return Table(
+        "environment-table", "environment.json", (Column("entry"), Column("value", long=True)), rows
+    )
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

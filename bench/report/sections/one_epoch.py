@@ -1,7 +1,5 @@
 """Is one epoch the reason? How the contrasts change with the budget."""
 
-from itertools import groupby
-
 from bench.analysis import Analysis, Comparison, Population, splits
 from bench.report import forest_plot, sentences, words
 from bench.report.content import (
@@ -19,6 +17,7 @@ from bench.report.content import (
 BY_POPULATION = True
 
 MOST_ROWS, MOST_SENTENCES = 60, 8
+SLOPE = "a slope matters where it moves the contrast by Δ over the budgets"
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -69,14 +68,18 @@ def _figure(analysis: Analysis, name: str, changes: list[Comparison]) -> Figure:
     if single:
         groups = [("change of the contrast", "", rows)]
     else:
-        groups = [(n, "", list(members)) for n, members in groupby(rows, key=lambda c: c.name)]
+        panels = dict.fromkeys(words.panel(c.setting, analysis.varying) for c in rows)
+        groups = [
+            (panel, "", [c for c in rows if words.panel(c.setting, analysis.varying) == panel])
+            for panel in panels
+        ]
     svg = forest_plot.draw(
         name,
         groups,
         axis,
         rows[0].pairs.delta,
         f"contrast at E = {low} minus contrast at E = {high}, {unit}",
-        lambda c: c.name if single else words.panel(c.setting, analysis.varying),
+        lambda c: c.name,
     )
     metric = rows[0].pairs.metric
     of = "" if metric == "accuracy" else f" of {metric}"
@@ -105,7 +108,7 @@ def _table(analysis: Analysis, population: Population, rows: tuple[Comparison, .
         *([Column("setting")] if setting else []),
         *([Column("metric")] if several else []),
         Column("change", "interaction: smallest minus largest budget; slope: per doubling of E"),
-        Column("verdict", "a slope matters where it moves the contrast by Δ over the budgets"),
+        Column("verdict", SLOPE, long=True),
         Column("seeds", "with results at all budgets that it needs", True),
         Column("mean", f"{unit}; of a slope per doubling", True),
         Column("family's interval", "holds for all of its family at once", True),

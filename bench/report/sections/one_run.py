@@ -18,6 +18,7 @@ EVENTS = (
     ("both, as in the thread", figures.Style(figures.GREY, "o", hollow=True)),
 )
 MOST_BLOCKS, MOST_PANELS = 6, 4
+OUTSIDE = "outside: seeds alone do not explain it here; suspect the pipeline"
 HEIGHT, BELOW = 176.0, 22.0
 """Pixels of one row of curves with its axis, and below the last one."""
 
@@ -197,7 +198,7 @@ def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
         Column("contrast", "as the thread gave it"),
         Column("the thread's", "what it reported for its one run, in pp", True),
         Column("one run here", f"{level} predictive interval for one new seed, in pp", True),
-        Column("verdict", "outside: seeds alone do not explain it here; suspect the pipeline"),
+        Column("verdict", OUTSIDE, long=True),
     )
     rows = []
     most = words.MOST_ROWS // len(runs.THREAD_CLAIMS)

@@ -42,3 +42,13 @@ for (const table of document.querySelectorAll("table")) {
   });
   table.closest(".scroll").before(filter);
 }
+
+// On paper nothing can be unfolded: everything is open while the page is printed.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = Array.from(document.querySelectorAll("details:not([open])"));
+  for (const each of unfolded) each.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const each of unfolded) each.open = false;
+});
