@@ -6,7 +6,6 @@ smallest difference that matters, how many cells were planned).
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -42,34 +41,34 @@ class Printed:
         without_zero = self.low > 0 or self.high < 0
         inside = delta is not None and -delta < self.low and self.high < delta
         beyond = delta is not None and (self.low > delta or self.high < -delta)
-        wrong = []
-        if not self.low <= self.mean <= self.high:
-            wrong.append("mean outside of its interval")
-        if sign and self.mean * sign <= 0:
-            wrong.append("direction against the mean")
-        if kind in ("matters", "too small", "size undecided") and not without_zero:
-            if EXPLAINED["direction"] not in self.basis:
-                wrong.append("a direction, and the interval holds 0")
-        if kind == "matters" and not beyond:
-            wrong.append("by more than delta, and the interval is not beyond")
-        if kind in ("too small", "equivalent") and not inside:
-            if EXPLAINED["alike"] not in self.basis:
-                wrong.append("less than delta, and the interval crosses it")
-        if kind == "equivalent" and without_zero:
-            wrong.append("equivalent and not significant, and the interval excludes 0")
-        if kind == "undecided" and without_zero:
-            wrong.append("undecided, and the interval excludes 0")
-        if kind in ("undecided", "size undecided"):
-            if inside and EXPLAINED["not alike"] not in self.basis:
-                wrong.append("undecided, and the interval lies within delta")
-            if beyond:
-                wrong.append("undecided, and the interval is beyond delta")
-        if "shown by the" in self.basis:
-            ends = re.search(INTERVAL, self.basis)
-            assert ends is not None and delta is not None
-            if not (-delta < number(ends[1]) and number(ends[2]) < delta):
-                wrong.append("the interval that is to show it crosses delta")
-        return "; ".join(wrong)
+        explained = {name: words in self.basis for name, words in EXPLAINED.items()}
+        directed, alike = kind in DIRECTED, kind in ("too small", "equivalent")
+        undecided = kind in ("undecided", "size undecided")
+        problems = {
+            "mean outside of its interval": not self.low <= self.mean <= self.high,
+            "direction against the mean": bool(sign) and self.mean * sign <= 0,
+            "a direction, and the interval holds 0": directed
+            and not (without_zero or explained["direction"]),
+            "by more than delta, and the interval is not beyond": kind == "matters" and not beyond,
+            "less than delta, and the interval crosses it": alike
+            and not (inside or explained["alike"]),
+            "no difference is claimed, and the interval excludes 0": kind
+            in ("undecided", "equivalent")
+            and without_zero,
+            "undecided, and the interval lies within delta": undecided
+            and inside
+            and not explained["not alike"],
+            "undecided, and the interval is beyond delta": undecided and beyond,
+            "what is to show it crosses delta": not self._shown_within(delta),
+        }
+        return "; ".join(problem for problem, there in problems.items() if there)
+
+    def _shown_within(self, delta: float | None) -> bool:
+        """Does an interval that is said to show equivalence lie within delta?"""
+        if "shown by the" not in self.basis:
+            return True
+        ends = re.search(INTERVAL, self.basis)
+        return bool(ends and delta and -delta < number(ends[1]) and number(ends[2]) < delta)
 
 
 def estimates(text: str) -> list[Printed]:
@@ -98,16 +97,18 @@ LABELS = {
 DIRECTED = ("matters", "too small", "size undecided")
 NO_VERDICT = ("too few", "withheld", "unmoved", "impossible")
 
+_D = r"(?P<d>[\d.]+)"
+_NO_SIZE = r"(?:(?!by more|but by|whether)[^;(])*(?=\()"
 PHRASES = (
-    ("size undecided", r"whether by more than (?P<d>[\d.]+) (?P<u>\S+?)(?: over all levels)? is undecided"),
-    ("matters", r"(?<!whether )by more than (?P<d>[\d.]+) (?P<u>[^\s;(:]+)"),
-    ("too small", r"but by less than (?P<d>[\d.]+) (?P<u>[^\s;(:]+)"),
-    ("equivalent", r"equivalent within (?P<d>[\d.]+) (?P<u>[^\s;(:]+)(?! in (?:at least|none))"),
+    ("size undecided", rf"whether by more than {_D} \S+?(?: over all levels)? is undecided"),
+    ("matters", rf"(?<!whether )by more than {_D} "),
+    ("too small", rf"but by less than {_D} "),
+    ("equivalent", rf"equivalent within {_D} [^\s;(:]+(?! in (?:at least|none))"),
     ("undecided", r"undecided whether"),
     # Without a smallest difference that matters nothing is said of the size.
-    ("size undecided", r"\bis (?:better than|worse than|above|below) (?:(?!by more|but by|whether)[^;(])*(?=\()"),
-    ("size undecided", r"\b(?:higher|lower) (?:after|with|per) (?:(?!by more|but by|whether)[^;(])*(?=\()"),
-)  # fmt: skip
+    ("size undecided", rf"\bis (?:better than|worse than|above|below) {_NO_SIZE}"),
+    ("size undecided", rf"\b(?:higher|lower) (?:after|with|per) {_NO_SIZE}"),
+)
 SIDE = re.compile(r"\b(better than|worse than|above|below|higher|lower)\b")
 SIGNS = {"above": 1, "better than": 1, "higher": 1, "below": -1, "worse than": -1, "lower": -1}
 
@@ -115,8 +116,8 @@ SIGNS = {"above": 1, "better than": 1, "higher": 1, "below": -1, "worse than": -
 @dataclass
 class Reader:
     """text: of the whole report, as Markdown; delta: by metric and by unit, None where none is
-    declared; lower: units of metrics of which less is better; metric: where there is but one; spans: factor -> doublings from the
-    smallest to the largest level of what a slope is over."""
+    declared; lower: units of metrics of which less is better; metric: where there is but one;
+    spans: factor -> doublings from the smallest to the largest level of what a slope is over."""
 
     text: str
     delta: dict[str, float | None]
@@ -221,199 +222,6 @@ class Reader:
             claimed = kind in ("equivalent", "too small")
             self.must(small == claimed, "p, equivalence, is not the verdict's", row)
 
-    def check_counts(self, family: Counter[tuple[str, str, str]], population: str) -> None:
-        """Counts in sentences against rows of tables, and families' sizes against `family`: how
-        many contrasts there are by family, metric and population."""
-        rows = self.table("Every contrast at every setting")
-        prose = "\n".join(self.sentences())
-        for match in re.finditer(r"^\*\*(.*?)\*\*.*\n+(Of (\d+) settings: (.*)\.)$", prose, re.M):
-            parts = re.findall(r" in (\d+)(?: \(|;|$)", f"{match[4]}")
-            self.must(sum(map(int, parts)) == int(match[3]), "counts that do not add up", match[0])
-        for match in re.finditer(r"Of ([\d,]+) contrasts: (.*)\.", prose):
-            said = {name: int(n) for name, n in re.findall(r"([^:;]+): (\d+)", match[2])}
-            said = {LABELS[name.strip()]: n for name, n in said.items()}
-            declared = [row for row in rows if row["family"] == "primary"]
-            there = Counter(label(row["verdict"])[0] for row in declared)
-            self.must(said == there, f"counts, but {there} in the table", match[0])
-            self.must(sum(said.values()) == int(match[1]), "counts that do not add up", match[0])
-        sizes = {of: n for (of, _, whom), n in family.items() if whom == population}
-        for pattern, of in (
-            (r"for all (\d+) primary contrasts at once", "primary"),
-            (r"for the (\d+) primary contrasts of each metric", "primary"),
-            (r"for all (\d+) changes with", "interaction"),
-            (r"for all (\d+) overall effects at once", "overall"),
-        ):
-            for n in re.findall(pattern, prose):
-                self.must(int(n) == sizes.get(of), f"family of {sizes.get(of)}", f"{pattern} {n}")
-        told = re.findall(r"The (\w+) family, `([^`]+)`, (.*?): (\d+) contrasts?, corrected", prose)
-        self.must(bool(told), "families with their sizes", "The statistics")
-        for of, metric, whom, n in told:
-            population = "seeds+examples" if "new test examples" in whom else "seeds"
-            there = family[of, metric, population]
-            self.must(int(n) == there, f"a family of {there}", (of, metric, whom, n))
-        for shown, of in re.findall(r"These are (\d+) of (\d+); all are below", prose):
-            self.must(int(shown) < int(of), "some of more", (shown, of))
-
-    def check_seeds(self) -> None:
-        """`The numbers rest on 3 to 12 seeds` against the table."""
-        prose = "\n".join(self.sentences())
-        counts = {
-            int(row["seeds"].split(" ")[0])
-            for row in self.table("Every contrast at every setting")
-            if label(row["verdict"])[0] != "impossible"
-        }
-        (said,) = re.findall(r"The numbers rest on ([\d to]+|no) seeds?", prose)
-        ends = {int(n) for n in re.findall(r"\d+", said)}
-        self.must(ends == ({min(counts), max(counts)} if counts else set()), f"{counts}", said)
-
-    def check_together(self) -> None:
-        """`Over all 8 settings together ...; from X to Y`, and in how many it is shown to hold,
-        against the rows of that contrast."""
-        question = metric = ""
-        for line in self.sentences():
-            if asked := named_contrast(line):
-                question = asked
-                of = re.search(r"\(`([^`]+)`\)", line.partition("Over all")[0])
-                metric = of[1] if of else self.metric
-            match = re.search(
-                rf"[Oo]ver all (\d+) settings together(.*?) (?P<estimate>{NUMBER} .*?); from "
-                rf"({NUMBER}) \((.*?)\) to ({NUMBER}) \((.*?)\)\.",
-                line,
-            )
-            if match is None:
-                continue
-            rows = [
-                row
-                for row in self.table("Every contrast at every setting")
-                if named(row["contrast"]) == question and row["family"] == "primary"
-                and named(row.get("metric", metric)) == metric and row["mean"] != "–"
-            ]  # fmt: skip
-            self.must(len(rows) == int(match[1]), f"{len(rows)} rows", line)
-            low, high = number(match[4]), number(match[6])
-            means = {row["setting"]: number(row["mean"]) for row in rows}
-            self.must(low == min(means.values()), f"smallest of {means}", line)
-            self.must(high == max(means.values()), f"largest of {means}", line)
-            self.must(means.get(match[5]) == low and means.get(match[7]) == high, f"{means}", line)
-            (whole,) = estimates(match["estimate"]) or [
-                Printed(number(match["estimate"].split(" ")[0]), 0, 0, "")
-            ]
-            if not match[2]:  # on the seeds of all of them
-                self.must(low - 0.011 <= whole.mean <= high + 0.011, "a mean outside", line)
-            self._check_holds(line, rows)
-
-    def _check_holds(self, line: str, rows: list[dict[str, str]]) -> None:
-        """Corrected over fewer contrasts, at least as many hold as in the whole family."""
-        match = re.search(
-            r"shown to be above .*? (in none|in at least (\d+)), below it (in none|in at least "
-            r"(\d+))(?:, equivalent within .*? (in none|in at least (\d+)))?\.", line
-        )  # fmt: skip
-        if match is None:
-            return
-        kinds = [(label(row["verdict"])[0], number(row["mean"])) for row in rows]
-        above = sum(kind in DIRECTED and mean > 0 for kind, mean in kinds)
-        below = sum(kind in DIRECTED and mean < 0 for kind, mean in kinds)
-        alike = sum(kind in ("equivalent", "too small") for kind, _ in kinds)
-        u = [int(match[i] or 0) for i in (2, 4, 6)]
-        self.must(above <= u[0] and below <= u[1], f"{above} above and {below} below", line)
-        self.must(u[0] + u[1] <= len(rows), f"{len(rows)} rows", line)
-        self.must(match[5] is None or alike <= u[2] <= len(rows), f"{alike} equivalent", line)
-
-    def check_split(self) -> int:
-        """Parts that add up, in sentences and in the table, to the contrast's own mean."""
-        rows = self.table("The parts and their sum")
-        for row in rows:
-            parts = [
-                number(row[name].split(" ")[0])
-                for name in ("more training", "weights", "conversion")
-            ]
-            whole = number(row["sum"].split(" ")[0])
-            self.must(abs(sum(parts) - whole) < 0.0201, "parts that do not add up", row)
-        sums = {number(row["sum"].split(" ")[0]) for row in rows}
-        for line in self.sentences():
-            for match in re.finditer(
-                rf"its ({NUMBER}) pp are made(.*?) of ((?:.*?{NUMBER} pp){{3}})", line
-            ):
-                parts = [number(n) for n in re.findall(rf"({NUMBER}) pp", match[3])]
-                whole = number(match[1])
-                self.must(abs(sum(parts) - whole) < 0.0201, "parts that do not add up", line)
-                self.must(whole in sums, f"no such sum among {sums}", line)
-        return len(rows)
-
-    def check_looks(self, population: str) -> None:
-        """Of a sequential study: what became clear, what is open, and the intervals beside it."""
-        rows = self.table("Every look at every primary contrast")
-        delta = self.delta["accuracy"]
-        last = {}
-        for row in rows:
-            ends = re.fullmatch(INTERVAL, row["repeated interval"])
-            assert ends is not None
-            low, high = number(ends[1]), number(ends[2])
-            decided = low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)
-            self.must(decided == row["then"].startswith("clear"), f"decided: {decided}", row)
-            last[row["contrast"], row["setting"]] = row
-        for row in self.table("Every contrast at every setting"):
-            look = last.get((row["contrast"], row["setting"]))
-            if look and row["family"] == "primary" and population == "seeds":
-                gap = abs(number(row["mean"]) - number(look["mean"]))
-                self.must(gap < 0.0501, "not the mean of the last look", (row, look))
-        prose = "\n".join(self.sentences())
-        for clear, of in re.findall(r"(\d+) of (\d+) primary contrasts? became clear", prose):
-            there = sum(row["then"] == "clear" for row in last.values())
-            self.must(int(clear) == there and int(of) >= len(last), f"{last}", (clear, of))
-            still = re.findall(r"(\d+)( of \d+)? primary contrasts? (?:is|are) still open", prose)
-            waiting = int(of) - int(clear)
-            self.must(bool(still) == bool(waiting), f"{waiting} are open", still)
-            for n, whole in still:
-                right = int(n) == waiting and whole in ("", f" of {of}")
-                self.must(right, "open ones are those not clear", (clear, of, n, whole))
-
-    def check_belief(self) -> None:
-        """`At 2 of 8 settings` against the table of checks; what is impossible is said so."""
-        rows = [row for row in self.table("Checks before verdicts") if row["seeds"] != "0"]
-        prose = "\n".join(self.sentences())
-        for words, column in (
-            (r"At (\d+) of (\d+) settings? the float training", "with care"),
-            (r"At (\d+) of (\d+) settings? the float file", "no verdict"),
-        ):
-            there = sum(column in row["what follows"] for row in rows)
-            said = re.findall(words, prose)
-            self.must(bool(said) == bool(there), f"{there} settings {column}", said)
-            for n, of in said:
-                self.must((int(n), int(of)) == (there, len(rows)), f"{there} of {len(rows)}", said)
-        table = self.table("Every contrast at every setting")
-        impossible = any(label(row["verdict"])[0] == "impossible" for row in table)
-        self.must(impossible == (" is impossible here: `" in prose), f"{impossible}", "impossible")
-        none = re.findall(r".*\b0 seeds.*", prose)
-        self.must(not none, "no seeds are too few of nothing", none)
-
-    def check_shares(self) -> None:
-        """Shares of single runs and of diverged models, with their intervals, as whole counts."""
-        for row in self.table("What a single run shows"):
-            for name in ("PTQ above float", "PTQ above QAT", "both, as in the thread"):
-                share, low, high = (int(n) for n in re.findall(r"(\d+)%", row[name]))
-                self.must(low <= share <= high, "a share outside of its interval", row)
-        for row in self.table("Diverged models per arm"):
-            count, of = map(int, row["diverged"].split(" of "))
-            share, low, high = (float(n) for n in re.findall(r"([\d.]+)%", row["rate"]))
-            self.must(abs(share - 100 * count / of) < 0.051, "a share that is none", row)
-            self.must(low - 0.05 <= share <= high + 0.05, "outside of its interval", row)
-
-    def check_cells(self, planned: int, with_result: int, statuses: Counter[str]) -> None:
-        """`N of M planned cells`, and the table of statuses."""
-        prose = "\n".join(self.sentences())
-        said = re.findall(r"([\d,]+) of ([\d,]+) planned cells? have no result", prose)
-        self.must(bool(said) == (with_result < planned), f"{with_result} of {planned}", said)
-        for missing, of in said:
-            self.must(number(missing) == planned - with_result, f"{with_result}", said)
-            self.must(number(of) == planned, f"{planned}", said)
-        rows = self.table("Cells (evaluated models)")
-        for status, n in statuses.items():
-            total = sum(number(row.get(status, "0")) for row in rows)
-            self.must(total == n, f"{n} cells are {status}", rows)
-        self.must(
-            sum(number(row["planned"]) for row in rows) == planned, f"{planned} planned", rows
-        )
-
 
 def unescaped(text: str) -> str:
     return re.sub(r"\\([\\<>_|#\]])", r"\1", text)
@@ -425,21 +233,6 @@ def cells(line: str) -> list[str]:
 
 def named(cell: str) -> str:
     return cell.strip("`")
-
-
-def named_contrast(line: str) -> str:
-    """The contrast that a question of the answer, or a line of the overview, is about."""
-    questions = {
-        "Is PTQ better than the float model?": "ptq - float",
-        "Is PTQ better than QAT, QAT having trained longer?": "qat - ptq",
-        "And at equal compute": "qat - ptq+k",
-        "Is `ptq` better than `float`?": "ptq - float",
-        "Is `qat` better than `ptq`?": "qat - ptq",
-        "And better than `ptq+k`?": "qat - ptq+k",
-    }
-    found = next((name for text, name in questions.items() if text in line), "")
-    over = re.match(r"`([^`]+ - [^`]+)`(?: \(`[^`]+`\))?: (?:Over all|The settings differ)", line)
-    return over[1] if over else found
 
 
 def label(text: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from bench.report import build, markdown, terminal
 from bench.store import folder as store
 from bench.store.schema import RESULTS
 from tests import synthetic
+from tests.report.claims import Claims
 from tests.report.reader import DIRECTED, INTERVAL, NUMBER, Printed, Reader, label, number
 
 EXAMPLES = settings(
@@ -125,11 +126,11 @@ def families(analysis: Analysis) -> Counter[tuple[str, str, str]]:
     return found
 
 
-def read(analysis: Analysis, text: str, **more: Any) -> Reader:
+def read(analysis: Analysis, text: str, **more: Any) -> Claims:
     deltas = {c.pairs.metric: c.pairs.delta for c in analysis.comparisons}
     of_unit = {c.pairs.unit: c.pairs.delta for c in analysis.comparisons}
     metric = analysis.samples[0].metric
-    return Reader(text, deltas | of_unit, analysis.alpha, metric=metric, **more)
+    return Claims(text, deltas | of_unit, analysis.alpha, metric=metric, **more)
 
 
 def printed_on_a_terminal(analysis: Analysis, population: str) -> str:
@@ -138,7 +139,7 @@ def printed_on_a_terminal(analysis: Analysis, population: str) -> str:
     return out.getvalue()
 
 
-def check(reader: Reader, analysis: Analysis, population: str) -> None:
+def check(reader: Claims, analysis: Analysis, population: str) -> None:
     reader.check_clauses()
     reader.check_tables()
     reader.check_counts(families(analysis), population)
@@ -170,7 +171,9 @@ def analysis_metrics(analysis: Analysis) -> set[str]:
 
 
 STOPPED = (
-    synthetic.study(title="", seeds=12, budgets=[1, 8], arms=ARMS[:2], sequential={"looks": [8, 12]}),
+    synthetic.study(
+        title="", seeds=12, budgets=[1, 8], arms=ARMS[:2], sequential={"looks": [8, 12]}
+    ),
     {"n": 200, "swing": 20, "offset": 0, "faults": 0.0, "random_state": 0, "unsupported": "",
      "stopped": 11, "near": False},
 )  # fmt: skip
