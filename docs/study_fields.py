@@ -16,7 +16,8 @@ from bench.study.factors import FACTORS
 PAGE = Path(__file__).parent / "your-own-study.md"
 
 MEANINGS = {
-    "title": "of the report, which says what ran where there is none; results of another title "
+    "title": "of the report, which says what ran where there is none, or where `--set` has changed "
+    "what it was written for; results of another title "
     "need another folder",
     "datasets": "names, or paths of files and folders: [data](data.md)",
     "models": "names, as `ptq-vs-qat list` shows them",

@@ -52,6 +52,11 @@ def mean(c: Comparison) -> float | None:
     return c.looks[-1].mean if c.looks else c.mean
 
 
+def seeds(c: Comparison) -> int:
+    """How many pairs its mean and interval rest on: in a sequential study, the last look's."""
+    return c.looks[-1].n if c.looks else c.n_seeds
+
+
 def direction(c: Comparison) -> int:
     """1 where the verdict says that the first arm is above, -1 for below, else 0."""
     return (1 if (mean(c) or 0) > 0 else -1) if c.verdict in DIRECTED else 0
@@ -105,8 +110,8 @@ def estimate(c: Comparison) -> Text:
     elif c.simultaneous is not None:
         text += f" {ends}"
     text = text.replace(" ", "\N{NO-BREAK SPACE}")
-    if c.looks and c.looks[-1].n != c.n_seeds:
-        text += f" at the look after {c.looks[-1].n} seeds"
+    if seeds(c) != c.n_seeds:
+        text += f" at the look after {seeds(c)} seeds"
     return ", ".join(each for each in (text, basis(c)) if each)
 
 

@@ -49,7 +49,7 @@ def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
         for c in (ordered[0], ordered[-1])
     ]
     where = f"over all {len(known)} settings together"
-    if any(c.n_seeds != whole.n_seeds for c in known):
+    if any(sentences.seeds(c) != whole.n_seeds for c in known):
         where += f", on {words.count(whole.n_seeds, 'seed')} that all of them have,"
     said = f"{where} {sentences.estimate(whole)}, {sentences.label(whole)}"
     said += f"; from {ends[0]} to {ends[1]}"

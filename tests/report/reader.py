@@ -171,7 +171,7 @@ class Reader:
                 stop = found[at + 1][0] if at + 1 < len(found) else len(line)
                 sides = SIDE.findall(line[last : match.end()])
                 last = match.end()
-                for printed in estimates(line[match.end() : stop]):
+                for printed in estimates(line[match.end() : stop].partition("ver all ")[0]):
                     unit = printed.unit.removesuffix(" per doubling")
                     sign = SIGNS[sides[-1]] if sides and kind in DIRECTED else 0
                     if unit in self.lower and sides and sides[-1].endswith("than"):

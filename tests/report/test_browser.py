@@ -110,3 +110,37 @@ def test_the_reader_switches_whom_conclusions_speak_about(browser, page):
     )
     other.click()
     assert shown() != before
+
+
+def test_on_paper_nothing_stays_folded_away_and_nothing_is_cut(browser, page):
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    size = {"width": 718, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page)
+    hidden = """
+        return Array.from(document.querySelectorAll('details > *:not(summary)'))
+            .filter(e => !e.closest('.for-examples'))
+            .filter(e => !e.checkVisibility({contentVisibilityAuto: true})).length
+    """
+    assert browser.execute_script(hidden) > 0
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        assert browser.execute_script(hidden) == 0
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 718
+    finally:
+        scheme = [{"name": "prefers-color-scheme", "value": browser.scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": scheme})
+    opened_by_print = "return document.querySelectorAll('details:not([open])').length"
+    folded = browser.execute_script(opened_by_print)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(opened_by_print) == 0
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(opened_by_print) == folded > 0
+
+
+def test_a_phone_shows_the_verdict_without_scrolling(browser, page):
+    opened(browser, page, 390)
+    cells = browser.find_elements(By.CSS_SELECTOR, "#differences-table tbody tr td:nth-child(3)")
+    texts = {cell.text for cell in cells}
+    assert texts & {"undecided", "different and it matters"}
+    assert all(cell.rect["x"] + cell.rect["width"] <= 390 for cell in cells)

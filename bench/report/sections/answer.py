@@ -59,8 +59,13 @@ def _answered(analysis: Analysis, question: Text, members: Sequence[Comparison])
     nowhere = all(c.pairs.impossible for c in members)
     reasons = dict.fromkeys(_impossible(c) for c in members if c.pairs.impossible)
     if len(panels) == 1 or (nowhere and len(reasons) == 1):
-        text = " ".join([question, _of_panel(analysis, members), unlike_in])
-        yield Paragraph(text.strip(), lead=True)
+        said = (
+            question,
+            _of_panel(analysis, members),
+            several.together(analysis, members),
+            unlike_in,
+        )
+        yield Paragraph(" ".join(text for text in said if text), lead=True)
         return
     items = [several.counts(members), *(f"{sentences.sentence(why)}." for why in reasons)]
     if len(panels) <= MOST_PANELS:
