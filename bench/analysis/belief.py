@@ -57,20 +57,21 @@ def judged(check: FloatCheck, delta: float | None) -> FloatCheck:
         )
     if check.start_left is not None and check.start_left > START_LEFT:
         qualified.append(
-            "batch norm's averages have not converged, what is left of their start: "
-            f"{100 * check.start_left:.0f}%"
+            "batch norm's averages have not converged: "
+            f"{100 * check.start_left:.0f}% of their start are left"
         )
     base = check.baselines
     if check.accuracy is not None:
         if base.commonest is not None and check.accuracy <= base.commonest:
             qualified.append(
-                f"no model: float accuracy {100 * check.accuracy:.1f}% is no better than naming "
-                f"the commonest class ({100 * base.commonest:.1f}%)"
+                f"the float model is no model: accuracy {100 * check.accuracy:.1f}% is no better "
+                f"than naming the commonest class ({100 * base.commonest:.1f}%)"
             )
         elif base.nearest_centroid is not None and check.accuracy <= base.nearest_centroid:
             qualified.append(
-                f"below a trivial baseline: float accuracy {100 * check.accuracy:.1f}%, nearest "
-                f"centroid on raw inputs {100 * base.nearest_centroid:.1f}%"
+                "the float model is below a trivial baseline: accuracy "
+                f"{100 * check.accuracy:.1f}%, "
+                f"nearest centroid on raw inputs {100 * base.nearest_centroid:.1f}%"
             )
     if delta is not None and check.examples and delta < 100 / check.examples:
         qualified.append(f"Δ = {delta:g} pp is less than one of {check.examples:,} test examples")

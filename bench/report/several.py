@@ -71,13 +71,15 @@ def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tupl
     a, b = sentences.arms(whole)
     said = (
         f"Corrected over these {len(known)} settings alone, {a} is shown to be above {b} "
-        f"{_in(found.positive.u)}, below it {_in(found.negative.u)}"
+        f"{_in(found.positive.u, known)}, below it {_in(found.negative.u, known)}"
     )
     if whole.pairs.delta is not None:
         same = conjunction.equivalent(tests, whole.pairs.delta, alpha)
-        said += f", equivalent within {sentences.within(whole)} {_in(same.u)}"
+        said += f", equivalent within {sentences.within(whole)} {_in(same.u, known)}"
     return found.both, f"{said}."
 
 
-def _in(u: int) -> Text:
-    return f"in at least {u}" if u else "in none"
+def _in(u: int, of: Sequence[Comparison]) -> Text:
+    if not u:
+        return "in none"
+    return f"in all {u}" if u == len(of) else f"in at least {u}"

@@ -181,8 +181,10 @@ class Dispatcher:
                 if isinstance(outcome, Refusal):
                     self._refused(outcome)
                     self._send_probe(probe)
-                else:
-                    found.append((probe, outcome))
+                    continue
+                for arm, why in outcome.unknown.items():
+                    self._watcher.said(f"{arm} of {probe.model} could not be tried: {why}")
+                found.append((probe, outcome))
         return found
 
     def _send(self) -> None:

@@ -35,8 +35,8 @@ _END = ("end", None)
 
 
 class Crash(Exception):
-    """A process ended in the middle of its work. by_itself: by a crash, not because it was killed
-    from outside."""
+    """A process ended in the middle of its work. by_itself: by a signal that the same work would
+    bring about again."""
 
     def __init__(self, how: str, by_itself: bool) -> None:
         super().__init__(how, by_itself)
@@ -123,7 +123,7 @@ class Isolated:
 
 def _crash(code: int) -> Crash:
     if code >= 0:
-        return Crash(f"exit code {code}", by_itself=True)
+        return Crash(f"exit code {code}", by_itself=False)  # it may be this machine's fault
     number = signal.Signals(-code)
     return Crash(number.name, number in CRASHES)
 

@@ -102,10 +102,12 @@ class Claims(Reader):
 
     def _check_holds(self, line: str, rows: list[dict[str, str]]) -> None:
         """Corrected over fewer contrasts, at least as many hold as in the whole family."""
+        several = r"(in none|in (?:at least|all) (\d+))"
         match = re.search(
-            r"shown to be above .*? (in none|in at least (\d+)), below it (in none|in at least "
-            r"(\d+))(?:, equivalent within .*? (in none|in at least (\d+)))?\.", line
-        )  # fmt: skip
+            rf"shown to be above .*? {several}, below it {several}"
+            rf"(?:, equivalent within .*? {several})?\.",
+            line,
+        )
         if match is None:
             return
         kinds = [(label(row["verdict"])[0], number(row["mean"])) for row in rows]
@@ -115,6 +117,8 @@ class Claims(Reader):
         u = [int(match[i] or 0) for i in (2, 4, 6)]
         self.must(above <= u[0] and below <= u[1], f"{above} above and {below} below", line)
         self.must(u[0] + u[1] <= len(rows), f"{len(rows)} rows", line)
+        alls = [int(n) for n in re.findall(r"in all (\d+)", match[0])]
+        self.must(all(n == len(rows) for n in alls), f"{len(rows)} rows", line)
         self.must(match[5] is None or alike <= u[2] <= len(rows), f"{alike} equivalent", line)
 
     def check_split(self) -> int:

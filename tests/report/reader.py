@@ -103,7 +103,7 @@ PHRASES = (
     ("size undecided", rf"whether by more than {_D} \S+?(?: over all levels)? is undecided"),
     ("matters", rf"(?<!whether )by more than {_D} "),
     ("too small", rf"but by less than {_D} "),
-    ("equivalent", rf"equivalent within {_D} [^\s;(:]+(?! in (?:at least|none))"),
+    ("equivalent", rf"equivalent within {_D} [^\s;(:]+(?! in (?:at least|all|none))"),
     ("undecided", r"undecided whether"),
     # Without a smallest difference that matters nothing is said of the size.
     ("size undecided", rf"\bis (?:better than|worse than|above|below) {_NO_SIZE}"),

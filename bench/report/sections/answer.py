@@ -158,8 +158,9 @@ def _clause(group: list[Comparison]) -> Text:
         a, b = sentences.arms(first)
         seeds = words.listed(map(str, each), "or")
         return f"{when}{seeds} seeds are too few for a verdict on {a} and {b}"
-    with_care = reservations(group, lambda c: c.qualified)
-    qualified = f"; with care: {with_care}" if with_care else ""
+    # Numbers of what qualifies it stand with the checks, before any contrast.
+    heads = dict.fromkeys(text.partition(": ")[0] for c in group for text in c.qualified)
+    qualified = f", with care: {words.listed(heads)}" if heads else ""
     return f"{when}{text} ({sentences.estimates(group)}){qualified}"
 
 
