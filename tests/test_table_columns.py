@@ -91,7 +91,7 @@ def test_declared_text_splits_as_the_user_says(tmp_path: Path):
     with pytest.raises(InputError, match="half: text"):
         analyze_table(path)
     found = analyze_table(path, declared=Declared(factors=["half"]))
-    assert {dict(c.setting.factors)["half"] for c in found.comparisons} == {"early", "late"}
+    assert {dict(c.setting.factors)["half"] for c in found.select()} == {"early", "late"}
 
 
 def crossed(*levels: str, drop: int | None = None) -> list[dict]:
@@ -106,7 +106,7 @@ def crossed(*levels: str, drop: int | None = None) -> list[dict]:
 def test_text_that_rows_need_and_that_is_balanced_is_a_factor(tmp_path: Path):
     found = analyze_table(write(tmp_path / "t.csv", crossed("x", "y")))
     assert taken(found)["task"] == ("factor", "rows are not unique without it")
-    assert {c.setting.factors for c in found.comparisons} == {(("task", "x"),), (("task", "y"),)}
+    assert {c.setting.factors for c in found.select()} == {(("task", "x"),), (("task", "y"),)}
 
 
 def test_columns_that_repeat_a_factor_split_nothing_more(tmp_path: Path):
@@ -122,7 +122,7 @@ def test_a_seed_that_one_level_lacks_is_no_reason_to_guess(tmp_path: Path):
     with pytest.raises(InputError, match=r"differ in 'task'; allowed: .*--factors task"):
         analyze_table(path)
     found = analyze_table(path, declared=Declared(factors=["task"]))
-    assert sorted(len(c.pairs.seeds) for c in found.comparisons) == [7, 7, 8, 8, 8, 8]
+    assert sorted(len(c.pairs.seeds) for c in found.select()) == [7, 7, 8, 8, 8, 8]
 
 
 def test_a_number_that_rows_need_is_named_in_the_error(tmp_path: Path):
@@ -197,10 +197,11 @@ def test_a_metric_absent_at_a_setting_gives_no_contrast_there(tmp_path: Path):
     ]  # fmt: skip
     out = tmp_path / "out"
     found = report.write_table(write(tmp_path / "t.csv", table), out)
-    at = {(r["metric"], r["dataset"]) for r in found.rows}
+    of_contrasts = [row for row in found.rows if row["kind"] == "contrast"]
+    at = {(r["metric"], r["dataset"]) for r in of_contrasts}
     assert at == {("auc", "a"), ("auc", "b"), *(("logloss", d) for d in "bcd")}
-    assert len(found.rows) == 5
-    assert {c.pairs.metric: c.m for c in found.comparisons} == {"auc": 2, "logloss": 3}
+    assert len(of_contrasts) == 5
+    assert {c.pairs.metric: c.m for c in found.select()} == {"auc": 2, "logloss": 3}
     assert {r["population"] for r in found.rows} == {"seeds"}
     assert found.checks.complete
     text = (out / "report.md").read_text()
