@@ -1,5 +1,6 @@
 """A connected Ray: a cluster's, or one of this run's own on loopback that leaves nothing."""
 
+import json
 import os
 import resource
 import signal
@@ -111,7 +112,7 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     stack.enter_context(_set(WORKER_ENVIRONMENT | own))
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte
-    _forget_token()
+    _read_token_again()
     return {
         "address": "local",
         "num_cpus": workers,
@@ -136,10 +137,12 @@ def _set(variables: Mapping[str, str], unless_set: bool = False) -> Iterator[Non
                 os.environ[name] = value
 
 
-def _forget_token() -> None:
-    """Make Ray read the token again: it keeps the one of an earlier run of this process."""
-    from ray._raylet import AuthenticationTokenLoader
+def _read_token_again() -> None:
+    """Make Ray read mode and token again: it keeps those that this process had before, of an
+    earlier run or since some module of Ray's was imported."""
+    from ray._raylet import AuthenticationTokenLoader, Config
 
+    Config.initialize(json.dumps({"AUTH_MODE": os.environ["RAY_AUTH_MODE"]}))
     AuthenticationTokenLoader.instance().reset_cache()
 
 
