@@ -181,7 +181,7 @@ def _clones(layer: Any) -> bool:
         annotated = keras.quantize_annotate_layer(layer)
         with keras.quantize_scope():
             type(annotated).from_config(annotated.get_config())
-    except (ValueError, TypeError, NotImplementedError):
+    except Exception:  # whatever a layer of somebody's own raises, TFMOT meets it too
         return False
     return True
 

@@ -88,8 +88,9 @@ class Isolated:
                 yield left.pop(0).failure("failed", f"crashed: {crash}")
 
     def probe(self, data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
+        found: dict[str, Any]
         (found,) = self._results("probe", data, segment, fork)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def ask(self, function: str, *arguments: Any) -> Any:
         """What another function of the module returns."""

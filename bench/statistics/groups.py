@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.statistics.checks import FloatArray, IntArray, Interval, at_least, open_unit, positive
+from bench.statistics.crossed import Crossed
 from bench.statistics.families import bonferroni_alpha
 from bench.statistics.sign_flip import sign_flip_p, smallest_p
 from bench.statistics.student import t_interval, t_quantile, t_test
@@ -122,7 +123,7 @@ def too_few_groups(n_groups: int, alpha: float, m: int = 1) -> bool:
 
 
 @dataclass(frozen=True)
-class Grouped:
+class Grouped(Crossed):
     """The mean difference for new seeds and new groups of test examples, in units of `scale`.
 
     se = sqrt((MS_S + max(MS_G - MS_E, 0)) / (S G)); example_se: the part of se that no number of
@@ -130,20 +131,8 @@ class Grouped:
     group). se = 0 is defined as for paired_t: t is 0 (p = 1) or +-inf (p = 0).
     """
 
-    n_seeds: int
     n_groups: int
-    n_examples: int
     sizes: Sizes | None
-    mean: float
-    se: float | None
-    df: float | None
-    t: float | None
-    p: float | None
-    example_se: float | None
-
-    def interval(self, alpha: float) -> Interval | None:
-        """mean +- t(df) se at level 1 - alpha."""
-        return t_interval(self.mean, self.se, self.df, alpha)
 
     def example_half_width(self, alpha: float) -> float | None:
         """The half-width that infinitely many seeds would still leave with these groups."""
@@ -168,7 +157,7 @@ def grouped(data: GroupSums, scale: float = 1.0) -> Grouped:
     mean = float(data.sums.sum()) / (s * n) * scale
     found = sizes_of(data.sizes)
     if s == 1 or found is None:
-        return Grouped(s, g, n, found, mean, None, None, None, None, None)
+        return Grouped(s, n, mean, None, None, None, None, None, g, found)
     by_seed, by_group, residual = _deviations(data)
     weight = g / n  # h_g (D_g - D) is `weight` times by_group
     ms_s = g * float((by_seed**2).sum()) / (s - 1)
@@ -181,7 +170,7 @@ def grouped(data: GroupSums, scale: float = 1.0) -> Grouped:
         df = max(min(s - 1, found.nu), (ms_s + surplus) ** 2 / below)
     se = scale * sqrt((ms_s + surplus) / (s * g))
     t, p = t_test(mean, se, df)
-    return Grouped(s, g, n, found, mean, se, df, t, p, scale * sqrt(surplus / (s * g)))
+    return Grouped(s, n, mean, se, df, t, p, scale * sqrt(surplus / (s * g)), g, found)
 
 
 @dataclass(frozen=True)
