@@ -6,7 +6,7 @@ A factor's field comes from its row in study.factors.
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import tomli_w
 from pydantic import (
@@ -25,93 +25,34 @@ from pydantic import (
 from bench import datasets as known_datasets
 from bench import models as known_models
 from bench.errors import InputError, nearest
+from bench.study.annotations import (
+    ListOf,
+    NonNegative,
+    as_tuple,
+    ascending,
+    each_once,
+    seeds_of,
+    tuple_or_none,
+)
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
 
-MOST_SEEDS = 100_000
 MOST_CELLS = 10_000_000
 """More than any cluster would finish; a slip of the keyboard, that would fill the memory."""
-
-T = TypeVar("T")
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
-    if not values:
-        raise ValueError("empty list; allowed: at least one value")
-    seen: set[T] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} stands twice; allowed: each value once")
-        seen.add(value)
-    return values
-
-
-def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(values))
-
-
-def _tuple_or_none(value: Any) -> Any:
-    return None if value is None else _tuple(value)
-
-
-def _seeds(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 1 <= value <= MOST_SEEDS:
-            raise ValueError(
-                f"found {value}; allowed: at least 1 seed, at most {MOST_SEEDS:,}, "
-                "or a list of seeds"
-            )
-        return tuple(range(value))
-    return _tuple(value)
-
-
-NonNegative = Annotated[int, Field(ge=0, lt=2**63)]
-ListOf = Annotated[tuple[T, ...], BeforeValidator(_tuple), AfterValidator(_each_once)]
-
-
-class Sequential(BaseModel):
-    """Seeds are added until the primary contrasts are clear; the looks are fixed beforehand.
-
-    looks: numbers of seeds at which the data are looked at; the last is the declared maximum,
-    unless `every` says that looks go on from there without one, each so many seeds later.
-    half_width: pp; a contrast is clear when its interval is that narrow. None: when it is decided.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    looks: Annotated[
-        tuple[Annotated[int, Field(ge=2)], ...],
-        BeforeValidator(_tuple),
-        AfterValidator(_each_once),
-        AfterValidator(_ascending),
-    ]
-    every: Count | None = None
-    half_width: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    def look_after(self, seeds: int) -> int | None:
-        """The first look at more than `seeds` seeds; None past the declared maximum."""
-        later = next((look for look in self.looks if look > seeds), None)
-        if later is None and self.every is not None:
-            steps = (seeds - self.looks[-1]) // self.every + 1
-            return self.looks[-1] + steps * self.every
-        return later
 
 
 def _levels(factor: Factor) -> Any:
     """The annotation of a factor's field: its levels, each once."""
 
     def read(value: Any) -> Any:
-        return tuple(None if v == factor.none else v for v in _tuple(value))
+        return tuple(None if v == factor.none else v for v in as_tuple(value))
 
     level = factor.level if factor.none is None else Optional[factor.level]  # noqa: UP045
     levels: Any = tuple.__class_getitem__((level, ...))
-    return Annotated[levels, BeforeValidator(read), AfterValidator(_each_once)]
+    return Annotated[levels, BeforeValidator(read), AfterValidator(each_once)]
 
 
 if TYPE_CHECKING:
@@ -134,7 +75,7 @@ class OwnPart(BaseModel):
     file: str
     model: str | None = None
     data: str | None = None
-    lacks: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
 
 class Study(_Factors):
@@ -152,18 +93,18 @@ class Study(_Factors):
     datasets: ListOf[str] = ("digits",)
     models: ListOf[str] = ("bncnn",)
     seeds: Annotated[
-        tuple[NonNegative, ...], BeforeValidator(_seeds), AfterValidator(_each_once)
+        tuple[NonNegative, ...], BeforeValidator(seeds_of), AfterValidator(each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Count], AfterValidator(_ascending)] = (1, 2, 4, 8)
-    extra: Annotated[ListOf[Count], AfterValidator(_ascending)] = (1,)
+    budgets: Annotated[ListOf[Count], AfterValidator(ascending)] = (1, 2, 4, 8)
+    extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
     sequential: Sequential | None = None
-    primary: Annotated[tuple[str, ...] | None, BeforeValidator(_tuple_or_none)] = None
-    primary_over: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
+    primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     baseline: dict[str, str | int | float] = Field(default={})
     adapted: bool = False
 
@@ -174,7 +115,7 @@ class Study(_Factors):
         for name in value:
             if name not in own or own[name].data is None:
                 known_datasets.check_name(name, "datasets")
-        _each_once(tuple(known_datasets.label(name) for name in value))
+        each_once(tuple(known_datasets.label(name) for name in value))
         return value
 
     @field_validator("models")
