@@ -35,6 +35,11 @@ MEANINGS = {
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
     "from; else its default, else its first level",
+    "cpus": "CPUs that a task reserves on its node; TensorFlow keeps to one thread, for the bits",
+    "gpus": "GPUs that a task reserves: a whole number, or a fraction of one that tasks share",
+    "memory": 'memory that a task reserves: bytes, or `"4GB"`',
+    "timeout": 'how long a task may take: seconds, or `"30min"`; else 10 times as long as its like '
+    "took, at least 10 minutes",
 }
 
 

@@ -36,6 +36,7 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.resources import Cpus, Gpus, OptionalMemory, Resources, Timeout
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -107,6 +108,11 @@ class Study(_Factors):
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     baseline: dict[str, str | int | float] = Field(default={})
     adapted: bool = False
+
+    cpus: Cpus = 1
+    gpus: Gpus = 0.0
+    memory: OptionalMemory = None
+    timeout: Timeout = None
 
     @field_validator("datasets")
     @classmethod
@@ -247,6 +253,11 @@ class Study(_Factors):
         """The same with its first n seeds; where it has fewer, it counts on from the largest."""
         later = range(max(self.seeds) + 1, max(self.seeds) + 1 + n - len(self.seeds))
         return self.model_copy(update={"seeds": (*self.seeds, *later)[:n]})
+
+    @property
+    def resources(self) -> Resources:
+        """What each of its tasks reserves."""
+        return Resources(self.cpus, self.gpus, self.memory)
 
     @property
     def at_first_look(self) -> "Study":
