@@ -23,7 +23,6 @@ class Unfinished(Exception):
     and exits with code 1. What is on disk stays, and the same command goes on from there."""
 
 
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """What is allowed instead of `name`, the nearest name first if one is near; of many names only
     the nearest."""

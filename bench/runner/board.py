@@ -8,7 +8,7 @@ matter: a worker's next task takes its place.
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -68,23 +68,13 @@ class _Writer:
 _writer = _Writer()
 
 
-class Shown:
-    """A task on the board."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def works(self) -> None:
-        """Its process has imported what it needs: from now on its time counts."""
-        _writer.show(self._token, WORKS)
-
-
 @contextmanager
-def shown(token: str) -> Iterator[Shown]:
-    """Show a task on the board while the block runs."""
-    _writer.show(token)
+def shown(token: str) -> Iterator[Callable[[], None]]:
+    """Show a task on the board while the block runs. Yields what to call when its process has
+    imported what it needs: from then on its time counts."""
+    _writer.show(token, PREPARES)
     try:
-        yield Shown(token)
+        yield lambda: _writer.show(token, WORKS)
     finally:
         _writer.show(None)
 

@@ -34,7 +34,9 @@ def lacking(resources: Resources) -> str:
         most = max((node.get(name, 0.0) for node in there), default=0.0)
         if most < amount:
             if name == "memory":
-                return f"no node with {amount / 2**30:.3g} GiB of memory, at most {most / 2**30:.3g}"
+                return (
+                    f"no node with {amount / 2**30:.3g} GiB of memory, at most {most / 2**30:.3g}"
+                )
             return f"no node with {amount:g} {name}s, at most {most:g}"
     return f"no node with {resources} together"
 
