@@ -16,7 +16,7 @@ def of_environment(environment: Mapping[str, Any]) -> str:
 
 
 def environment(content: bytes) -> tuple[dict[str, Any], str | None]:
-    """environment.json, and what is wrong with it: it is then empty, since it can be done without."""
+    """environment.json and what is wrong with it; empty then, since it can be done without."""
     try:
         found = json.loads(content.decode("utf-8"))
         json.dumps(found, ensure_ascii=False).encode("utf-8")
