@@ -3,7 +3,7 @@
 A factor's field comes from its row in study.factors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
@@ -23,8 +23,11 @@ from pydantic import (
 )
 
 from bench import datasets as known_datasets
+from bench import metrics as known_metrics
 from bench import models as known_models
 from bench.errors import InputError, nearest
+from bench.metrics import Metric, Task
+from bench.study import objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -36,6 +39,7 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.objective import DELTA, Objective
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -67,7 +71,7 @@ else:
 class OwnPart(BaseModel):
     """What stands in a file of somebody's own, under one name: functions for a model and for data.
 
-    lacks: factors that the model has nothing for.
+    lacks: factors that the model has nothing for; loss, metric: functions of them.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -76,6 +80,8 @@ class OwnPart(BaseModel):
     model: str | None = None
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    loss: str | None = None
+    metric: str | None = None
 
 
 class Study(_Factors):
@@ -99,9 +105,12 @@ class Study(_Factors):
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    task: Task | None = None
+    loss: str | None = None
+    metrics: ListOf[str] = ("accuracy",)
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
+    delta: Annotated[float | dict[str, float], Field(union_mode="left_to_right")] = DELTA
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
@@ -126,6 +135,44 @@ class Study(_Factors):
             if name not in own or own[name].model is None:
                 known_models.check(name, "models")
         return value
+
+    @field_validator("loss")
+    @classmethod
+    def _loss(cls, value: str | None, info: ValidationInfo) -> str | None:
+        own: dict[str, OwnPart] = info.data.get("own", {})
+        if value is not None and (value not in own or own[value].loss is None):
+            objective.check_loss(value, "loss")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        own: dict[str, OwnPart] = info.data.get("own", {})
+        for name in value:
+            if name not in own or own[name].metric is None:
+                known_metrics.check(name, "metrics")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _delta_of_the_metric(cls, fields: Any) -> Any:
+        """What matters where nothing is said follows from the metric."""
+        if isinstance(fields, dict) and "delta" not in fields:
+            metrics = as_tuple(fields.get("metrics", "accuracy"))
+            if metrics and metrics[0] != "accuracy":
+                return fields | {"delta": {}}
+        return fields
+
+    @field_validator("delta", mode="before")
+    @classmethod
+    def _delta(cls, value: Any, info: ValidationInfo) -> Any:
+        metrics = info.data.get("metrics", ("accuracy",))
+        return objective.checked_delta(value, metrics)
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> "Study":
+        self.objective  # noqa: B018
+        return self
 
     @field_validator("arms")
     @classmethod
@@ -198,6 +245,24 @@ class Study(_Factors):
                 "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
             )
         return self
+
+    @property
+    def objective(self) -> Objective:
+        """What the models are trained for and measured by."""
+        return objective.of(self.task, self.loss, self.metrics)
+
+    def declared_metrics(self, stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
+        """The metrics with their smallest differences that matter; stored: metrics.json's, of
+        metrics of somebody's own whose file is not there. Raises InputError where one is unknown.
+        """
+        return objective.with_deltas(objective.declared(self.metrics, stored), self.delta)
+
+    def delta_of(self, metric: str) -> float | None:
+        """The smallest difference of a metric that matters, in its unit, as this study says it;
+        None where it does not: the metric's own then holds."""
+        if isinstance(self.delta, Mapping):
+            return self.delta.get(metric)
+        return self.delta if metric == self.metrics[0] else None
 
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
@@ -283,7 +348,9 @@ class Study(_Factors):
             fields[name] = [factor.shown(level) for level in self.levels(name)]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
         order = dict.fromkeys((*first, *fields))
-        return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
+        return tomli_w.dumps(
+            {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
+        )
 
 
 def _arms_of(contrast: str) -> tuple[str, str]:
