@@ -110,9 +110,10 @@ def test_a_size_that_is_none_is_refused(size):
 
 def test_a_study_carries_it_to_its_cells_and_back_through_its_file(tmp_path):
     name = unlike(tmp_path / "mine")
-    study = validate({"datasets": name, "seeds": 1, "resize": 8}, "study")
+    fields = {"datasets": name, "seeds": 1, "calibration_examples": 4}
+    study = validate(fields | {"resize": 8}, "study")
     assert check_data(study)["mine"].pixels == 64
-    other = validate({"datasets": name, "seeds": 1, "resize": [8, 9]}, "study")
+    other = validate(fields | {"resize": [8, 9]}, "study")
     assert {cell.id for cell in cells(study)}.isdisjoint(cell.id for cell in cells(other))
     path = tmp_path / "study.toml"
     path.write_text(study.to_toml(tmp_path))
