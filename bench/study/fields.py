@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from bench import datasets as known_datasets
-from bench import metrics as known_metrics
 from bench import models as known_models
+from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
 from bench.metrics import Metric, Task
 from bench.study import objective
@@ -38,8 +38,9 @@ from bench.study.annotations import (
     tuple_or_none,
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
+from bench.study.data import Audio, Resize
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
-from bench.study.objective import DELTA, Objective
+from bench.study.objective import Objective
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -106,11 +107,14 @@ class Study(_Factors):
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
     task: Task | None = None
-    loss: str | None = None
-    metrics: ListOf[str] = ("accuracy",)
+    loss: objective.Loss = None
+    metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
+    resize: Resize = None
+    label_column: str | None = None
+    audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float | dict[str, float], Field(union_mode="left_to_right")] = DELTA
+    delta: objective.Delta = objective.DELTA
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
@@ -136,38 +140,10 @@ class Study(_Factors):
                 known_models.check(name, "models")
         return value
 
-    @field_validator("loss")
-    @classmethod
-    def _loss(cls, value: str | None, info: ValidationInfo) -> str | None:
-        own: dict[str, OwnPart] = info.data.get("own", {})
-        if value is not None and (value not in own or own[value].loss is None):
-            objective.check_loss(value, "loss")
-        return value
-
-    @field_validator("metrics")
-    @classmethod
-    def _metrics(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        own: dict[str, OwnPart] = info.data.get("own", {})
-        for name in value:
-            if name not in own or own[name].metric is None:
-                known_metrics.check(name, "metrics")
-        return value
-
     @model_validator(mode="before")
     @classmethod
     def _delta_of_the_metric(cls, fields: Any) -> Any:
-        """What matters where nothing is said follows from the metric."""
-        if isinstance(fields, dict) and "delta" not in fields:
-            metrics = as_tuple(fields.get("metrics", "accuracy"))
-            if metrics and metrics[0] != "accuracy":
-                return fields | {"delta": {}}
-        return fields
-
-    @field_validator("delta", mode="before")
-    @classmethod
-    def _delta(cls, value: Any, info: ValidationInfo) -> Any:
-        metrics = info.data.get("metrics", ("accuracy",))
-        return objective.checked_delta(value, metrics)
+        return objective.with_default_delta(fields) if isinstance(fields, dict) else fields
 
     @model_validator(mode="after")
     def _of_one_task(self) -> "Study":
@@ -253,9 +229,8 @@ class Study(_Factors):
 
     def declared_metrics(self, stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
         """The metrics with their smallest differences that matter; stored: metrics.json's, of
-        metrics of somebody's own whose file is not there. Raises InputError where one is unknown.
-        """
-        return objective.with_deltas(objective.declared(self.metrics, stored), self.delta)
+        metrics of somebody's own whose file is not there. Raises InputError for an unknown one."""
+        return objective.declared(self.metrics, self.delta, stored)
 
     def delta_of(self, metric: str) -> float | None:
         """The smallest difference of a metric that matters, in its unit, as this study says it;
@@ -263,6 +238,11 @@ class Study(_Factors):
         if isinstance(self.delta, Mapping):
             return self.delta.get(metric)
         return self.delta if metric == self.metrics[0] else None
+
+    @property
+    def reading(self) -> Options:
+        """How its data are read."""
+        return Options(self.resize, self.label_column, self.audio.front_end)
 
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
@@ -339,6 +319,8 @@ class Study(_Factors):
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
         is to lie, since relative paths start from there."""
         plain = set() if self.adapted else {"adapted"}
+        if not self.audio.front_end.changed():
+            plain.add("audio")
         fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]

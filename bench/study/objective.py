@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bench import metrics as known
 from bench.errors import InputError, nearest
@@ -41,17 +43,44 @@ DELTA = 0.5
 """pp, of accuracies."""
 
 
-def checked_delta(value: Any, chosen: Sequence[str]) -> Any:
+def _known_loss(name: str | None, info: ValidationInfo) -> str | None:
+    """`name`, if it is None or a loss's. Raises InputError."""
+    part = info.data.get("own", {}).get(name)
+    if name is not None and name not in LOSSES and getattr(part, "loss", None) is None:
+        raise InputError(
+            "loss", f"no loss {name!r}", f"{nearest(name, LOSSES)}, or FILE.py:FUNCTION"
+        )
+    return name
+
+
+def known_metrics(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    """`names`, if they are metrics'. Raises InputError."""
+    for name in names:
+        if getattr(info.data.get("own", {}).get(name), "metric", None) is None:
+            known.check(name, "metrics")
+    return names
+
+
+def with_default_delta(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a study with what matters where it does not say it: of a metric that is no
+    accuracy, what the metric says itself."""
+    named = fields.get("metrics", "accuracy")
+    first = named if isinstance(named, str) else next(iter(named or ()), "accuracy")
+    return fields if "delta" in fields or first == "accuracy" else fields | {"delta": {}}
+
+
+def _checked_delta(value: Any, info: ValidationInfo) -> float | dict[str, float]:
     """A study's `delta`: a number for the first metric, or numbers by metric. Raises InputError.
 
     In pp it is at least 0.001 and at most 100; in other units any number above 0.
     """
-    by_name = value if isinstance(value, Mapping) else {chosen[0] if chosen else "": value}
+    chosen = info.data.get("metrics", ("accuracy",))
+    by_name = value if isinstance(value, Mapping) else {chosen[0]: value}
     for name, number in by_name.items():
         where = f"delta.{name}" if isinstance(value, Mapping) else "delta"
         least, most = (0.001, 100.0) if name == "accuracy" else (0.0, inf)
         if name not in chosen:
-            raise InputError(where, f"no metric {name!r} in this study", nearest(str(name), chosen))
+            raise InputError(where, f"no metric {name!r} here", nearest(str(name), chosen))
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise InputError(where, f"found {number!r}", "allowed: a number")
         if not (least <= number <= most and 0 < number < inf):
@@ -63,11 +92,22 @@ def checked_delta(value: Any, chosen: Sequence[str]) -> Any:
     return float(value)
 
 
-def declared(chosen: Sequence[str], stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
-    """What is known of these metrics; stored: metrics.json's, of somebody's own whose file is not
-    there. Raises InputError."""
+Loss = Annotated[str | None, AfterValidator(_known_loss)]
+Delta = Annotated[float | dict[str, float], BeforeValidator(_checked_delta)]
+
+
+def declared(
+    chosen: Sequence[str],
+    delta: float | Mapping[str, float],
+    stored: Collection[Metric] = (),
+) -> tuple[Metric, ...]:
+    """What is known of a study's metrics, with the smallest differences that matter as it declares
+    them: a number for the first, or by name. stored: metrics.json's, of somebody's own whose file
+    is not there. Raises InputError."""
     kept = {metric.name: metric for metric in stored}
-    return tuple(own.metric(name) or kept.get(name) or known.get(name) for name in chosen)
+    found = [own.metric(name) or kept.get(name) or known.get(name) for name in chosen]
+    given = delta if isinstance(delta, Mapping) else {chosen[0]: delta}
+    return tuple(replace(m, delta=given.get(m.name, m.delta)) for m in found)
 
 
 def of(task: Task | None, loss: str | None, chosen: Sequence[str]) -> Objective:
@@ -95,18 +135,3 @@ def of(task: Task | None, loss: str | None, chosen: Sequence[str]) -> Objective:
             f"allowed: {', '.join(of_task)}, or FILE.py:FUNCTION",
         )
     return Objective(task, loss, tuple(chosen))
-
-
-def check_loss(name: str, where: str) -> None:
-    """Raises InputError unless it is a built-in loss."""
-    if name not in LOSSES:
-        raise InputError(
-            where, f"no loss {name!r}", f"{nearest(name, LOSSES)}, or FILE.py:FUNCTION"
-        )
-
-
-def with_deltas(chosen: Sequence[Metric], delta: float | Mapping[str, float]) -> tuple[Metric, ...]:
-    """The metrics with the smallest differences that matter as a study declares them: a number for
-    the first, or by name."""
-    given = delta if isinstance(delta, Mapping) else {chosen[0].name: delta}
-    return tuple(replace(m, delta=given.get(m.name, m.delta)) for m in chosen)
