@@ -1,4 +1,4 @@
-"""Training without `fit`: an epoch is one graph over in-memory tensors; snapshots; seed streams.
+"""Training without `fit`: an epoch is one graph over in-memory tensors; snapshots.
 
 The state of a training is plain arrays, so that a trainer is traced once per architecture and
 process, and a training can stop in one process and go on in another with the same bits.
@@ -15,55 +15,19 @@ from bench.pipelines.match import Arrays, Places, quantized
 from bench.pipelines.observers import Seen, recording
 from bench.pipelines.randomness import Randomness
 from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupported
+from bench.pipelines.streams import stream
 
 __all__ = [
-    "STREAMS",
     "Refused",
     "State",
     "Trainer",
     "Uncontrolled",
     "Unmatched",
     "Unsupported",
-    "calibration_draw",
-    "data_order",
-    "noise",
     "set_batch_norm_momentum",
-    "stream",
 ]
 
 BatchNorm = tf_keras.src.layers.normalization.batch_normalization.BatchNormalizationBase
-
-STREAMS = ("initialization", "order", "calibration", "augmentation", "dropout")
-"""A stream's place is part of its key: new ones come last."""
-
-
-def stream(name: str, seed: int, pin: Mapping[str, int], *key: int) -> np.random.SeedSequence:
-    """The stream `name` of a replicate: the child that SeedSequence(seed).spawn gives it.
-
-    pin: streams whose seed is another's, for studies of one source of variance; key: children
-    of the stream, such as an epoch.
-    """
-    return np.random.SeedSequence(pin.get(name, seed), spawn_key=(STREAMS.index(name), *key))
-
-
-def data_order(n: int, epoch: int, seed: int, pin: Mapping[str, int]) -> np.ndarray:
-    """int32 (n,): the order of the training examples in an epoch, counted from 0 at budget 0.
-
-    Control and QAT go on counting from their checkpoint, so that they see the same order.
-    """
-    rng = np.random.default_rng(stream("order", seed, pin, epoch))
-    return rng.permutation(n).astype(np.int32)
-
-
-def calibration_draw(n: int, draw: int, seed: int, pin: Mapping[str, int]) -> np.ndarray:
-    """int64 (draw,): the training examples that PTQ and qat-cal calibrate on, without repeats."""
-    rng = np.random.default_rng(stream("calibration", seed, pin))
-    return rng.permutation(n)[:draw]
-
-
-def noise(epoch: int, seed: int, pin: Mapping[str, int]) -> np.random.SeedSequence:
-    """What layers draw from in an epoch, counted as in `data_order`: so all arms see one mask."""
-    return stream("dropout", seed, pin, epoch)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Arms, and the trainings and conversions that they are made of: rows of data, nothing that runs.
 
-A new arm is a row of ARMS. What its training and conversion do stands in bench.pipelines.cell, one
-function each, under the same names.
+A new arm is a row of ARMS. What its training and conversion do stands in
+bench.pipelines, in `starts` and `conversions`, one function each, under the same names.
 """
 
 from dataclasses import dataclass
