@@ -1,17 +1,17 @@
 """Write the outputs under the commands of a page: python docs/outputs.py docs/claims.md
 
-A block of `console` that starts with `$ ptq-vs-qat claim` is run, 80 columns wide, in the
-repository.
+A block of `console` that starts with `$ ptq-vs-qat claim` is run, 80 columns wide.
 """
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from typer.testing import CliRunner
+
+from bench.cli.app import app
+
 BLOCK = re.compile(r"```console\n\$ ptq-vs-qat (claim [^\n]*)\n(.*?)```", re.DOTALL)
 
 
@@ -23,15 +23,10 @@ def written(page: str) -> str:
 
 
 def _output(command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *shlex.split(command)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"COLUMNS": "80"},
-    )
-    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+    done = CliRunner().invoke(app, shlex.split(command), env={"COLUMNS": "80"})
+    if done.exit_code:
+        raise RuntimeError(f"{command}: {done.output}{done.exception}")
+    return "".join(f"{line.rstrip()}\n" for line in done.output.splitlines())
 
 
 if __name__ == "__main__":
