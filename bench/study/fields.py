@@ -24,6 +24,7 @@ from pydantic import (
 
 from bench import datasets as known_datasets
 from bench import models as known_models
+from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
 from bench.study.annotations import (
     ListOf,
@@ -35,6 +36,7 @@ from bench.study.annotations import (
     tuple_or_none,
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
+from bench.study.data import Audio, Resize
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
 from bench.study.pipeline import OwnArm, OwnPipeline
 from bench.study.sequential import Sequential
@@ -101,6 +103,9 @@ class Study(_Factors):
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    resize: Resize = None
+    label_column: str | None = None
+    audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
@@ -216,6 +221,11 @@ class Study(_Factors):
         """The names of the factors that reach any of these arms, whatever the model."""
         return of_arms(*arms) if self.pipeline is None else self.pipeline.reaching(*arms)
 
+    @property
+    def reading(self) -> Options:
+        """How its data are read."""
+        return Options(self.resize, self.label_column, self.audio.front_end)
+
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
         own = None if self.pipeline is None else self.pipeline.levels(factor)
@@ -310,6 +320,8 @@ class Study(_Factors):
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
         is to lie, since relative paths start from there."""
         plain = set() if self.adapted else {"adapted"}
+        if not self.audio.front_end.changed():
+            plain.add("audio")
         fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
