@@ -77,7 +77,9 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     sizes = {}
     for source in study.datasets:
         datasets.check_source(source, "datasets")
-        size = sizes[datasets.label(source)] = datasets.size(source)
+    datasets.check_options(study.datasets, study.reading)
+    for source in study.datasets:
+        size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
             for drawn in study.levels("calibration_examples"):
@@ -101,7 +103,10 @@ def cells(study: Study) -> list[Cell]:
     content. Two places of a study can be one cell (the same data under two names): it then stands
     at both, with one id.
     """
-    data = [(datasets.label(source), datasets.identity(source)) for source in study.datasets]
+    data = [
+        (datasets.label(source), datasets.identity(source, study.reading))
+        for source in study.datasets
+    ]
     built = [(name, models.identity(name)) for name in study.models]
     recipes = {
         (arm, model): list(_recipes(study, arm, model))

@@ -85,7 +85,7 @@ class _Loader:
         self._sources = {datasets.label(source): source for source in study.datasets}
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
-        self._folder = folder
+        self._folder, self._reading = folder, study.reading
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -96,7 +96,8 @@ class _Loader:
         self._given.update(fresh)
         for name, _ in fresh:
             if name not in self._loaded:
-                self._loaded[name] = datasets.load(self._sources[name], self._most)
+                source = self._sources[name]
+                self._loaded[name] = datasets.load(source, self._most, self._reading)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:
