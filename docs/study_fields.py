@@ -50,7 +50,7 @@ MEANINGS = {
 }
 
 
-WRITTEN_BY_RUN = {"adapted", "own"}
+WRITTEN_BY_RUN = {"adapted", "own", "pipeline"}
 """Fields of a folder's study.toml that nobody writes by hand."""
 
 
