@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1} | {
@@ -69,10 +69,21 @@ def _bytes(value: Any) -> Any:
     return int(read) if isinstance(read, float) else read
 
 
-Cpus = Annotated[int, Field(ge=1, le=4096)]
-Gpus = Annotated[float, Field(ge=0, le=4096), AfterValidator(_whole_or_shared)]
-Memory = Annotated[int, Field(ge=1 << 20, lt=2**50)]
-Seconds = Annotated[float, Field(ge=1, le=LONGEST_S)]
+_Memory = Annotated[int, Field(ge=1 << 20, lt=2**50)]
+_Seconds = Annotated[float, Field(ge=1, le=LONGEST_S)]
 
-OptionalMemory = Annotated[Memory | None, BeforeValidator(_bytes)]
-Timeout = Annotated[Seconds | None, BeforeValidator(_in(_SECONDS, '"30min"'))]
+
+class Reserving(BaseModel):
+    """The fields of a study that say what each of its tasks reserves, and how long it may take."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    cpus: Annotated[int, Field(ge=1, le=4096)] = 1
+    gpus: Annotated[float, Field(ge=0, le=4096), AfterValidator(_whole_or_shared)] = 0.0
+    memory: Annotated[_Memory | None, BeforeValidator(_bytes)] = None
+    timeout: Annotated[_Seconds | None, BeforeValidator(_in(_SECONDS, '"30min"'))] = None
+
+    @property
+    def resources(self) -> Resources:
+        """What each of its tasks reserves."""
+        return Resources(self.cpus, self.gpus, self.memory)

@@ -3,10 +3,10 @@
     python -m tests.cluster.raylets CPUS[,GPUS] FOLDER FOLDER ...
 
 The head has CPUS CPUs, and it is told that it has GPUS GPUs. For each FOLDER there is one more
-node with one CPU, whose workers find Python packages there first. Prints the address. A line on standard input makes the last of these
-nodes vanish, as a machine does that loses its power. In a process of its own because
-RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen on 127.0.0.1 alone, is
-read when Ray is imported.
+node with one CPU, whose workers find Python packages there first. Prints the address. A line on
+standard input makes the last of these nodes vanish, as a machine does that loses its power. In a
+process of its own because RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen
+on 127.0.0.1 alone, is read when Ray is imported.
 """
 
 import os
