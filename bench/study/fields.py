@@ -35,7 +35,7 @@ from bench.study.annotations import (
     tuple_or_none,
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
-from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -77,6 +77,11 @@ class OwnPart(BaseModel):
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
+    @property
+    def built_in(self) -> bool:
+        """Is its model a built-in network, used with the file's functions?"""
+        return self.model in known_models.names()
+
 
 class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
@@ -95,7 +100,7 @@ class Study(_Factors):
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(seeds_of), AfterValidator(each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Count], AfterValidator(ascending)] = (1, 2, 4, 8)
+    budgets: Annotated[ListOf[CountOrZero], AfterValidator(ascending)] = (1, 2, 4, 8)
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
@@ -134,6 +139,17 @@ class Study(_Factors):
             if name not in ARMS:
                 raise InputError("arms", f"no arm {name!r}", nearest(name, ARMS))
         return tuple(name for name in ARMS if name in value)
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> "Study":
+        built_in = [m for m in self.models if m not in self.own or self.own[m].built_in]
+        if 0 in self.budgets and built_in:
+            raise InputError(
+                "budgets",
+                f"found 0, but {built_in[0]} has no weights before it is trained",
+                "allowed: at least 1; 0 for a model() of your own that returns trained weights",
+            )
+        return self
 
     @model_validator(mode="after")
     def _enough_seeds(self) -> "Study":
@@ -221,14 +237,14 @@ class Study(_Factors):
             (name, model)
             for name, factor in FACTORS.items()
             for model in self.models
-            if factor.concerns and len(self.levels(name)) > 1 and not self._has(model, name)
+            if factor.concerns and len(self.levels(name)) > 1 and not self.has(model, name)
         )
 
     def reaching(self, *arms: str, model: str) -> tuple[str, ...]:
         """The factors that reach any of these arms of a model, in the table's order."""
-        return tuple(name for name in of_arms(*arms) if self._has(model, name))
+        return tuple(name for name in of_arms(*arms) if self.has(model, name))
 
-    def _has(self, model: str, factor: str) -> bool:
+    def has(self, model: str, factor: str) -> bool:
         """Has a model what a factor is about? Of somebody's own model the study itself says it:
         results can be read without their file."""
         if model in self.own:
