@@ -1,8 +1,8 @@
 """MLPerf Tiny's autoencoder for anomalies: dense layers of 128 units around a code of 8.
 
 Banbury et al. (2021), which is the baseline of DCASE 2020's task 2 (Koizumi et al. 2020): four
-layers, the code, four layers, each with batch normalization and ReLU, and as many outputs as inputs:
-269,992 parameters for 640 inputs. For the task `reconstruction`.
+layers, the code, four layers, each with batch normalization and ReLU, and as many outputs as there
+are inputs: 269,992 parameters for 640 inputs. For the task `reconstruction`.
 
 The dense layers are written as 1x1 convolutions of one pixel, which is the same sum: the converter
 folds a batch normalization that was trained with simulated quantization into a convolution, but

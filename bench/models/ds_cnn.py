@@ -1,4 +1,4 @@
-"""MLPerf Tiny's DS-CNN for keywords: a 10x4 convolution, four depthwise separable ones (64 filters).
+"""MLPerf Tiny's DS-CNN for keywords: a convolution of 10x4, four depthwise separable ones.
 
 Banbury et al. (2021), after Zhang et al. (2017), "Hello Edge": 24,908 parameters for inputs of 49 x
 10 and 12 classes. As there, dropout of 0.2 behind the first convolution and 0.4 before the pooling;

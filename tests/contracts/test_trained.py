@@ -28,11 +28,9 @@ def test_it_learns_in_float_and_in_int8(tmp_path, model, shape, examples):
     path = tmp_path / "patterns.npz"
     train, test = slice(0, examples), slice(examples, None)
     np.savez(path, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])
-    fields = {
-        **{"datasets": str(path), "models": model, "seeds": 1, "budgets": 8, "extra": 1},
-        **{"arms": ["float", "ptq", "qat"], "calibration_examples": 64},
-        **{"batch_norm_momentum": 0.8, "learning_rate": 0.003, "primary": []},
-    }
+    fields = {"datasets": str(path), "models": model, "seeds": 1, "budgets": 8, "extra": 1}
+    fields |= {"arms": ["float", "ptq", "qat"], "calibration_examples": 64, "primary": []}
+    fields |= {"batch_norm_momentum": 0.8, "learning_rate": 0.003}
     if model == "mlp":
         del fields["batch_norm_momentum"]
     made = study.validate(fields, "test")
