@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bench.study import Study
 from bench.study.arms import ARMS, PRIMARY
 from bench.study.factors import FACTORS
+from bench.study.resources import Reserving
 
 PAGE = Path(__file__).parent / "your-own-study.md"
 
@@ -35,13 +36,23 @@ MEANINGS = {
     "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
     "`hop_ms`, `floor_db`, `ceiling_db`",
     "alpha": "level of the tests",
-    "delta": "pp, the smallest difference that matters",
+    "task": "`classification`, `regression`, or `reconstruction`, which finds anomalies by it; "
+    "else what the first metric is for",
+    "loss": "what training lowers: `cross_entropy`, `mse`, `mae`; else the first that fits",
+    "metrics": "what models are measured by, the first one primary: `ptq-vs-qat list` shows them",
+    "delta": "the smallest difference of the first metric that matters, in its unit (accuracy: pp, "
+    "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
     "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
     "from; else its default, else its first level",
+    "cpus": "CPUs that a task reserves on its node; TensorFlow keeps to one thread, for the bits",
+    "gpus": "GPUs that a task reserves: a whole number, or a fraction of one that tasks share",
+    "memory": 'memory that a task reserves: bytes, or `"4GB"`',
+    "timeout": 'how long a task may take: seconds, or `"30min"`; else 10 times as long as its like '
+    "took, at least 10 minutes",
 }
 
 
@@ -53,10 +64,15 @@ def fields() -> str:
     """The fields of a study that are no factors."""
     rows = [
         (f"`{name}`", _default(name), MEANINGS[name])
-        for name in Study.model_fields
+        for name in sorted(Study.model_fields, key=_place)
         if name not in FACTORS and name not in WRITTEN_BY_RUN
     ]
     return _table(("field", "default", "meaning"), rows)
+
+
+def _place(name: str) -> bool:
+    """Those that every study inherits come last."""
+    return name in Reserving.model_fields
 
 
 def factors() -> str:
@@ -68,7 +84,8 @@ def factors() -> str:
             _levels(factor),
             factor.stage,
             _reach(factor.stage),
-            factor.meaning + (f"; only models with {factor.lacking}" if factor.concerns else ""),
+            factor.meaning
+            + (f"; not of a model with no {factor.lacking}" if factor.concerns else ""),
         )
         for factor in FACTORS.values()
     ]

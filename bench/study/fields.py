@@ -3,7 +3,7 @@
 A factor's field comes from its row in study.factors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 import tomli_w
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +25,8 @@ from bench import datasets as known_datasets
 from bench import models as known_models
 from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
+from bench.metrics import Metric, Task
+from bench.study import objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -37,8 +38,11 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Audio, Resize
-from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.objective import Objective
+from bench.study.parts import OwnPart, check_budgets
 from bench.study.pipeline import OwnArm, OwnPipeline
+from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -59,26 +63,13 @@ def _levels(factor: Factor) -> Any:
 
 
 if TYPE_CHECKING:
-    _Factors = BaseModel
+    _Factors = Reserving
 else:
     _Factors = create_model(
         "_Factors",
+        __base__=Reserving,
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
-
-
-class OwnPart(BaseModel):
-    """What stands in a file of somebody's own, under one name: functions for a model and for data.
-
-    lacks: factors that the model has nothing for.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    file: str
-    model: str | None = None
-    data: str | None = None
-    lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
 
 class Study(_Factors):
@@ -99,16 +90,19 @@ class Study(_Factors):
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(seeds_of), AfterValidator(each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Count], AfterValidator(ascending)] = (1, 2, 4, 8)
+    budgets: Annotated[ListOf[CountOrZero], AfterValidator(ascending)] = (1, 2, 4, 8)
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    task: Task | None = None
+    loss: objective.Loss = None
+    metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
     resize: Resize = None
     label_column: str | None = None
     audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
+    delta: objective.Delta = objective.DELTA
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
@@ -134,6 +128,16 @@ class Study(_Factors):
                 known_models.check(name, "models")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _delta_of_the_metric(cls, fields: Any) -> Any:
+        return objective.with_default_delta(fields) if isinstance(fields, dict) else fields
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> "Study":
+        self.objective  # noqa: B018
+        return self
+
     @field_validator("arms")
     @classmethod
     def _arms(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -143,6 +147,11 @@ class Study(_Factors):
             if name not in known:
                 raise InputError("arms", f"no arm {name!r}", nearest(name, known))
         return tuple(name for name in known if name in value)
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> "Study":
+        check_budgets(self.budgets, self.models, self.own)
+        return self
 
     @model_validator(mode="after")
     def _enough_seeds(self) -> "Study":
@@ -222,6 +231,23 @@ class Study(_Factors):
         return of_arms(*arms) if self.pipeline is None else self.pipeline.reaching(*arms)
 
     @property
+    def objective(self) -> Objective:
+        """What the models are trained for and measured by."""
+        return objective.of(self.task, self.loss, self.metrics)
+
+    def declared_metrics(self, stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
+        """The metrics with their smallest differences that matter; stored: metrics.json's, of
+        metrics of somebody's own whose file is not there. Raises InputError for an unknown one."""
+        return objective.declared(self.metrics, self.delta, stored)
+
+    def delta_of(self, metric: str) -> float | None:
+        """The smallest difference of a metric that matters, in its unit, as this study says it;
+        None where it does not: the metric's own then holds."""
+        if isinstance(self.delta, Mapping):
+            return self.delta.get(metric)
+        return self.delta if metric == self.metrics[0] else None
+
+    @property
     def reading(self) -> Options:
         """How its data are read."""
         return Options(self.resize, self.label_column, self.audio.front_end)
@@ -252,14 +278,14 @@ class Study(_Factors):
             if self.pipeline is None
             and factor.concerns
             and len(self.levels(name)) > 1
-            and not self._has(model, name)
+            and not self.has(model, name)
         )
 
     def reaching(self, *arms: str, model: str) -> tuple[str, ...]:
         """The factors that reach any of these arms of a model, in the table's order."""
-        return tuple(name for name in self.of_arms(*arms) if self._has(model, name))
+        return tuple(name for name in self.of_arms(*arms) if self.has(model, name))
 
-    def _has(self, model: str, factor: str) -> bool:
+    def has(self, model: str, factor: str) -> bool:
         """Has a model what a factor is about? Of somebody's own model the study itself says it:
         results can be read without their file."""
         if self.pipeline is not None:
@@ -333,7 +359,9 @@ class Study(_Factors):
                 del fields[name]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
         order = dict.fromkeys((*first, *fields))
-        return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
+        return tomli_w.dumps(
+            {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
+        )
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:
