@@ -87,7 +87,9 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
+    # Of two it is that difference again, and would count twice in its family; of budgets past 2**53
+    # the logarithms may be equal.
+    if len(ordered) > 2 and log2(budgets[0]) < log2(budgets[-1]):
         yield _slope(base, ordered, [log2(budget) for budget in budgets])
 
 
@@ -170,7 +172,7 @@ def _by_order(
     for one in pairs:
         by_rest.setdefault(one.setting.without(name), {})[_level(one, name)] = one
     whole = [at for at in by_rest.values() if set(at) == set(levels)]
-    if not whole:
+    if not whole or log2(levels[0]) == log2(levels[-1]):
         return
     members = [at[level] for at in whole for level in levels]
     moved = _moved(pairs, name)
