@@ -9,6 +9,8 @@ stands here, and tests/test_docs.py fails where one is missing or the page is no
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from bench.study import Study
 from bench.study.arms import ARMS, PRIMARY
 from bench.study.factors import FACTORS
@@ -27,8 +29,18 @@ MEANINGS = {
     "arms": "see below; contrasts need both of their arms",
     "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
     "`calibration`",
+    "resize": "`[height, width]` that images are brought to, where theirs are unlike: "
+    "[data](data.md)",
+    "label_column": "of Parquet and CSV files, where it is not called `label`",
+    "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
+    "`hop_ms`, `floor_db`, `ceiling_db`",
     "alpha": "level of the tests",
-    "delta": "pp, the smallest difference that matters",
+    "task": "`classification`, `regression`, or `reconstruction`, which finds anomalies by it; "
+    "else what the first metric is for",
+    "loss": "what training lowers: `cross_entropy`, `mse`, `mae`; else the first that fits",
+    "metrics": "what models are measured by, the first one primary: `ptq-vs-qat list` shows them",
+    "delta": "the smallest difference of the first metric that matters, in its unit (accuracy: pp, "
+    "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
     "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
@@ -38,7 +50,7 @@ MEANINGS = {
 }
 
 
-WRITTEN_BY_RUN = {"adapted", "own"}
+WRITTEN_BY_RUN = {"adapted", "own", "pipeline"}
 """Fields of a folder's study.toml that nobody writes by hand."""
 
 
@@ -61,7 +73,8 @@ def factors() -> str:
             _levels(factor),
             factor.stage,
             _reach(factor.stage),
-            factor.meaning + (f"; only models with {factor.lacking}" if factor.concerns else ""),
+            factor.meaning
+            + (f"; not of a model with no {factor.lacking}" if factor.concerns else ""),
         )
         for factor in FACTORS.values()
     ]
@@ -99,6 +112,8 @@ def _default(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "[its own](data.md#sound)"
     if value in (None, "", (), {}):
         return "none"
     if isinstance(value, tuple):

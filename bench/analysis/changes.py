@@ -87,10 +87,11 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    # Of two it is that difference again, and would count twice in its family; of budgets past 2**53
-    # the logarithms may be equal.
-    if len(ordered) > 2 and log2(budgets[0]) < log2(budgets[-1]):
-        yield _slope(base, ordered, [log2(budget) for budget in budgets])
+    grown = [one.setting.budget for one in ordered if one.setting.budget]  # 0 has no logarithm
+    # Of two it is that difference again, and would count twice in its family; past 2**53 the
+    # logarithms may be equal.
+    if len(grown) > 2 and log2(grown[0]) < log2(grown[-1]):
+        yield _slope(base, ordered[-len(grown) :], [log2(budget) for budget in grown])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:

@@ -49,7 +49,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     usable = True
     for source in study.datasets:
         label = datasets.label(source)
-        data = datasets.load(source)
+        data = datasets.load(source, options=study.reading)
         for check in checks(data, _least(study)):
             yield label, check
         for model in study.models:

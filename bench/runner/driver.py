@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
+from bench.errors import InputError
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
 from bench.plan.trajectories import trajectories
@@ -43,6 +44,8 @@ def run(
     node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
+    if study.metrics != ("accuracy",):
+        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     with held(study, out) as folder, ExitStack() as stack:
@@ -85,7 +88,7 @@ class _Loader:
         self._sources = {datasets.label(source): source for source in study.datasets}
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
-        self._folder = folder
+        self._folder, self._reading = folder, study.reading
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -96,7 +99,8 @@ class _Loader:
         self._given.update(fresh)
         for name, _ in fresh:
             if name not in self._loaded:
-                self._loaded[name] = datasets.load(self._sources[name], self._most)
+                source = self._sources[name]
+                self._loaded[name] = datasets.load(source, self._most, self._reading)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:
