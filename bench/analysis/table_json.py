@@ -32,17 +32,15 @@ def read_json(path: Path, data: bytes) -> pa.Table:
         return _of_rows(path, _lines(path, text))
     except RecursionError:
         raise InputError(str(path), "JSON nested too deeply", ALLOWED) from None
-    if (
-        isinstance(found, dict)
-        and found
-        and all(isinstance(v, dict | list) for v in found.values())
-    ):
-        columns = {k: list(v.values()) if isinstance(v, dict) else v for k, v in found.items()}
-        rows = len(next(iter(columns.values())))
-        if any(len(values) != rows for values in columns.values()):
-            raise InputError(str(path), "JSON with columns of unlike length", ALLOWED)
-        return pa.table([_column(values) for values in columns.values()], names=list(columns))
-    return _of_rows(path, [found])
+    if not isinstance(found, dict):
+        return _of_rows(path, found if isinstance(found, list) else [found])
+    if not found or not all(isinstance(v, dict | list) for v in found.values()):
+        return _of_rows(path, [found])
+    columns = {k: list(v.values()) if isinstance(v, dict) else v for k, v in found.items()}
+    rows = len(next(iter(columns.values())))
+    if any(len(values) != rows for values in columns.values()):
+        raise InputError(str(path), "JSON with columns of unlike length", ALLOWED)
+    return pa.table([_column(values) for values in columns.values()], names=list(columns))
 
 
 def _lines(path: Path, text: str) -> list[Any]:
