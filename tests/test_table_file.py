@@ -249,7 +249,7 @@ def test_a_whole_number_that_no_float_holds_is_refused_not_rounded(tmp_path: Pat
             with pytest.raises(InputError, match=message):
                 analyze_table(file, declared=declared)
         assert analyze_table(file, declared=Declared(ignore=["n"])).rows == alone
-    exact = [row | {"n": 2**60 * (i + 1)} for i, row in enumerate(table)]  # powers of 2 are floats
+    exact = [row | {"n": 2**64 * (i + 1)} for i, row in enumerate(table)]  # powers of 2 are floats
     assert analyze_table(write(tmp_path / "e.csv", exact), declared=Declared(metrics=["n"])).rows
 
 
