@@ -119,7 +119,7 @@ def analyze(
             lower=listed(lower_is_better),
         ),
         columns=renamed(columns),
-        contrasts=None if contrasts is None else listed(contrasts),
+        contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
     )
