@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from bench.analysis import Analysis, Checks, analyze_samples, table_file
 from bench.analysis.columns import Columns
@@ -46,11 +47,44 @@ def analyze_table(
     matters, in the reported unit (default: 0.5 for accuracies, none for anything else). Raises
     InputError naming file, column and row, and the option that decides.
     """
+    _check_levels(delta, alpha)
+    rows, remarks = table_file.read(table, columns or {})
+    return _analyzed(rows, remarks, table, declared, contrasts, delta, alpha)
+
+
+def analyze_rows(
+    rows: pa.Table,
+    name: str,
+    *,
+    declared: Declared = UNDECLARED,
+    columns: Mapping[str, str] | None = None,
+    contrasts: Sequence[str] | None = None,
+    delta: float | None = None,
+    alpha: float = 0.05,
+) -> Analysis:
+    """`analyze_table` of rows that are in memory. name: what messages call them."""
+    _check_levels(delta, alpha)
+    called = Path(name)
+    found = table_file.plain(rows, called, columns or {})
+    return _analyzed(found, (), called, declared, contrasts, delta, alpha)
+
+
+def _check_levels(delta: float | None, alpha: float) -> None:
     if not 0 < alpha < 1:
         raise InputError("--alpha", str(alpha), "allowed: between 0 and 1, both excluded")
     if delta is not None and not 0 < delta < np.inf:
         raise InputError("--delta", str(delta), "allowed: greater than 0")
-    rows, remarks = table_file.read(table, columns or {})
+
+
+def _analyzed(
+    rows: pa.Table,
+    remarks: Sequence[str],
+    table: Path,
+    declared: Declared,
+    contrasts: Sequence[str] | None,
+    delta: float | None,
+    alpha: float,
+) -> Analysis:
     found = Columns.of(rows, str(table), declared)
     _refuse_taken_names(found, table)
     of_arms = [str(arm) for arm in found.arm.values]

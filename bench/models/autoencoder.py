@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.models import Cost
 
-COST = Cost(1.0, 1.0, 1.0)
+COST = Cost(2.8, 0.072, 1.5)
 
 UNITS, CODE = 128, 8
 
