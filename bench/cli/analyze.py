@@ -15,6 +15,7 @@ EXAMPLES = (
     "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
     'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
     'ptq-vs-qat analyze my-runs.csv --out report --columns "run=seed, method=arm" --ignore notes',
+    "ptq-vs-qat analyze wide.csv --out report --wide --metrics accuracy",
 )
 
 
@@ -23,8 +24,9 @@ def analyze(
         Path,
         typer.Argument(
             metavar="RESULTS",
-            help="A result folder; or a table of your own, CSV or Parquet: columns seed, arm, one "
-            "or more metrics, and if you like dataset, model, budget, extra and factors.",
+            help="A result folder; or a table of your own, CSV, JSON or Parquet: columns seed, "
+            "arm, one or more metrics (or example, prediction and label), and if you like dataset, "
+            "model, budget, extra and factors.",
         ),
     ],
     population: Annotated[
@@ -42,6 +44,13 @@ def analyze(
             metavar="A=B", help='Of a table: what its columns are called here, "run=seed".'
         ),
     ] = None,
+    wide: Annotated[
+        bool,
+        typer.Option(
+            "--wide",
+            help="Of a table: a row per seed and a column per arm; --metrics names what they hold.",
+        ),
+    ] = False,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Of a table: the metrics; by default all numbers."),
@@ -85,6 +94,7 @@ def analyze(
     of_a_table = {
         "--out": out,
         "--columns": columns,
+        "--wide": wide or None,
         "--metrics": metrics,
         "--factors": factors,
         "--ignore": ignore,
@@ -120,6 +130,7 @@ def analyze(
             lower=_listed(lower_is_better),
         ),
         columns=_renamed(columns),
+        wide=wide,
         contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
