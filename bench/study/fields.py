@@ -4,7 +4,6 @@ A factor's field comes from its row in study.factors.
 """
 
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
@@ -25,6 +24,7 @@ from pydantic import (
 from bench import datasets as known_datasets
 from bench import models as known_models
 from bench.errors import InputError, nearest
+from bench.study import effects
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -35,7 +35,10 @@ from bench.study.annotations import (
     tuple_or_none,
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
+from bench.study.designs import Design, count, places
+from bench.study.effects import Effect
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.recipes import Recipes, completed
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -81,9 +84,11 @@ class OwnPart(BaseModel):
 class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
-    baseline: of a factor, the level that its effects are counted from; primary_over: factors at
-    whose every level the primary contrasts are primary (else at the baseline alone). adapted: does
-    the title speak of other fields than these, since `--set` has changed them?
+    design: whether every combination of the lists runs, or one list at a time from the first of
+    each; recipes: levels that go together, the first is the base; baseline: of a factor, the level
+    that its effects are counted from; primary_over: factors at whose every level the primary
+    contrasts are primary (else at the baseline alone; of recipes at each). adapted: does the title
+    speak of other fields than these, since `--set` has changed them?
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -99,6 +104,8 @@ class Study(_Factors):
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    design: Design = "crossed"
+    recipes: Recipes = ()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
@@ -148,26 +155,15 @@ class Study(_Factors):
         return self
 
     @model_validator(mode="after")
+    def _recipes(self) -> "Study":
+        if self.recipes:
+            completed(self.recipes, self._own_levels)
+        return self
+
+    @model_validator(mode="after")
     def _primary(self) -> "Study":
         for name in self.primary or ():
-            factor, colon, contrast = name.rpartition(": ")
-            if contrast not in CONTRASTS:
-                raise InputError(
-                    "primary", f"no contrast {contrast!r}", nearest(contrast, CONTRASTS)
-                )
-            for arm in (CONTRASTS[contrast].a, CONTRASTS[contrast].b):
-                if arm not in self.arms:
-                    raise InputError(
-                        "primary", f"{name!r} needs the arm {arm!r}", "allowed: arms of the study"
-                    )
-            if colon:
-                varied = [f for f in of_arms(*_arms_of(contrast)) if len(self.levels(f)) > 1]
-                if factor not in varied:
-                    raise InputError(
-                        "primary",
-                        f"{name!r}: {factor!r} is no factor of this contrast that varies here",
-                        nearest(factor, varied) if varied else "allowed: a factor with levels",
-                    )
+            effects.check(self, name, "primary")
         return self
 
     @model_validator(mode="after")
@@ -182,17 +178,21 @@ class Study(_Factors):
                 raise InputError(
                     f"baseline.{name}", f"found {level!r}", f"allowed: one of {shown}, its levels"
                 )
+            if name in self.in_recipes or (self.design != "crossed" and level != shown[0]):
+                raise InputError(
+                    f"baseline.{name}",
+                    f"found {level!r}, but here the first is the base",
+                    f"allowed: {shown[0]!r}, or leave it out",
+                )
         return self
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Study":
-        each = len(self.seeds) * len(self.datasets) * len(self.budgets)
-        cells = 0
-        for name, model in product(self.arms, self.models):
-            arm = each * (len(self.extra) if ARMS[name].extra else 1)
-            for factor in self.reaching(name, model=model):
-                arm *= len(self.levels(factor))
-            cells += arm
+        settings = sum(
+            count(self, (arm,), *place, lambda *_: True) for place in places(self)
+            for arm in self.arms
+        )  # fmt: skip
+        cells = len(self.seeds) * settings
         if cells > MOST_CELLS:
             raise InputError(
                 "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
@@ -201,13 +201,32 @@ class Study(_Factors):
 
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
-        levels: tuple[Value, ...] = getattr(self, factor)
-        return levels
+        by_recipe = self.by_recipe
+        if by_recipe and factor in next(iter(by_recipe.values())):
+            return tuple(dict.fromkeys(levels[factor] for levels in by_recipe.values()))
+        own: tuple[Value, ...] = getattr(self, factor)
+        return own
+
+    @property
+    def _own_levels(self) -> dict[str, tuple[Value, ...]]:
+        return {name: getattr(self, name) for name in FACTORS}
+
+    @property
+    def by_recipe(self) -> dict[str, dict[str, Value]]:
+        """Recipe -> the level of each factor that recipes name; the first is the base."""
+        return completed(self.recipes, self._own_levels) if self.recipes else {}
+
+    @property
+    def in_recipes(self) -> set[str]:
+        """Factors that recipes name."""
+        return {name for recipe in self.recipes for name in recipe.levels}
 
     def baseline_of(self, factor: str) -> Value:
-        """The level that effects are counted from: the declared one, else the default where it is
-        a level, else the first."""
+        """The level that effects are counted from: of recipes, and one list at a time, the first;
+        else the declared one, the default where it is a level, the first."""
         levels = self.levels(factor)
+        if self.design != "crossed" or factor in self.in_recipes:
+            return levels[0]
         if factor in self.baseline:
             declared = self.baseline[factor]
             return None if declared == FACTORS[factor].none else declared
@@ -238,8 +257,9 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
+        anywhere = {*self.primary_over, *self.in_recipes}
         return all(
-            name in self.primary_over or name not in FACTORS or level == self.baseline_of(name)
+            name in anywhere or name not in FACTORS or level == self.baseline_of(name)
             for name, level in held.items()
         )
 
@@ -265,10 +285,10 @@ class Study(_Factors):
         return tuple(c.name for c in self.contrasts if c.name in declared)
 
     @property
-    def primary_effects(self) -> tuple[tuple[str, str], ...]:
-        """The (factor, contrast) whose effects the study declares primary."""
-        split = (name.rpartition(": ") for name in self.primary or ())
-        return tuple((factor, contrast) for factor, colon, contrast in split if colon)
+    def primary_effects(self) -> tuple[Effect, ...]:
+        """The effects that the study declares primary."""
+        found = (effects.parsed(name)[0] for name in self.primary or ())
+        return tuple(effect for effect in found if effect is not None)
 
     def to_toml(self, folder: Path | None = None) -> str:
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
@@ -279,15 +299,12 @@ class Study(_Factors):
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
+        fields["recipes"] = [recipe.as_table() for recipe in self.recipes] or {}
         for name, factor in FACTORS.items():
-            fields[name] = [factor.shown(level) for level in self.levels(name)]
+            fields[name] = [factor.shown(level) for level in self._own_levels[name]]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
         order = dict.fromkeys((*first, *fields))
         return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
-
-
-def _arms_of(contrast: str) -> tuple[str, str]:
-    return CONTRASTS[contrast].a, CONTRASTS[contrast].b
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:

@@ -11,7 +11,7 @@ from bench.study.factors import FACTORS
 if TYPE_CHECKING:
     from bench.study.fields import Study
 
-DESCRIBED = ("datasets", "models", "budgets", "extra", "arms", *FACTORS)
+DESCRIBED = ("datasets", "models", "budgets", "extra", "arms", "design", "recipes", *FACTORS)
 """What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
 true."""
 
@@ -43,9 +43,11 @@ def made(study: "Study") -> str:
         parts.append(f"and {_listed([str(k) for k in study.extra])} more")
     for name, factor in FACTORS.items():
         levels = study.levels(name)
-        if levels != (factor.default,):
+        if levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             parts.append(f"{name.replace('_', ' ')} {shown}")
+    if study.recipes:
+        parts.append(f"recipes {_listed([recipe.name for recipe in study.recipes])}")
     return ", ".join(parts)
 
 
