@@ -72,9 +72,10 @@ def _over_budgets(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
     ends = [*signed(first, 1), *signed(last, -1)]
     change = replace(base, kind="interaction", level=low, reference=high, declared=declared(low))
     yield summed(change, ends)
-    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
+    grown = [one for one in ordered if one.setting.budget]  # 0 has no logarithm
+    if len(grown) > 2:  # of two it is that difference again, and would count twice in its family
         over_all = replace(base, declared=declared(None))
-        yield slope(over_all, ordered, [log2(budget) for budget in budgets])
+        yield slope(over_all, grown, [log2(one.setting.budget or 0) for one in grown])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:

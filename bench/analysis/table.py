@@ -7,7 +7,6 @@ changes no number.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,10 @@ from bench.analysis.columns import Columns
 from bench.analysis.reading import Reading, Remark
 from bench.analysis.records import Sample, Setting
 from bench.analysis.roles import Declared
-from bench.errors import InputError, nearest
+from bench.errors import InputError
 from bench.store.schema import CONTRASTS as CONTRAST_COLUMNS
 from bench.study import Study
-from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
+from bench.study.arms import contrasts_of
 from bench.study.factors import FACTORS
 
 MOST_CONTRASTS = 20_000
@@ -57,7 +56,7 @@ def analyze_table(
     of_arms = [str(arm) for arm in found.arm.values]
     if len(of_arms) < 2:
         raise InputError(f"{table}, arm", f"only {of_arms[0]!r}", "allowed: at least two arms")
-    chosen, primary = _contrasts(of_arms, contrasts)
+    chosen, primary = contrasts_of(of_arms, contrasts, "--contrasts")
     samples = tuple(found.samples())
     settings = len({replace(s.setting, extra=None) for s in samples})
     if len(chosen) * settings * len(found.metrics) > MOST_CONTRASTS:
@@ -103,41 +102,6 @@ def _refuse_taken_names(columns: Columns, table: Path) -> None:
                 "a factor with the name of a column of contrasts.parquet",
                 f'allowed: another name, such as --columns "{name}=my_{name}"',
             )
-
-
-def _contrasts(
-    arms: Sequence[str], chosen: Sequence[str] | None
-) -> tuple[tuple[Contrast, ...], tuple[str, ...]]:
-    """The contrasts and the names of the primary ones among them."""
-    if chosen is not None:
-        names = [part.strip() for text in chosen for part in text.split(",") if part.strip()]
-        if not names:
-            raise InputError("--contrasts", "none", "allowed: 'arm - arm', separated by commas")
-        found = tuple(_contrast(name, arms) for name in dict.fromkeys(names))
-        return found, tuple(names)
-    if set(arms) <= set(ARMS):
-        shared = tuple(c for c in CONTRASTS.values() if {c.a, c.b} <= set(arms))
-        if shared:
-            return shared, tuple(c.name for c in shared if c.name in PRIMARY)
-    pairs = tuple(Contrast(later, earlier, "") for earlier, later in combinations(arms, 2))
-    return pairs, tuple(c.name for c in pairs)
-
-
-def _contrast(name: str, arms: Sequence[str]) -> Contrast:
-    """`a - b`, where an arm's own name may hold ` - ` too."""
-    parts = name.split(" - ")
-    splits = [(" - ".join(parts[:i]), " - ".join(parts[i:])) for i in range(1, len(parts))]
-    for a, b in splits:
-        if a in arms and b in arms and a != b:
-            return CONTRASTS.get(name, Contrast(a, b, ""))
-    if not splits:
-        raise InputError("--contrasts", f"no contrast {name!r}", "allowed: 'arm - arm'")
-    unknown = next((arm for arm in splits[0] if arm not in arms), None)
-    if unknown is None:
-        raise InputError("--contrasts", f"no contrast {name!r}", "allowed: two different arms")
-    raise InputError(
-        "--contrasts", f"no contrast {name!r}: no arm {unknown!r}", nearest(unknown, arms)
-    )
 
 
 def _deltas(columns: Columns, delta: float | None) -> dict[str, float | None]:

@@ -7,13 +7,14 @@ its name is the dataset's in a study. Any other name is a path. `resolve` makes 
 import hashlib
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError, nearest
 from bench.plugins import Part
 
@@ -104,6 +105,10 @@ class Source(Protocol):
     def label(self) -> str:
         """The name that rows and reports carry."""
 
+    @property
+    def takes(self) -> frozenset[str]:
+        """The fields of Options that act on it."""
+
     def identity(self) -> str:
         """What identifies the data: a hash of their content, wherever they lie."""
 
@@ -187,15 +192,18 @@ def label(name: str) -> str:
     return last[: len(last) - len(ending)]
 
 
-def resolve(name: str, base: Path | None = None, where: str = "datasets") -> Source:
-    """The source that a name stands for; base: the folder that relative paths start from.
+def resolve(
+    name: str, base: Path | None = None, where: str = "datasets", options: Options = DEFAULT
+) -> Source:
+    """The source that a name stands for; base: the folder that relative paths start from; options:
+    how a study has its data read.
 
     Raises InputError naming `where` if there is none, or none of a known kind.
     """
     from bench.datasets import kinds
 
     check_name(name, where)
-    return kinds.resolve(based(name, base), where)
+    return kinds.resolve(based(name, base), where, options)
 
 
 def check_source(name: str, where: str) -> None:
@@ -204,16 +212,34 @@ def check_source(name: str, where: str) -> None:
         resolve(name, where=where)
 
 
-def identity(name: str) -> str:
+def check_options(names: Iterable[str], options: Options) -> None:
+    """Raises InputError naming an option that is set and that acts on none of these."""
+    for option in options.changed():
+        if not any(option in resolve(name, options=options).takes for name in names):
+            raise InputError(
+                option,
+                f"set, but nothing in {', '.join(map(label, names))} takes it",
+                f"allowed: with {_TAKEN_BY[option]}",
+            )
+
+
+_TAKEN_BY = {
+    "resize": "images in files (Parquet, class folders)",
+    "label_column": "Parquet and CSV files, which have columns",
+    "audio": "Parquet files of sound",
+}
+
+
+def identity(name: str, options: Options = DEFAULT) -> str:
     """`Source.identity` of the source that a name stands for."""
-    return resolve(name).identity()
+    return resolve(name, options=options).identity()
 
 
-def size(name: str) -> Size:
+def size(name: str, options: Options = DEFAULT) -> Size:
     """`Source.size` of the source that a name stands for."""
-    return resolve(name).size()
+    return resolve(name, options=options).size()
 
 
-def load(name: str, train_examples: int | None = None) -> Dataset:
+def load(name: str, train_examples: int | None = None, options: Options = DEFAULT) -> Dataset:
     """`Source.load` of the source that a name stands for."""
-    return resolve(name).load(train_examples)
+    return resolve(name, options=options).load(train_examples)

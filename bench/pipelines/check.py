@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import cell, evaluate, measure, train, usable
+from bench.pipelines import cell, evaluate, hooks, measure, probes, streams, train, trainers, usable
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
@@ -46,6 +46,10 @@ def prepare() -> None:
 
 def check(name: str, data: Dataset, pieces: Pieces) -> Check:
     """One of CHECKS, or `arm NAME`. data: some examples; pieces: a fork of one cell per arm."""
+    segment = pieces[0][0]
+    if reason := hooks.wrong(_first(data, 8), segment.model, segment.recipe["learning_rate"]):
+        return Check(name, False, reason, "mend it")
+    data = hooks.prepared(data, segment.model)
     if name.startswith("arm "):
         return _arm(name.removeprefix("arm "), data, pieces)
     return CHECKS[name](data, pieces)
@@ -53,9 +57,9 @@ def check(name: str, data: Dataset, pieces: Pieces) -> Check:
 
 def _model(data: Dataset, pieces: Pieces) -> Check:
     segment = pieces[0][0]
-    if reason := cell.unusable(segment, _first(data, 8)):
+    if reason := probes.unusable(segment, _first(data, 8)):
         return Check(MODEL, False, reason["unusable"], _remedy_for_model(reason["unusable"]))
-    model = cell._trainer_of(data, segment, False).model
+    model = trainers.trainer_of(data, segment, False).model
     norms = usable.batch_norms(model)
     found = (
         f"inputs {data.x_train.shape[1:]}, {len(data.classes)} logits, "
@@ -93,12 +97,12 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
     states: list[Any] = []
     for again in (False, True):
         # The second is built and traced anew.
-        trainer = cell._trainer_of(few, segment, False, again)
+        trainer = trainers.trainer_of(few, segment, False, again)
         try:
             start = trainer.initial(segment.seed, pin)
         except train.Uncontrolled as error:
             return Check(SAME, False, str(error), DRAW)
-        states.append(cell._trained(trainer, few, segment, start, 0, 1).weights)
+        states.append(trainers.trained(trainer, few, segment, start, 0, 1).weights)
     wrong = [
         variable.name
         for variable, one, other in zip(trainer.model.weights, *states, strict=True)
@@ -114,11 +118,11 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
 def _quantized_alike(data: Dataset, pieces: Pieces) -> Check:
     segment = pieces[0][0]
     try:
-        trainer = cell._trainer_of(data, segment, True)
+        trainer = trainers.trainer_of(data, segment, True)
     except train.Unsupported as error:
         tf_keras.backend.reset_uids()  # layers without a name get those that they have in a run
         build = models.get(segment.model).build
-        given = dict(cell._given(segment))
+        given = dict(trainers.given(segment))
         model = build(data.x_train.shape[1:], len(data.classes), **given)
         unknown, refused = _refused_layers(model)
         found = f"TFMOT refuses {_named((*unknown, *refused)) or f'it: {explained(error)}'}"
@@ -207,9 +211,9 @@ def _remedy(unknown: Layers, refused: Layers, said: str) -> str:
 
 def _float_file(data: Dataset, pieces: Pieces) -> Check:
     few = _first(data, REPEATED)
-    trainer = cell._trainer_of(few, pieces[0][0], False)
+    trainer = trainers.trainer_of(few, pieces[0][0], False)
     trainer.load(trainer.start)
-    evaluator = evaluate.Evaluator(cell._converter(trainer).float32(), few.scale)
+    evaluator = evaluate.Evaluator(trainers.converter_of(trainer).float32(), few.scale)
     outputs = evaluator.outputs(few.x_test)
     logits = evaluator.logits(outputs).astype(np.float64)
     keras_logits = measure.keras_logits(trainer, few)
@@ -225,7 +229,7 @@ def _arm(arm: str, data: Dataset, pieces: Pieces) -> Check:
     what = f"arm {arm}"
     segment, fork = next((s, f) for s, f in pieces if f.cells[0].arm == arm)
     try:
-        blob = cell.untrained_file(data, segment, fork)
+        blob = probes.untrained_file(data, segment, fork)
         evaluate.Evaluator(blob, data.scale).outputs(data.x_test[:8])
     except Exception as error:  # whatever the libraries raise is why this arm cannot be
         return Check(what, False, explained(error), LEAVE)
@@ -255,6 +259,7 @@ CHECKS: dict[str, Callable[[Dataset, Pieces], Check]] = {
 def measured(data: Dataset, pieces: Pieces, quantized: bool) -> tuple[list[float], int]:
     """Seconds of a training step of the study's batch size, float and, if asked for and possible,
     QAT; and the largest memory of this process so far, in bytes."""
+    data = hooks.prepared(data, pieces[0][0].model)
     seconds = [_step_s(data, pieces[0][0], False)]
     if quantized:
         with suppress(train.Refused):
@@ -263,12 +268,12 @@ def measured(data: Dataset, pieces: Pieces, quantized: bool) -> tuple[list[float
 
 
 def _step_s(data: Dataset, segment: Segment, quantized: bool) -> float:
-    trainer = cell._trainer_of(data, segment, quantized)
+    trainer = trainers.trainer_of(data, segment, quantized)
     trainer.load(trainer.start)
-    x, y = cell._tensors(data)
+    x, y = trainers.tensors(data)
     batch, rate = segment.recipe["batch_size"], segment.recipe["learning_rate"]
     n = len(data.x_train)
-    noise = [train.noise(0, segment.seed, {})]
+    noise = [streams.noise(0, segment.seed, {})]
     trainer.run(x, y, [np.arange(min(n, batch), dtype=np.int32)], batch, rate, noise)  # traces
 
     def timed(examples: int) -> float:

@@ -42,6 +42,7 @@ def measured(
         "n": n,
         "correct": correct,
         "accuracy": correct / n,
+        "metrics": {"accuracy": correct / n},
         "loss": loss,
         "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
         "predictions": predictions.astype(

@@ -1,4 +1,4 @@
-"""Training without `fit`: an epoch is one graph over in-memory tensors; snapshots; seed streams.
+"""Training without `fit`: an epoch is one graph over in-memory tensors; snapshots.
 
 The state of a training is plain arrays, so that a trainer is traced once per architecture and
 process, and a training can stop in one process and go on in another with the same bits.
@@ -15,55 +15,19 @@ from bench.pipelines.match import Arrays, Places, quantized
 from bench.pipelines.observers import Seen, recording
 from bench.pipelines.randomness import Randomness
 from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupported
+from bench.pipelines.streams import stream
 
 __all__ = [
-    "STREAMS",
     "Refused",
     "State",
     "Trainer",
     "Uncontrolled",
     "Unmatched",
     "Unsupported",
-    "calibration_draw",
-    "data_order",
-    "noise",
     "set_batch_norm_momentum",
-    "stream",
 ]
 
 BatchNorm = tf_keras.src.layers.normalization.batch_normalization.BatchNormalizationBase
-
-STREAMS = ("initialization", "order", "calibration", "augmentation", "dropout")
-"""A stream's place is part of its key: new ones come last."""
-
-
-def stream(name: str, seed: int, pin: Mapping[str, int], *key: int) -> np.random.SeedSequence:
-    """The stream `name` of a replicate: the child that SeedSequence(seed).spawn gives it.
-
-    pin: streams whose seed is another's, for studies of one source of variance; key: children
-    of the stream, such as an epoch.
-    """
-    return np.random.SeedSequence(pin.get(name, seed), spawn_key=(STREAMS.index(name), *key))
-
-
-def data_order(n: int, epoch: int, seed: int, pin: Mapping[str, int]) -> np.ndarray:
-    """int32 (n,): the order of the training examples in an epoch, counted from 0 at budget 0.
-
-    Control and QAT go on counting from their checkpoint, so that they see the same order.
-    """
-    rng = np.random.default_rng(stream("order", seed, pin, epoch))
-    return rng.permutation(n).astype(np.int32)
-
-
-def calibration_draw(n: int, draw: int, seed: int, pin: Mapping[str, int]) -> np.ndarray:
-    """int64 (draw,): the training examples that PTQ and qat-cal calibrate on, without repeats."""
-    rng = np.random.default_rng(stream("calibration", seed, pin))
-    return rng.permutation(n)[:draw]
-
-
-def noise(epoch: int, seed: int, pin: Mapping[str, int]) -> np.random.SeedSequence:
-    """What layers draw from in an epoch, counted as in `data_order`: so all arms see one mask."""
-    return stream("dropout", seed, pin, epoch)
 
 
 @dataclass(frozen=True)
@@ -78,10 +42,11 @@ class Trainer:
     """One traced architecture, float or quantization-aware, whose state is assigned.
 
     build: (shape, classes) -> a new tf_keras model that ends in logits; scale: the model's
-    input is x / scale; float_model: the model of a float trainer of the same architecture, for one
-    that is quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`. Raises a
-    Refused if TFMOT cannot quantize the model or loses a weight, or if a layer draws numbers that
-    no seed determines.
+    input is x / scale; optimizer: its name, or one made anew, which keeps its own learning rate;
+    float_model: the model of a float trainer of the same architecture, for one that is
+    quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`; annotate: as in
+    `match.quantized`. Raises a Refused if TFMOT cannot quantize the model or loses a weight, or if
+    a layer draws numbers that no seed determines.
     """
 
     def __init__(
@@ -89,10 +54,11 @@ class Trainer:
         build: Callable[[tuple[int, ...], int], Any],
         shape: tuple[int, ...],
         classes: int,
-        optimizer: str,
+        optimizer: Any,
         scale: float,
         float_model: Any = None,
         batch_norm_momentum: float | None = None,
+        annotate: Callable[..., Any] | None = None,
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -100,7 +66,7 @@ class Trainer:
             return model
 
         def make() -> tuple[Any, Places | None]:
-            return (new(), None) if float_model is None else quantized(float_model)
+            return (new(), None) if float_model is None else quantized(float_model, annotate)
 
         self._build = new
         self.scale = scale
@@ -117,6 +83,7 @@ class Trainer:
         self.randomness = Randomness(self.model, names)
         self.optimizer = tf_keras.optimizers.get(optimizer)
         self.optimizer.build(self.model.trainable_variables)
+        self._own_rate = not isinstance(optimizer, str)
         rate = self.optimizer.learning_rate
         self._slots = [v for v in self.optimizer.variables if v is not rate]
         self.start = State(_values(self.model.weights), _values(self._slots))
@@ -125,6 +92,8 @@ class Trainer:
         self._epoch = tf.function(self._epoch_graph)
         self._checked: Any = None
         self._seeds_decide = False
+        self.pretrained = False
+        """Has every seed the same weights to begin with? Known after `initial`."""
         self._logits = tf.function(traced(lambda x: self.model(self.inputs(x), training=False)))
         self._observe = tf.function(traced(self._observe_graph))
         self._observed: list[Seen] = []
@@ -157,7 +126,7 @@ class Trainer:
         """
         word = int(stream("initialization", seed, pin).generate_state(1)[0])
 
-        def drawn() -> Arrays:
+        def drawn(word: int = word) -> Arrays:
             tf_keras.utils.set_random_seed(word)
             return tuple(self._build().get_weights())
 
@@ -168,6 +137,8 @@ class Trainer:
                     raise Uncontrolled(
                         f"weight {variable.name} starts from numbers that no seed determines"
                     )
+            other = int(stream("initialization", seed + 1, {}).generate_state(1)[0])
+            self.pretrained = all(map(np.array_equal, weights, drawn(other)))
             self._seeds_decide = True
         return State(weights, self.start.optimizer)
 
@@ -201,7 +172,8 @@ class Trainer:
         noise: a stream for each epoch, for what its layers draw; may be left out where none does.
         The last step of an epoch has the n % batch examples that are left, as in `fit`.
         """
-        self.optimizer.learning_rate.assign(learning_rate)
+        if not self._own_rate:
+            self.optimizer.learning_rate.assign(learning_rate)
         loss = tf.constant(0.0)
         for order, drawn in zip(orders, noise or [None] * len(orders), strict=True):
             self.randomness.begin(drawn)

@@ -12,24 +12,32 @@ from bench.store.schema import Status
 from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
+from bench.study.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """One level of each factor, of those that reach what it is the recipe of, in the table's
-    order; and the random streams that are pinned for it. Index it by a factor's name."""
+    order; the random streams that are pinned for it; and what the models are for. Index it by a
+    factor's name."""
 
     levels: tuple[tuple[str, Value], ...]
     pin: tuple[tuple[str, int], ...] = ()
+    objective: Objective = Objective()  # noqa: RUF009
 
     def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
+
+    def get(self, factor: str) -> Any:
+        """A factor's level; None where it does not reach this."""
+        return dict(self.levels).get(factor)
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
         return Recipe(
             tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
             tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
+            self.objective,
         )
 
 
@@ -74,12 +82,15 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     training or calibration examples than there are.
     """
     sizes = {}
+    calibrated = any(study.has(model, "calibration_examples") for model in study.models)
     for source in study.datasets:
         datasets.check_source(source, "datasets")
-        size = sizes[datasets.label(source)] = datasets.size(source)
+    datasets.check_options(study.datasets, study.reading)
+    for source in study.datasets:
+        size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
-            for drawn in study.levels("calibration_examples"):
+            for drawn in study.levels("calibration_examples") if calibrated else ():
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
 
@@ -100,8 +111,12 @@ def cells(study: Study) -> list[Cell]:
     content. Two places of a study can be one cell (the same data under two names): it then stands
     at both, with one id.
     """
-    data = {datasets.label(source): datasets.identity(source) for source in study.datasets}
+    data = {
+        datasets.label(source): datasets.identity(source, study.reading)
+        for source in study.datasets
+    }
     built = {name: models.identity(name) for name in study.models}
+    objective = study.objective.identity
     planned = [
         (place, arm, list(_recipes(study, arm, place)))
         for place in designs.places(study)
@@ -110,7 +125,8 @@ def cells(study: Study) -> list[Cell]:
     return [
         Cell(
             cell_id(
-                data[dataset], built[model], seed, budget, arm, extra, recipe.levels, recipe.pin
+                *(data[dataset], built[model], seed, budget, arm, extra),
+                *(recipe.levels, recipe.pin, objective),
             ),
             dataset,
             model,
@@ -133,4 +149,4 @@ def _recipes(
     stages = ARMS[arm].stages
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels, extra in designs.combinations(study, (arm,), *place):
-        yield Recipe(levels, pin), extra
+        yield Recipe(levels, pin, study.objective), extra

@@ -39,7 +39,7 @@ def costs(study: Study, times: Times) -> Mapping[str, Cost]:
     varied += [name for name in FACTORS if name not in study.in_recipes]
     varied = [name for name in varied if len(getattr(study, name)) > 1]
     varied += [RECIPE] if study.recipes else []
-    if not varied:
+    if not varied or study.pipeline is not None:  # of somebody's own nothing is shared or known
         return {}
     one = study.model_copy(update={"seeds": study.seeds[:1]})  # all seeds cost the same
     whole, n = total(one, times), len(study.seeds)

@@ -14,13 +14,20 @@ from bench.plan.trajectories import Trajectory, trajectories
 from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study, designs, effects
-from bench.study.arms import CONTRASTS, TRAININGS
+from bench.study.arms import TRAININGS
 from bench.study.effects import RECIPE, Effect
-from bench.study.factors import FACTORS, by_order, of_arms
+from bench.study.factors import FACTORS, by_order
 from bench.study.heading import heading
+from bench.study.resources import Resources, duration
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
+
+
+PRETRAINED = (
+    "every seed starts from the weights that model() returns: initialization does not vary, seeds "
+    "differ in what is drawn behind it"
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,8 @@ def forecast(
             trainings[training] += epochs > 0
             steps[training] += epochs * ceil(examples / first.recipe["batch_size"])
     assumed = times.Measured(rows, times.Estimated(sizes))
-    seconds, longest, unknown = _times(planned, workers, assumed)
+    at_once = max(1, workers // study.cpus)
+    seconds, longest, unknown = _times(planned, at_once, assumed)
     family = primary_family(study)
     level = study.alpha / family if family else study.alpha
     return Forecast(
@@ -133,15 +141,20 @@ def primary_sizes(study: Study) -> dict[str, int]:
     return sizes
 
 
+def _arms(study: Study, contrast: str) -> tuple[str, str]:
+    known = study.known_contrasts[contrast]
+    return known.a, known.b
+
+
 def _settings(study: Study, contrast: str, place: tuple[str, str, int]) -> int:
     """At how many settings there a contrast is primary."""
-    arms = CONTRASTS[contrast].a, CONTRASTS[contrast].b
+    arms = _arms(study, contrast)
     return designs.count(study, arms, *place, lambda f, level: study.is_primary_at({f: level}))
 
 
 def _hypotheses(study: Study, effect: Effect) -> Iterator[object]:
     """What identifies each test of a declared effect: what changes, and of which arms."""
-    arms = CONTRASTS[effect.contrast].a, CONTRASTS[effect.contrast].b
+    arms = _arms(study, effect.contrast)
     named = effects.levels(study, effect) if effect.level is None else (effect.level,)
     if effect.factor == "budget":
         # Panel by panel, where it varies; over more than two budgets its slope as well.
@@ -169,8 +182,8 @@ def _hypotheses(study: Study, effect: Effect) -> Iterator[object]:
             if moved:
                 yield tuple(moved.items())
     else:
-        other = effect.factor not in FACTORS  # a data set, a model
-        moving = tuple(arm for arm in arms if other or effect.factor in of_arms(arm))
+        other = effect.factor not in study.factors  # a data set, a model
+        moving = tuple(arm for arm in arms if other or effect.factor in study.of_arms(arm))
         for level in named:
             yield effect.factor, level, moving
         if not other and effect.level is None and by_order(study.levels(effect.factor)):
@@ -190,10 +203,13 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         lines.append(
             f"models: {_where(study, study.models)}; data: {_where(study, study.datasets)}"
         )
+    if 0 in study.budgets:
+        lines.append(PRETRAINED)
     lines += [
         f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
         for factor, model in study.out_of_reach
     ]
+    lines += _reserved(study)
     if made.done:
         lines.append(f"{made.done} of them are there already, {left} are missing")
     lines += [
@@ -253,6 +269,14 @@ def _costs(study: Study, found: Mapping[str, Cost]) -> Iterator[str]:
         yield (
             f"  {name} ({values}): {cost.trainings:,} trainings, {cost.models:,} models{minutes}"
         )
+
+
+def _reserved(study: Study) -> list[str]:
+    """What each task reserves, where the study asks for more than one CPU; its time limit."""
+    said = [] if study.resources == Resources() else [f"each task reserves {study.resources}"]
+    if study.timeout is not None:
+        said.append(f"a task may take {duration(study.timeout)}")
+    return ["; ".join(said)] if said else []
 
 
 def _where(study: Study, names: tuple[str, ...]) -> str:

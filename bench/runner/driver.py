@@ -4,19 +4,22 @@ Tasks only, and one driver that collects and writes. A checkpoint goes from task
 Ray's object store; rows come back to the driver and are on disk before the next are waited for.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
+from bench.errors import InputError
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
 from bench.plan.trajectories import trajectories
 from bench.runner.connection import check_answers, connected
-from bench.runner.dispatch import Dispatcher, Watcher
+from bench.runner.dispatch import Dispatcher
 from bench.runner.folder import Folder, held
 from bench.runner.pipeline import Pipeline
+from bench.runner.watcher import Watcher
 from bench.study import Study
 
 PIPELINE = "bench.pipelines.cell"
@@ -43,8 +46,16 @@ def run(
     node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
+    if study.metrics != ("accuracy",):
+        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
+    elif study.cpus > (there := workers or os.cpu_count() or 1):
+        raise InputError(
+            "cpus",
+            f"found {study.cpus}, and the workers have {there} together",
+            f"allowed: 1 to {there}, or a cluster (--address)",
+        )
     with held(study, out) as folder, ExitStack() as stack:
         wanted = {cell.id: cell for cell in folder.places}
         results = folder.results()
@@ -60,13 +71,15 @@ def run(
             watcher.added(missing)
         if missing:
             load = _Loader(study, folder)
-            capacity = stack.enter_context(connected(address, workers, pipeline))
+            stack.enter_context(connected(address, workers, pipeline))
             work = Pipeline(pipeline, models.own(study.models))
-            dispatcher = Dispatcher(folder, watcher, capacity, work)
+            dispatcher = Dispatcher(
+                folder, watcher, work, study.resources, study.timeout, local=address is None
+            )
         while missing:
             data = load(missing)  # while the workers import TensorFlow
             dispatcher.probe(missing, data)
-            watcher.waiting(capacity())
+            watcher.waiting(dispatcher.capacity())
             possible = dispatcher.possible(missing, study.arms)
             folder.start()
             load.write_labels()
@@ -85,7 +98,7 @@ class _Loader:
         self._sources = {datasets.label(source): source for source in study.datasets}
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
-        self._folder = folder
+        self._folder, self._reading = folder, study.reading
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -96,7 +109,8 @@ class _Loader:
         self._given.update(fresh)
         for name, _ in fresh:
             if name not in self._loaded:
-                self._loaded[name] = datasets.load(self._sources[name], self._most)
+                source = self._sources[name]
+                self._loaded[name] = datasets.load(source, self._most, self._reading)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:

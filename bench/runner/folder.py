@@ -41,7 +41,12 @@ class Folder:
         """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
         contradicted by most rows. Returns those data sets."""
         sources = {datasets.label(source): source for source in self._study.datasets}
-        found = {name: datasets.load(sources[name]) for name in sources if name in doubted}
+        reading = self._study.reading
+        found = {
+            name: datasets.load(source, options=reading)
+            for name, source in sources.items()
+            if name in doubted
+        }
         for name, data in found.items():
             self._store.trust_labels(name, data.y_test)
         return found
@@ -151,7 +156,7 @@ def about(study: Study, store: Store, there: int) -> dict[str, Any]:
         found["data"] = {}
     found = {"data": {}, "environments": {}, "baselines": {}, "declared": []} | found
     before = _study_before(store)
-    contents = {datasets.label(s): datasets.identity(s) for s in study.datasets}
+    contents = {datasets.label(s): datasets.identity(s, study.reading) for s in study.datasets}
     _check_same_data(store, found["data"], contents)
     if before is not None and there:
         _check_title(store, before, study)

@@ -27,7 +27,7 @@ def numbers(chunk: pa.Array) -> NDArray[Any]:
 
 
 def ends(chunk: pa.Array) -> NDArray[np.integer]:
-    """Of an array of texts or bytes: where its first value begins and each ends (len + 1,)."""
+    """Of texts, bytes or maps: where the first value begins and where each ends, (len + 1,)."""
     if not len(chunk):
         return np.zeros(1, np.int64)
     large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)

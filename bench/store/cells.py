@@ -194,7 +194,7 @@ def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
 
 def write(files: Files, table: pa.Table) -> None:
     """Make rows durable: a new file in cells/."""
-    files.write(f"cells/{uuid.uuid4().hex}.parquet", encode(table, plain=("predictions",)))
+    files.write(f"cells/{uuid.uuid4().hex}.parquet", encode(table, plain=("predictions", "values")))
 
 
 def _valid(table: pa.Table, made: Check) -> pa.Table:

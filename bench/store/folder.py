@@ -5,6 +5,7 @@
     plan.parquet        the cells that the study asks for
     looks.parquet       which seeds each look at the data of a sequential study saw
     study.toml          the study as run
+    metrics.json        unit, direction and smallest difference that matters of each metric
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
 
@@ -12,7 +13,6 @@ Every file is whole or not there, whenever a run is killed (files.py); what was 
 is found on reading (tables.py, validity.py). A folder of an older version stays readable.
 """
 
-import json
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,10 +23,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench import datasets
+from bench import datasets, metrics
 from bench.errors import InputError
+from bench.metrics import Metric
 from bench.store import cells as rows_of
 from bench.store import labels as labels_of
+from bench.store import side_files
 from bench.store.buffers import array, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
@@ -44,9 +46,6 @@ LOOK_SCHEMA = schema_of(LOOKS)
 LARGEST_TEXT = 16 << 20
 """Bytes of study.toml and environment.json that are read at most."""
 
-DEEPEST = 16
-"""How many objects of environment.json may lie in one another."""
-
 STUDY_FIELDS = frozenset(
     {"title", "datasets", "models", "seeds", "budgets", "extra", "arms", "alpha", "delta"}
 )
@@ -56,6 +55,9 @@ STUDY_START = "# The study as run. Its last line is: # end\n"
 STUDY_END = "# end\n"
 
 MADE_ANEW = "`run` with the same study writes it anew"
+
+ACCURACY = metrics.get("accuracy")
+"""What folders of older versions have, which have no metrics.json."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Results:
     rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
     else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
     is none, as in a folder of an older version; groups: dataset -> the group of each test example,
-    of data that have them.
+    of data that have them; metrics: what is measured, the first one primary.
     """
 
     study: Study
@@ -81,6 +83,7 @@ class Results:
     plan: pa.Table | None = None
     looks: pa.Table | None = None
     groups: Groups = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = (ACCURACY,)
 
 
 class Store:
@@ -155,7 +158,7 @@ class Store:
 
     def trust_labels(self, dataset: str, labels: np.ndarray) -> None:
         """Check rows against these labels, read from the data, in place of labels.parquet's."""
-        self._trusted[dataset] = labels.astype(np.int32)
+        self._trusted[dataset] = labels.astype(np.float64 if labels.dtype.kind == "f" else np.int32)
 
     def write_labels(
         self,
@@ -257,6 +260,20 @@ class Store:
         except InputError as error:
             raise InputError(where, error.found, MADE_ANEW) from None
 
+    def write_metrics(self, chosen: Sequence[Metric]) -> None:
+        """metrics.json, in place of what was there. chosen: the first one is primary."""
+        self.write_text("metrics.json", side_files.of_metrics(chosen))
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """metrics.json; accuracy where there is none, as in older folders. Raises InputError."""
+        if not self._files.has("metrics.json"):
+            return (ACCURACY,)
+        try:
+            return side_files.metrics(self._files.read("metrics.json", LARGEST_TEXT))
+        except (OSError, ValueError) as error:
+            where = self._files.where("metrics.json")
+            raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
+
     def environment(self) -> dict[str, Any]:
         """environment.json, empty if there is none yet or it is damaged: `environment_note`."""
         return self._environment()[0]
@@ -268,20 +285,14 @@ class Store:
     def _environment(self) -> tuple[dict[str, Any], str | None]:
         try:
             content = self._files.read("environment.json", LARGEST_TEXT)
-            found = json.loads(content.decode("utf-8"))
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
         except FileNotFoundError:
             return {}, None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             return {}, f"environment.json is damaged and was left out: {error}"
-        if not isinstance(found, dict) or _depth(found) > DEEPEST or not _well_formed(found):
-            return {}, "environment.json is not as `run` writes it and was left out"
-        return found, None
+        return side_files.environment(content)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
-        self.write_text(
-            "environment.json", json.dumps(environment, indent=2, sort_keys=True) + "\n"
-        )
+        self.write_text("environment.json", side_files.of_environment(environment))
 
     def _table_or_none(
         self, name: str, schema: pa.Schema, remedy: str, required: Collection[str]
@@ -306,34 +317,6 @@ class Store:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
             raise InputError(where, f"damaged: {error}", remedy) from None
-
-
-def _well_formed(environment: dict[str, Any]) -> bool:
-    """Are the entries that are read again of the kind that `run` writes?"""
-
-    def named(name: str, kind: type | tuple[type, ...], tree: Mapping[str, Any]) -> bool:
-        found = tree.get(name, {})
-        return isinstance(found, dict) and all(isinstance(v, kind) for v in found.values())
-
-    declared = environment.get("declared", [])
-    return (
-        named("data", str, environment)
-        and named("environments", dict, environment)
-        and named("baselines", dict, environment)
-        and named("taken", list, environment)
-        and all(
-            named(dataset, (int, float), environment["baselines"])
-            for dataset in environment.get("baselines", {})
-        )
-        and isinstance(declared, list)
-        and all(isinstance(each, dict) for each in declared)
-    )
-
-
-def _depth(tree: Any) -> int:
-    if isinstance(tree, Mapping):
-        return 1 + max(map(_depth, tree.values()), default=0)
-    return 1 + max(map(_depth, tree), default=0) if isinstance(tree, list) else 0
 
 
 def read(folder: Path) -> Results:
@@ -369,6 +352,7 @@ def read(folder: Path) -> Results:
         plan=store.plan(),
         looks=store.looks(),
         groups=groups,
+        metrics=store.metrics(),
     )
 
 

@@ -38,6 +38,13 @@ CELLS = (
         "fraction, on the first min(n, n_train, 1000) train examples",
     ),
     Column("predictions", "binary", "one uint8 (uint16 from 257 classes) per test example"),
+    Column("metrics", "map[string,float64]", "metric -> value, as metrics.json's `scale` expects"),
+    Column(
+        "values",
+        "map[string,binary]",
+        "metric -> one little-endian float32 per test example, whose mean it is; without those "
+        "that predictions or a number alone say",
+    ),
     Column("epochs", "int32", "epochs behind the model, E or E + k"),
     Column("steps", "int64", "optimizer steps behind the model"),
     Column("examples_seen", "int64", "training examples behind the model, repeats counted"),

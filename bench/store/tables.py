@@ -47,6 +47,9 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 def _arrow_type(name: str) -> pa.DataType:
     if name.startswith("list[") and name.endswith("]"):
         return pa.list_(_arrow_type(name[5:-1]))
+    if name.startswith("map[") and name.endswith("]"):
+        key, _, value = name[4:-1].partition(",")
+        return pa.map_(_arrow_type(key), _arrow_type(value))
     return pa.timestamp("us", "UTC") if name.startswith("timestamp") else pa.type_for_alias(name)
 
 
@@ -229,6 +232,7 @@ def _kind(type: pa.DataType) -> str:
         ("bytes", (pa.types.is_binary, pa.types.is_large_binary)),
         ("times", (pa.types.is_timestamp,)),
         ("lists", (pa.types.is_list, pa.types.is_large_list)),
+        ("maps", (pa.types.is_map,)),
     ):
         if any(test(type) for test in tests):
             return kind

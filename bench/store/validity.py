@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bench.store import buffers
+from bench.store import buffers, measures
 from bench.store.labels import Labels
 from bench.store.schema import EVALUATED, Status
 
@@ -19,7 +19,7 @@ IDENTITY = ("cell", "seed", "arm", "status", "finished_at")
 """Columns without which a row says nothing."""
 
 CHECKED = ("dataset", "n", "correct", "accuracy", "predictions")
-"""Columns that are checked against each other and the labels."""
+"""Columns that a classifier's row has all of, checked against each other and the labels."""
 
 STATUSES = frozenset(get_args(Status))
 
@@ -46,10 +46,12 @@ class Check:
 
 
 def check(file: str, table: pa.Table, labels: Labels) -> Check:
-    """Compare predictions with n, accuracy with correct and n, and, where the dataset's labels are
-    known, n and correct with them.
+    """Compare predictions with n, accuracy with correct and n, where the dataset's labels are known
+    n and correct with them, and metrics with their values per example.
 
-    table: with the columns IDENTITY and CHECKED; file: how it is named.
+    A row without predictions, of a model that is no classifier, has metrics.
+
+    table: with the columns IDENTITY, CHECKED, `metrics` and `values`; file: how it is named.
     """
     cells, statuses, datasets = (table[c].to_pylist() for c in ("cell", "status", "dataset"))
     what: dict[int, str] = {}
@@ -69,7 +71,12 @@ def check(file: str, table: pa.Table, labels: Labels) -> Check:
     correct, has_correct = _values(table["correct"])
     accuracy, has_accuracy = _values(table["accuracy"])
     named = np.array([name is not None for name in datasets], dtype=bool)
+    of_metrics = measures.contradictions(table, of_interest, datasets, labels)
+    what |= of_metrics
+    of_interest[list(of_metrics)] = False
     size, right = _sizes_and_hits(table["predictions"], of_interest, n, datasets, labels)
+    without = ~has_correct & ~has_accuracy & (size < 0) & measures.measured(table)
+    of_interest &= ~without
     complete = named & has_n & has_correct & has_accuracy & (n > 0) & (size >= 0)
     fits = (size == n) | (size == 2 * n.astype(np.int64))
     agrees = (accuracy == correct / np.where(n > 0, n, 1)) & (correct >= 0)

@@ -1,12 +1,16 @@
 """Arms, and the trainings and conversions that they are made of: rows of data, nothing that runs.
 
-A new arm is a row of ARMS. What its training and conversion do stands in bench.pipelines.cell, one
-function each, under the same names.
+A new arm is a row of ARMS. What its training and conversion do stands in
+bench.pipelines, in `starts` and `conversions`, one function each, under the same names.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Literal
+
+from bench.errors import InputError, nearest
 
 Stage = Literal["data", "float", "extra", "qat", "calibration", "conversion", "evaluation"]
 """Where a factor acts. It reaches every arm that goes through this stage."""
@@ -205,3 +209,41 @@ CONTRASTS = {
 
 PRIMARY = ("ptq - float", "qat - ptq", "qat - ptq+k")
 """Primary where a study declares none. `qat - float` would be the sum of the first two."""
+
+
+def contrasts_of(
+    arms: Sequence[str], chosen: Sequence[str] | None, where: str
+) -> tuple[tuple[Contrast, ...], tuple[str, ...]]:
+    """The contrasts of arms that somebody else has named, and the names of the primary ones.
+
+    chosen: `a - b`, or several with commas between, all primary; None: those of CONTRASTS if all
+    the arms are known here, else every pair once, the later arm minus the earlier one, all primary.
+    Raises InputError naming `where`.
+    """
+    if chosen is not None:
+        names = [part.strip() for text in chosen for part in text.split(",") if part.strip()]
+        if not names:
+            raise InputError(where, "none", "allowed: 'arm - arm', separated by commas")
+        found = tuple(_contrast(name, arms, where) for name in dict.fromkeys(names))
+        return found, tuple(names)
+    if set(arms) <= set(ARMS):
+        shared = tuple(c for c in CONTRASTS.values() if {c.a, c.b} <= set(arms))
+        if shared:
+            return shared, tuple(c.name for c in shared if c.name in PRIMARY)
+    pairs = tuple(Contrast(later, earlier, "") for earlier, later in combinations(arms, 2))
+    return pairs, tuple(c.name for c in pairs)
+
+
+def _contrast(name: str, arms: Sequence[str], where: str) -> Contrast:
+    """`a - b`, where an arm's own name may hold ` - ` too."""
+    parts = name.split(" - ")
+    splits = [(" - ".join(parts[:i]), " - ".join(parts[i:])) for i in range(1, len(parts))]
+    for a, b in splits:
+        if a in arms and b in arms and a != b:
+            return CONTRASTS.get(name, Contrast(a, b, ""))
+    if not splits:
+        raise InputError(where, f"no contrast {name!r}", "allowed: 'arm - arm'")
+    unknown = next((arm for arm in splits[0] if arm not in arms), None)
+    if unknown is None:
+        raise InputError(where, f"no contrast {name!r}", "allowed: two different arms")
+    raise InputError(where, f"no contrast {name!r}: no arm {unknown!r}", nearest(unknown, arms))

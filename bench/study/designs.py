@@ -9,11 +9,14 @@ from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from bench import datasets
-from bench.study.arms import ARMS
-from bench.study.factors import FACTORS, Value
+from bench.errors import InputError
+from bench.study.factors import Value
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
+
+MOST_CELLS = 10_000_000
+"""More than any cluster would finish; a slip of the keyboard, that would fill the memory."""
 
 Design = Literal["crossed", "one-at-a-time"]
 
@@ -32,7 +35,7 @@ def combinations(
     What varies out of their reach does not multiply them.
     """
     names = study.reaching(*arms, model=model)
-    extras = study.extra if any(ARMS[arm].extra for arm in arms) else (None,)
+    extras = study.extra if any(study.arm(arm).extra for arm in arms) else (None,)
     if study.design == "crossed":
         every = (dict(levels) for levels in _crossed(study, names))
         for found in every:
@@ -47,14 +50,14 @@ def combinations(
     )
     if away > 1:
         return
-    base = {name: study.baseline_of(name) for name in FACTORS}
+    base = {name: study.baseline_of(name) for name in study.factors}
     points = [(base, extras[0])]
     if not away:
         points += [(base, extra) for extra in extras[1:]]
         points += [(base | recipe, extras[0]) for recipe in study.by_recipe.values()]
         points += [
             (base | {name: level}, extras[0])
-            for name in FACTORS
+            for name in study.factors
             if name not in study.in_recipes
             for level in study.levels(name)
         ]
@@ -73,7 +76,7 @@ def count(
         own = [name for name in names if name not in study.in_recipes]
         some = [sum(kept(name, level) for level in study.levels(name)) for name in own]
         recipes = sum(all(kept(*each) for each in levels) for levels in _recipes(study, names))
-        extras = len(study.extra) if any(ARMS[arm].extra for arm in arms) else 1
+        extras = len(study.extra) if any(study.arm(arm).extra for arm in arms) else 1
         return prod(some) * recipes * extras
     found = combinations(study, arms, dataset, model, budget)
     return sum(all(kept(*each) for each in levels) for levels, _ in found)
@@ -92,6 +95,19 @@ def asks(
         return True
     found = combinations(study, arms, *place)
     return any(frozenset(of) == frozenset(levels) and more == extra for of, more in found)
+
+
+def check_size(study: "Study") -> None:
+    """Raises InputError if a study has more cells than anybody could run."""
+    settings = (
+        count(study, (arm,), *place, lambda *_: True) for place in places(study)
+        for arm in study.arms
+    )  # fmt: skip
+    cells = len(study.seeds) * sum(settings)
+    if cells > MOST_CELLS:
+        raise InputError(
+            "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
+        )
 
 
 def places(study: "Study") -> Iterator[tuple[str, str, int]]:

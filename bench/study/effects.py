@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench import datasets
 from bench.errors import InputError, nearest
-from bench.study.arms import CONTRASTS
-from bench.study.factors import FACTORS, Value, by_order, of_arms
+from bench.study.factors import FACTORS, Value, by_order
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -48,9 +47,10 @@ def written(factor: str, level: Value) -> str:
 def check(study: "Study", name: str, where: str) -> None:
     """Raises InputError unless this names a contrast of the study, or an effect on one."""
     effect, contrast = parsed(name)
-    if contrast not in CONTRASTS:
-        raise InputError(where, f"no contrast {contrast!r}", nearest(contrast, CONTRASTS))
-    arms = CONTRASTS[contrast].a, CONTRASTS[contrast].b
+    known = study.known_contrasts
+    if contrast not in known:
+        raise InputError(where, f"no contrast {contrast!r}", nearest(contrast, known))
+    arms = known[contrast].a, known[contrast].b
     for arm in arms:
         if arm not in study.arms:
             raise InputError(where, f"{name!r} needs the arm {arm!r}", "allowed: arms of the study")
@@ -77,7 +77,7 @@ def varying(study: "Study", arms: tuple[str, str]) -> tuple[str, ...]:
     reaching = {name for model in models(study) for name in study.reaching(*arms, model=model)}
     found = [
         name
-        for name in of_arms(*arms)
+        for name in study.of_arms(*arms)
         if name in reaching and name not in study.in_recipes and len(study.levels(name)) > 1
     ]
     reached = reaching & study.in_recipes

@@ -3,14 +3,13 @@
 A factor's field comes from its row in study.factors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import tomli_w
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -23,8 +22,10 @@ from pydantic import (
 
 from bench import datasets as known_datasets
 from bench import models as known_models
+from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
-from bench.study import effects
+from bench.metrics import Metric, Task
+from bench.study import effects, objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -34,17 +35,19 @@ from bench.study.annotations import (
     seeds_of,
     tuple_or_none,
 )
-from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Contrast
-from bench.study.designs import Design, count, places
+from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
+from bench.study.data import Audio, Resize
+from bench.study.designs import Design, check_size
 from bench.study.effects import Effect
-from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.objective import Objective
+from bench.study.parts import OwnPart, check_budgets
+from bench.study.pipeline import OwnArm, OwnPipeline
 from bench.study.recipes import Recipes, completed
+from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
-
-MOST_CELLS = 10_000_000
-"""More than any cluster would finish; a slip of the keyboard, that would fill the memory."""
 
 
 def _levels(factor: Factor) -> Any:
@@ -59,26 +62,13 @@ def _levels(factor: Factor) -> Any:
 
 
 if TYPE_CHECKING:
-    _Factors = BaseModel
+    _Factors = Reserving
 else:
     _Factors = create_model(
         "_Factors",
+        __base__=Reserving,
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
-
-
-class OwnPart(BaseModel):
-    """What stands in a file of somebody's own, under one name: functions for a model and for data.
-
-    lacks: factors that the model has nothing for.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    file: str
-    model: str | None = None
-    data: str | None = None
-    lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
 
 class Study(_Factors):
@@ -95,20 +85,27 @@ class Study(_Factors):
 
     title: str = ""
     own: dict[str, OwnPart] = Field(default={})
+    pipeline: OwnPipeline | None = None
     datasets: ListOf[str] = ("digits",)
     models: ListOf[str] = ("bncnn",)
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(seeds_of), AfterValidator(each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Count], AfterValidator(ascending)] = (1, 2, 4, 8)
+    budgets: Annotated[ListOf[CountOrZero], AfterValidator(ascending)] = (1, 2, 4, 8)
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
     design: Design = "crossed"
     recipes: Recipes = ()
+    task: Task | None = None
+    loss: objective.Loss = None
+    metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
+    resize: Resize = None
+    label_column: str | None = None
+    audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
+    delta: objective.Delta = objective.DELTA
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
@@ -134,13 +131,30 @@ class Study(_Factors):
                 known_models.check(name, "models")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _delta_of_the_metric(cls, fields: Any) -> Any:
+        return objective.with_default_delta(fields) if isinstance(fields, dict) else fields
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> "Study":
+        self.objective  # noqa: B018
+        return self
+
     @field_validator("arms")
     @classmethod
-    def _arms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _arms(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        pipeline: OwnPipeline | None = info.data.get("pipeline")
+        known = ARMS if pipeline is None else pipeline.arms
         for name in value:
-            if name not in ARMS:
-                raise InputError("arms", f"no arm {name!r}", nearest(name, ARMS))
-        return tuple(name for name in ARMS if name in value)
+            if name not in known:
+                raise InputError("arms", f"no arm {name!r}", nearest(name, known))
+        return tuple(name for name in known if name in value)
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> "Study":
+        check_budgets(self.budgets, self.models, self.own)
+        return self
 
     @model_validator(mode="after")
     def _enough_seeds(self) -> "Study":
@@ -156,8 +170,7 @@ class Study(_Factors):
 
     @model_validator(mode="after")
     def _recipes(self) -> "Study":
-        if self.recipes:
-            completed(self.recipes, self._own_levels)
+        self.by_recipe  # noqa: B018
         return self
 
     @model_validator(mode="after")
@@ -169,11 +182,11 @@ class Study(_Factors):
     @model_validator(mode="after")
     def _baseline(self) -> "Study":
         for name in (*self.primary_over, *self.baseline):
-            if name not in FACTORS:
+            if name not in self.factors:
                 where = "baseline" if name in self.baseline else "primary_over"
-                raise InputError(where, f"no factor {name!r}", nearest(name, FACTORS))
+                raise InputError(where, f"no factor {name!r}", nearest(name, self.factors))
         for name, level in self.baseline.items():
-            shown = [FACTORS[name].shown(each) for each in self.levels(name)]
+            shown = [self.factors[name].shown(each) for each in self.levels(name)]
             if level not in shown:
                 raise InputError(
                     f"baseline.{name}", f"found {level!r}", f"allowed: one of {shown}, its levels"
@@ -188,33 +201,58 @@ class Study(_Factors):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Study":
-        settings = sum(
-            count(self, (arm,), *place, lambda *_: True) for place in places(self)
-            for arm in self.arms
-        )  # fmt: skip
-        cells = len(self.seeds) * settings
-        if cells > MOST_CELLS:
-            raise InputError(
-                "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
-            )
+        check_size(self)
         return self
+
+    def arm(self, name: str) -> Arm | OwnArm:
+        """What an arm of this study is."""
+        return ARMS[name] if self.pipeline is None else self.pipeline.arms[name]
+
+    @property
+    def factors(self) -> Mapping[str, Factor]:
+        """All factors that this study knows, by name, in the table's order."""
+        return FACTORS if self.pipeline is None else self.pipeline.all_factors
+
+    def of_arms(self, *arms: str) -> tuple[str, ...]:
+        """The names of the factors that reach any of these arms, whatever the model."""
+        return of_arms(*arms) if self.pipeline is None else self.pipeline.reaching(*arms)
+
+    @property
+    def objective(self) -> Objective:
+        """What the models are trained for and measured by."""
+        return objective.of(self.task, self.loss, self.metrics)
+
+    def declared_metrics(self, stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
+        """The metrics with their smallest differences that matter; stored: metrics.json's, of
+        metrics of somebody's own whose file is not there. Raises InputError for an unknown one."""
+        return objective.declared(self.metrics, self.delta, stored)
+
+    def delta_of(self, metric: str) -> float | None:
+        """The smallest difference of a metric that matters, in its unit, as this study says it;
+        None where it does not: the metric's own then holds."""
+        if isinstance(self.delta, Mapping):
+            return self.delta.get(metric)
+        return self.delta if metric == self.metrics[0] else None
+
+    @property
+    def reading(self) -> Options:
+        """How its data are read."""
+        return Options(self.resize, self.label_column, self.audio.front_end)
 
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
         by_recipe = self.by_recipe
         if by_recipe and factor in next(iter(by_recipe.values())):
             return tuple(dict.fromkeys(levels[factor] for levels in by_recipe.values()))
-        own: tuple[Value, ...] = getattr(self, factor)
-        return own
-
-    @property
-    def _own_levels(self) -> dict[str, tuple[Value, ...]]:
-        return {name: getattr(self, name) for name in FACTORS}
+        own = None if self.pipeline is None else self.pipeline.levels(factor)
+        levels: tuple[Value, ...] = getattr(self, factor) if own is None else own
+        return levels
 
     @property
     def by_recipe(self) -> dict[str, dict[str, Value]]:
         """Recipe -> the level of each factor that recipes name; the first is the base."""
-        return completed(self.recipes, self._own_levels) if self.recipes else {}
+        own = {name: getattr(self, name) for name in FACTORS}
+        return completed(self.recipes, own) if self.recipes else {}
 
     @property
     def in_recipes(self) -> set[str]:
@@ -229,8 +267,8 @@ class Study(_Factors):
             return levels[0]
         if factor in self.baseline:
             declared = self.baseline[factor]
-            return None if declared == FACTORS[factor].none else declared
-        default = FACTORS[factor].default
+            return None if declared == self.factors[factor].none else declared
+        default = self.factors[factor].default
         return default if default in levels else levels[0]
 
     @property
@@ -240,16 +278,21 @@ class Study(_Factors):
             (name, model)
             for name, factor in FACTORS.items()
             for model in self.models
-            if factor.concerns and len(self.levels(name)) > 1 and not self._has(model, name)
+            if self.pipeline is None
+            and factor.concerns
+            and len(self.levels(name)) > 1
+            and not self.has(model, name)
         )
 
     def reaching(self, *arms: str, model: str) -> tuple[str, ...]:
         """The factors that reach any of these arms of a model, in the table's order."""
-        return tuple(name for name in of_arms(*arms) if self._has(model, name))
+        return tuple(name for name in self.of_arms(*arms) if self.has(model, name))
 
-    def _has(self, model: str, factor: str) -> bool:
+    def has(self, model: str, factor: str) -> bool:
         """Has a model what a factor is about? Of somebody's own model the study itself says it:
         results can be read without their file."""
+        if self.pipeline is not None:
+            return True
         if model in self.own:
             return factor not in self.own[model].lacks
         concerns = FACTORS[factor].concerns
@@ -259,7 +302,7 @@ class Study(_Factors):
         """Are the primary contrasts primary where these factors have these levels?"""
         anywhere = {*self.primary_over, *self.in_recipes}
         return all(
-            name in anywhere or name not in FACTORS or level == self.baseline_of(name)
+            name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()
         )
 
@@ -274,14 +317,27 @@ class Study(_Factors):
         return self.with_seeds(self.sequential.looks[0]) if self.sequential else self
 
     @property
+    def known_contrasts(self) -> Mapping[str, Contrast]:
+        """By name; of a whole pipeline of somebody's own those that its file asks for."""
+        return CONTRASTS if self.pipeline is None else {c.name: c for c in self._of_pipeline[0]}
+
+    @property
+    def _of_pipeline(self) -> tuple[tuple[Contrast, ...], tuple[str, ...]]:
+        assert self.pipeline is not None
+        where = f"{self.pipeline.file}, contrasts"
+        return contrasts_of(tuple(self.pipeline.arms), self.pipeline.contrasts, where)
+
+    @property
     def contrasts(self) -> tuple[Contrast, ...]:
         """The contrasts whose two arms the study has."""
-        return tuple(c for c in CONTRASTS.values() if {c.a, c.b} <= set(self.arms))
+        return tuple(c for c in self.known_contrasts.values() if {c.a, c.b} <= set(self.arms))
 
     @property
     def primary_contrasts(self) -> tuple[str, ...]:
-        """The declared primary family; by default PRIMARY, as far as the arms allow."""
-        declared = PRIMARY if self.primary is None else self.primary
+        """The declared primary family; by default PRIMARY, as far as the arms allow, or what the
+        rule for tables makes primary of a pipeline's arms."""
+        usual = PRIMARY if self.pipeline is None else self._of_pipeline[1]
+        declared = usual if self.primary is None else self.primary
         return tuple(c.name for c in self.contrasts if c.name in declared)
 
     @property
@@ -294,6 +350,8 @@ class Study(_Factors):
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
         is to lie, since relative paths start from there."""
         plain = set() if self.adapted else {"adapted"}
+        if not self.audio.front_end.changed():
+            plain.add("audio")
         fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
@@ -301,10 +359,14 @@ class Study(_Factors):
             fields["seeds"] = len(self.seeds)
         fields["recipes"] = [recipe.as_table() for recipe in self.recipes] or {}
         for name, factor in FACTORS.items():
-            fields[name] = [factor.shown(level) for level in self._own_levels[name]]
+            fields[name] = [factor.shown(level) for level in getattr(self, name)]
+            if self.pipeline is not None and name not in self.of_arms(*self.pipeline.arms):
+                del fields[name]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
         order = dict.fromkeys((*first, *fields))
-        return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
+        return tomli_w.dumps(
+            {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
+        )
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:

@@ -11,7 +11,10 @@ from bench.study.factors import FACTORS
 if TYPE_CHECKING:
     from bench.study.fields import Study
 
-DESCRIBED = ("datasets", "models", "budgets", "extra", "arms", "design", "recipes", *FACTORS)
+DESCRIBED = (
+    *("datasets", "resize", "label_column", "audio", "models", "budgets", "extra", "arms"),
+    *("design", "recipes", *FACTORS),
+)
 """What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
 true."""
 

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
 from bench import datasets, models
-from bench.pipelines import cell, convert, train
+from bench.pipelines import cell, convert, streams, train
 
 SCALE = 16.0
 N = 797
@@ -31,7 +31,7 @@ def trainer(digits):
     made = train.Trainer(models.get("tutorial_cnn").build, (8, 8, 1), 10, "adam", SCALE)
     made.load(made.initial(1, {}))
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
-    made.run(x, y, [train.data_order(1000, e, 1, {}) for e in range(3)], 32, 1e-3)
+    made.run(x, y, [streams.data_order(1000, e, 1, {}) for e in range(3)], 32, 1e-3)
     return made
 
 
@@ -100,7 +100,7 @@ def files(trainer, digits, tmp_path_factory):
         "batch-of-3": traced(lambda x: model(tf.reshape(x, (3, 8, 8, 1))), spec(3, 8, 8)),
     }
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
-    trainer.run(x, y, [train.data_order(1000, 3, 1, {})], 32, 1e-3)
+    trainer.run(x, y, [streams.data_order(1000, 3, 1, {})], 32, 1e-3)
     blobs["longer"] = converter.float32()
     folder = tmp_path_factory.mktemp("files")
     for name, blob in blobs.items():

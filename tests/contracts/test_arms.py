@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench import datasets, study
-from bench.pipelines import cell
+from bench.pipelines import cell, conversions, starts
 from bench.plan.cells import cells
 from bench.plan.trajectories import trajectories
 from bench.report import figures
@@ -29,8 +29,8 @@ def rows():
 
 
 def test_the_pipeline_has_every_training_and_conversion_and_no_other():
-    assert set(cell.STARTS) == set(TRAININGS)
-    assert set(cell.CONVERTS) == set(CONVERSIONS)
+    assert set(starts.STARTS) == set(TRAININGS)
+    assert set(conversions.CONVERTS) == set(CONVERSIONS)
     assert {arm.training for arm in ARMS.values()} == set(TRAININGS)
     assert {arm.conversion for arm in ARMS.values()} == set(CONVERSIONS)
 

@@ -9,7 +9,10 @@ from scipy.io import wavfile
 
 from bench import datasets
 from bench.datasets.kinds.parquet_audio import Sounds
-from bench.datasets.reading.log_mel import BANDS, bands, log_mel
+from bench.datasets.reading.log_mel import bands, log_mel
+from bench.datasets.reading.options import FrontEnd, Options
+from bench.errors import InputError
+from bench.study import validate
 from tests.datasets.build import sound, table
 
 
@@ -54,7 +57,7 @@ def test_every_frequency_in_between_counts_once():
     total = bands().sum(axis=1)
     frequencies = np.arange(257) * 8000 / 512
     inner = (frequencies > 80) & (frequencies < 3600)
-    assert bands().shape == (257, BANDS)
+    assert bands().shape == (257, 40)
     assert total[inner] == pytest.approx(1)
 
 
@@ -87,7 +90,7 @@ def test_formats_of_one_sound_give_one_spectrogram():
         np.round(tone * 128 + 128).astype(np.uint8),
         (np.stack([tone, tone], axis=1) * 2**15).astype(np.int16),
     ):
-        assert Sounds.first(wav(samples))[loud] == pytest.approx(expected[loud], abs=0.01)
+        assert Sounds().first(wav(samples))[loud] == pytest.approx(expected[loud], abs=0.01)
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
@@ -136,3 +139,57 @@ def test_real_recordings(shared_data):
     x = data.x_test.reshape(300, -1)
     nearest = ((x[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     assert (nearest == data.y_test).sum() > 60
+
+
+FRONT = FrontEnd(bands=10)
+"""49 x 10, as MLPerf Tiny's keyword spotting has its inputs (Banbury et al. 2021)."""
+
+
+def test_fewer_bands_are_wider_ones_of_other_data(tmp_path):
+    put(tmp_path, ["a.wav"] * 3, [0, 1, 1])
+    name, options = f"{tmp_path}/", Options(audio=FRONT)
+    data = datasets.load(name, options=options)
+    assert data.x_train.shape == (3, 49, 10, 1)
+    assert datasets.size(name, options).pixels == 490
+    assert data.notes == ("sound: log-mel spectrograms with bands = 10",)
+    assert datasets.identity(name, options) != datasets.identity(name)
+    assert datasets.identity(name, Options(audio=FrontEnd())) == datasets.identity(name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shape"),
+    [
+        ("rate", 16000, (49, 40, 1)),
+        ("seconds", 0.5, (24, 40, 1)),
+        ("window_ms", 20.0, (50, 40, 1)),
+        ("hop_ms", 10.0, (97, 40, 1)),
+    ],
+)
+def test_windows_follow_from_length_window_and_step(field, value, shape):
+    front = FrontEnd(**{field: value})
+    samples = np.random.default_rng(0).normal(0, 0.1, front.rate)
+    assert front.shape == log_mel(samples, front.rate, front).shape == shape
+    assert (bands(front).sum(axis=0) > 0).all() or field == "window_ms"
+
+
+def test_decibels_are_cut_where_the_study_says():
+    samples = np.random.default_rng(0).normal(0, 0.05, 8000)
+    wide = log_mel(samples, 8000) * 100 - 60
+    inner = log_mel(samples, 8000, FrontEnd(floor_db=-10.0, ceiling_db=10.0)) * 20 - 10
+    assert inner == pytest.approx(np.clip(wide, -10, 10), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("audio", "said"),
+    [
+        ({"bands": 400}, "audio.bands: 400, of which"),
+        ({"window_ms": 900, "seconds": 0.5}, "windows of 7200 samples, 160 apart, in 4000 samples"),
+        ({"floor_db": 0, "ceiling_db": 0}, "allowed: a floor below the ceiling"),
+        ({"hertz": 3}, "audio.hertz: unknown field"),
+        ({"rate": "fast"}, "audio.rate: found 'fast'"),
+    ],
+)
+def test_a_front_end_that_gives_no_spectrogram_is_refused(audio, said):
+    with pytest.raises(InputError) as caught:
+        validate({"audio": audio}, "study")
+    assert said in str(caught.value)

@@ -25,13 +25,13 @@ def folder(tmp_path, monkeypatch):
 def decoded(monkeypatch):
     """Counts the images that are decoded."""
     count = [0]
-    real = Images.into.__func__
+    real = Images.into
 
-    def counting(cls, blob, out):
+    def counting(images, blob, out):
         count[0] += 1
-        real(cls, blob, out)
+        real(images, blob, out)
 
-    monkeypatch.setattr(Images, "into", classmethod(counting))
+    monkeypatch.setattr(Images, "into", counting)
     return count
 
 

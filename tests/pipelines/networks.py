@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bench.pipelines import train
+from bench.pipelines import streams, train
 
 layers = tf_keras.layers
 
@@ -92,8 +92,8 @@ def trained(trainer, seed=3, epochs=(0, 1), n=40):
     """The state after these epochs of 16 examples a step, from the seed's initialization."""
     x, y = tensors(n)
     trainer.load(trainer.initial(seed, {}))
-    orders = [train.data_order(n, epoch, seed, {}) for epoch in epochs]
-    trainer.run(x, y, orders, 16, 1e-2, [train.noise(epoch, seed, {}) for epoch in epochs])
+    orders = [streams.data_order(n, epoch, seed, {}) for epoch in epochs]
+    trainer.run(x, y, orders, 16, 1e-2, [streams.noise(epoch, seed, {}) for epoch in epochs])
     return trainer.state
 
 

@@ -9,7 +9,7 @@ import tf_keras
 from ai_edge_litert import schema_py_generated as schema
 
 from bench import datasets
-from bench.pipelines import cell, convert, train
+from bench.pipelines import cell, convert, streams, train
 from bench.pipelines.audit import audit, operators, state
 
 L = tf_keras.layers
@@ -71,7 +71,7 @@ def test_qat_repeats_one_scale_in_dense_and_depthwise_layers(trainer):
     """TFMOT's ranges are per layer there: the file has 10 scales of one value."""
     quantized = train.Trainer(build, (8, 8, 1), 10, "adam", 16.0, trainer.model)
     x = datasets.load("digits")
-    quantized.run(x.x_train, x.y_train, [train.data_order(1000, 0, 1, {})], 32, 1e-3)
+    quantized.run(x.x_train, x.y_train, [streams.data_order(1000, 0, 1, {})], 32, 1e-3)
     blob = convert.Converter(quantized.model, 16.0).qat()
     assert audit(blob).granularity == (
         "CONV_2D per channel, DEPTHWISE_CONV_2D per tensor, FULLY_CONNECTED per tensor"

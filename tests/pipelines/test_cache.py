@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from bench.pipelines import cell, convert, train
+from bench.pipelines import cell, convert, streams, train
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients
 from tests.pipelines import networks
@@ -88,7 +88,7 @@ def test_a_trainer_that_falls_out_is_freed_with_its_model_its_graphs_and_its_con
         for trainer in (base, quantized):
             trainer.load(trainer.forked(base.initial(number, {}).weights))
             order = np.arange(32, dtype=np.int32)
-            trainer.run(x, y, [order], 16, 1e-3, [train.noise(0, number, {})])
+            trainer.run(x, y, [order], 16, 1e-3, [streams.noise(0, number, {})])
             trainer.logits(x)
             converter = convert.Converter(trainer.model, SCALE)
             converter.float32()

@@ -5,7 +5,7 @@ import pytest
 import tf_keras
 
 from bench import models
-from bench.pipelines import cell, train
+from bench.pipelines import cell, streams, train
 from tests.pipelines import networks
 from tests.pipelines.networks import CLASSES, SCALE, SHAPE, layers
 
@@ -39,7 +39,7 @@ def pair(build):
     base = train.Trainer(build, SHAPE, CLASSES, "adam", SCALE)
     x, y = networks.tensors(64)
     base.load(base.initial(2, {}))
-    base.run(x, y, [train.data_order(64, 0, 2, {})], 16, 1e-2, [train.noise(0, 2, {})])
+    base.run(x, y, [streams.data_order(64, 0, 2, {})], 16, 1e-2, [streams.noise(0, 2, {})])
     quantized = train.Trainer(build, SHAPE, CLASSES, "adam", SCALE, base.model)
     quantized.load(quantized.forked(base.state.weights))
     return base, quantized

@@ -12,7 +12,7 @@ import tf_keras
 from scipy import stats
 
 from bench import models
-from bench.pipelines import cell, train
+from bench.pipelines import cell, streams
 from tests.pipelines import networks
 from tests.pipelines.networks import CLASSES, SHAPE, digest, layers, trained, trainer_of
 
@@ -104,7 +104,7 @@ def masks(trainer, seed, epoch, weights=None, steps=2):
     kept = []
     for last in range(steps + 1):
         trainer.load(start)
-        noise = [train.noise(epoch, seed, {})]
+        noise = [streams.noise(epoch, seed, {})]
         trainer.run(x, y, [np.arange(last, dtype=np.int32)], 1, 1e-3, noise)
         kept.append(trainer.float_weights(trainer.state)[-2])
     return np.any(np.abs(np.diff(kept, axis=0)) > 1e-7, axis=2)
@@ -154,7 +154,7 @@ def test_layers_have_masks_of_their_own_and_the_same_ones_in_both_arms():
         return tf_keras.Model(inputs, layers.Dense(classes)(x))
 
     def dropped(trainer):
-        trainer.randomness.begin(train.noise(2, 6, {}))
+        trainer.randomness.begin(streams.noise(2, 6, {}))
         found = [x for x in trainer.model._flatten_layers() if type(x) is layers.Dropout]
         with trainer.randomness.controlled():
             ones = tf.ones((5, 64))
@@ -298,7 +298,7 @@ def test_other_optimizers_and_learning_rates_in_a_process_change_no_bit():
     for optimizer in ("sgd", "adam"):
         trained(trainer_of(networks.branches, optimizer=optimizer), 8)
     x, y = networks.tensors(40)
-    mine.run(x, y, [np.arange(40, dtype=np.int32)], 40, 0.5, [train.noise(9, 9, {})])
+    mine.run(x, y, [np.arange(40, dtype=np.int32)], 40, 0.5, [streams.noise(9, 9, {})])
     assert first == digest(trained(mine))
     assert first == digest(trained(trainer_of(networks.branches, optimizer="adam")))
 

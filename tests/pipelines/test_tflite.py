@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 
 from bench import datasets, models
-from bench.pipelines import cell, convert, evaluate, train
+from bench.pipelines import cell, convert, evaluate, streams, train
 from bench.pipelines.audit import audit
 
 SCALE = 16.0
@@ -24,7 +24,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def calibration(digits):
-    return digits.x_train[train.calibration_draw(1000, 100, 0, {})]
+    return digits.x_train[streams.calibration_draw(1000, 100, 0, {})]
 
 
 @pytest.fixture(scope="module", params=["bncnn", "tutorial_cnn", "resnet8"])
@@ -34,10 +34,10 @@ def trained(request, digits):
     base = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE)
     base.load(base.initial(1, {}))
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
-    base.run(x, y, [train.data_order(1000, e, 1, {}) for e in range(2)], 32, 1e-3)
+    base.run(x, y, [streams.data_order(1000, e, 1, {}) for e in range(2)], 32, 1e-3)
     quantized = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE, base.model)
     quantized.load(quantized.forked(base.state.weights))
-    quantized.run(x, y, [train.data_order(1000, 2, 1, {})], 32, 1e-3)
+    quantized.run(x, y, [streams.data_order(1000, 2, 1, {})], 32, 1e-3)
     return base.model, quantized.model
 
 
@@ -152,7 +152,7 @@ def test_zero_steps_of_qat_with_calibrated_ranges_are_close_to_ptq(digits, calib
     base = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE)
     base.load(base.initial(2, {}))
     x, y = tf.constant(digits.x_train), tf.constant(digits.y_train)
-    base.run(x, y, [train.data_order(1000, e, 2, {}) for e in range(8)], 32, 1e-3)
+    base.run(x, y, [streams.data_order(1000, e, 2, {}) for e in range(8)], 32, 1e-3)
     quantized = train.Trainer(build, (8, 8, 1), 10, "adam", SCALE, base.model)
     cold = quantized.forked(base.state.weights)
 

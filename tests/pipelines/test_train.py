@@ -7,7 +7,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 
 from bench import datasets, models
-from bench.pipelines import cell, train
+from bench.pipelines import cell, streams, train
 from tests.pipelines import networks
 
 SHAPE, CLASSES, SCALE = (8, 8, 1), 10, 16.0
@@ -37,7 +37,7 @@ def quantized(base):
 
 
 def orders(epochs, seed=3):
-    return [train.data_order(EXAMPLES, epoch, seed, {}) for epoch in epochs]
+    return [streams.data_order(EXAMPLES, epoch, seed, {}) for epoch in epochs]
 
 
 def run(trainer, data, epochs):
@@ -139,25 +139,27 @@ def test_a_fork_has_the_floats_weights_and_a_fresh_optimizer(base, quantized, da
 
 
 def test_every_epoch_sees_every_example_once_in_an_order_of_its_own():
-    first, second = (train.data_order(50, epoch, 1, {}) for epoch in (0, 1))
+    first, second = (streams.data_order(50, epoch, 1, {}) for epoch in (0, 1))
     assert sorted(first) == sorted(second) == list(range(50))
     assert not np.array_equal(first, second)
-    assert not np.array_equal(first, train.data_order(50, 0, 2, {}))
-    assert np.array_equal(first, train.data_order(50, 0, 2, {"order": 1}))
+    assert not np.array_equal(first, streams.data_order(50, 0, 2, {}))
+    assert np.array_equal(first, streams.data_order(50, 0, 2, {"order": 1}))
 
 
 def test_streams_are_those_of_seedsequence_spawn():
-    children = np.random.SeedSequence(11).spawn(len(train.STREAMS))
-    for name, child in zip(train.STREAMS, children, strict=True):
-        assert np.array_equal(train.stream(name, 11, {}).generate_state(4), child.generate_state(4))
+    children = np.random.SeedSequence(11).spawn(len(streams.STREAMS))
+    for name, child in zip(streams.STREAMS, children, strict=True):
+        assert np.array_equal(
+            streams.stream(name, 11, {}).generate_state(4), child.generate_state(4)
+        )
 
 
 def test_the_calibration_draw_has_no_repeats_and_a_pin():
-    draw = train.calibration_draw(1000, 200, 5, {})
+    draw = streams.calibration_draw(1000, 200, 5, {})
     assert len(set(draw.tolist())) == 200
-    assert np.array_equal(draw, train.calibration_draw(1000, 200, 6, {"calibration": 5}))
-    assert np.array_equal(draw[:50], train.calibration_draw(1000, 50, 5, {}))
-    assert len(train.calibration_draw(100, 200, 5, {})) == 100
+    assert np.array_equal(draw, streams.calibration_draw(1000, 200, 6, {"calibration": 5}))
+    assert np.array_equal(draw[:50], streams.calibration_draw(1000, 50, 5, {}))
+    assert len(streams.calibration_draw(100, 200, 5, {})) == 100
 
 
 def test_a_layer_that_branches_on_tensors_is_traced_with_autograph(data):

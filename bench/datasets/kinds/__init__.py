@@ -1,8 +1,8 @@
 """The kinds of sources, one file each.
 
 A kind's module has a docstring whose first line describes it, EXAMPLE (how it is written in a
-study) and `recognize(name, where) -> Source | None`: None where the source is not of this kind,
-InputError naming the file where it is but is not whole.
+study) and `recognize(name, where, options) -> Source | None`: None where the source is not of this
+kind, InputError naming the file where it is but is not whole.
 """
 
 import importlib
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bench.datasets import Source, is_path
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError
 
 KINDS = (
@@ -28,13 +29,13 @@ def module(kind: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{kind}")
 
 
-def resolve(name: str, where: str) -> Source:
+def resolve(name: str, where: str, options: Options = DEFAULT) -> Source:
     """The source of the first kind that recognizes the name. Raises InputError."""
     if is_path(name) and not Path(name).expanduser().exists():
         what = "file" if Path(name).suffix else "folder"
         raise InputError(where, f"no {what} {name!r}", f"allowed: a {what} that exists")
     for kind in KINDS:
-        source: Source | None = module(kind).recognize(name, where)
+        source: Source | None = module(kind).recognize(name, where, options)
         if source is not None:
             return source
     examples = ", ".join(module(kind).EXAMPLE for kind in KINDS[2:])

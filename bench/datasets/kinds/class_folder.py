@@ -17,6 +17,7 @@ from bench.datasets.reading import labels as labels_of
 from bench.datasets.reading.encoded import Encoded, Split
 from bench.datasets.reading.images import SUFFIXES, Images
 from bench.datasets.reading.limits import MOST_BLOB
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.datasets.reading.splits import TEST, TRAIN, choose
 from bench.errors import InputError
 
@@ -25,7 +26,7 @@ EXAMPLE = "./class-folders or mine.zip"
 _HIDDEN = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     path = Path(name).expanduser()
     tree: Tree
     if path.is_dir():
@@ -45,7 +46,17 @@ def recognize(name: str, where: str) -> Source | None:
         return tree.digest(tuple(splits[part]))
 
     chosen = choose(splits, str(path))
-    return Encoded(datasets.label(name), str(path), chosen, split, content, Images())
+    images = Images(options.resize)
+    return Encoded(
+        datasets.label(name),
+        str(path),
+        chosen,
+        split,
+        content,
+        images,
+        images.version,
+        takes=images.takes,
+    )
 
 
 @dataclass(frozen=True, order=True)

@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from bench.datasets import Dataset, Source, is_path
 from bench.datasets.reading.arrays import Arrays
+from bench.datasets.reading.options import DEFAULT, Options
 
 EXAMPLE = "digits"
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     return None if is_path(name) else Arrays(name, lambda: _load(name))
 
 

@@ -12,6 +12,7 @@ from bench.datasets import Dataset, Source, content
 from bench.datasets.reading import labels as labels_of
 from bench.datasets.reading.arrays import PIXELS, Arrays, check_finite
 from bench.datasets.reading.limits import affordable
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError
 
 EXAMPLE = "mine.npz"
@@ -19,7 +20,7 @@ NAMES = ("x_train", "y_train", "x_test", "y_test")
 GROUPS = "groups_test"
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     path = Path(name).expanduser()
     if path.suffix.lower() != ".npz" or not path.is_file():
         return None

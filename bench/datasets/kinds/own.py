@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.datasets import OWN, Dataset, Source, content
 from bench.datasets.reading.arrays import Arrays
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError
 from bench.plugins import Part, blamed
 
@@ -22,7 +23,7 @@ PAIRS = "allowed: (train, test), each a pair (x, y) of arrays"
 EXAMPLE = "mine.py:data"
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     part = OWN.get(name)
     return None if part is None else Arrays(name, lambda: load(name, part))
 

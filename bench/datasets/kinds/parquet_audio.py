@@ -1,6 +1,7 @@
 """A folder of Parquet as on the Hugging Face hub, of sound: WAV of about a second, and labels."""
 
 import io
+import json
 import re
 import warnings
 from importlib.metadata import version
@@ -11,7 +12,8 @@ from bench.datasets import Source
 from bench.datasets.reading.examples import Groups, source
 from bench.datasets.reading.images import Undecodable
 from bench.datasets.reading.labels import Labels
-from bench.datasets.reading.log_mel import SHAPE, VERSION, log_mel
+from bench.datasets.reading.log_mel import VERSION, log_mel
+from bench.datasets.reading.options import DEFAULT, FrontEnd, Options
 
 EXAMPLE = "./sounds (Parquet)"
 COLUMNS = ("audio", "speech", "sound")
@@ -20,9 +22,10 @@ HIGHEST_RATE = 384_000
 _SPOKEN = re.compile(r"(?P<word>[^_/]+)_(?P<speaker>[^_/]+)_\d+\.\w+")
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     """A Parquet file, or a folder of such, with a column of sound by one of its names."""
-    return source(name, where, COLUMNS, Sounds(), _speakers, VERSION, by_type=False)
+    sounds = Sounds(options.audio)
+    return source(name, where, COLUMNS, sounds, options, _speakers, sounds.version, by_type=False)
 
 
 class Sounds:
@@ -31,22 +34,31 @@ class Sounds:
     dtype = np.dtype(np.float32)
     scale = 1.0
     allowed = "allowed: WAV, uncompressed"
+    takes = frozenset({"audio"})
 
-    @staticmethod
-    def versions() -> dict[str, str]:
-        return {"sounds": VERSION} | {name: version(name) for name in ("numpy", "scipy")}
+    def __init__(self, front: FrontEnd = DEFAULT.audio) -> None:
+        self.front = front
+        changed = front.changed()
+        self.version = f"{VERSION} {json.dumps(changed, sort_keys=True)}" if changed else VERSION
+        """Part of the data's identity."""
 
-    @staticmethod
-    def first(blob: bytes) -> np.ndarray:
-        """float32 (49, 40, 1). Raises Undecodable."""
+    def versions(self) -> dict[str, str]:
+        return {"sounds": self.version} | {name: version(name) for name in ("numpy", "scipy")}
+
+    def notes(self) -> tuple[str, ...]:
+        changed = self.front.changed()
+        said = ", ".join(f"{name} = {value:g}" for name, value in changed.items())
+        return (f"sound: log-mel spectrograms with {said}",) if changed else ()
+
+    def first(self, blob: bytes) -> np.ndarray:
+        """float32 (windows, bands, 1). Raises Undecodable."""
         samples, rate = _wav(blob)
-        return log_mel(samples, rate)
+        return log_mel(samples, rate, self.front)
 
-    @classmethod
-    def into(cls, blob: bytes, out: np.ndarray) -> None:
-        """Decode into float32 (49, 40, 1). Raises Undecodable."""
-        assert out.shape == SHAPE
-        out[...] = cls.first(blob)
+    def into(self, blob: bytes, out: np.ndarray) -> None:
+        """Decode into float32 (windows, bands, 1). Raises Undecodable."""
+        assert out.shape == self.front.shape
+        out[...] = self.first(blob)
 
 
 def _wav(blob: bytes) -> tuple[np.ndarray, int]:

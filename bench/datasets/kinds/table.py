@@ -15,6 +15,7 @@ from bench.datasets.reading import parquet
 from bench.datasets.reading.arrays import Arrays, check_finite
 from bench.datasets.reading.labels import Labels
 from bench.datasets.reading.limits import affordable, check_size
+from bench.datasets.reading.options import DEFAULT, Options
 from bench.datasets.reading.parquet import GROUPS, Shards
 from bench.datasets.reading.splits import choose, hold_out
 from bench.errors import InputError
@@ -23,7 +24,7 @@ EXAMPLE = "mine.csv or mine.parquet"
 LABEL = "label"
 
 
-def recognize(name: str, where: str) -> Source | None:
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
     path = Path(name).expanduser()
     files = _files(path)
     if not files:
@@ -31,7 +32,9 @@ def recognize(name: str, where: str) -> Source | None:
     stamps = [(f, f.stat()) for each in files.values() for f in each]
     label = datasets.label(name)
     stamp = tuple((str(f), s.st_size, s.st_mtime_ns) for f, s in stamps)
-    return Arrays(label, lambda: _load(path, label, stamp), named=False)
+    column = options.label_column or LABEL
+    takes = frozenset({"label_column"})
+    return Arrays(label, lambda: _load(path, label, column, stamp), named=False, takes=takes)
 
 
 def _files(path: Path) -> dict[str, tuple[Path, ...]]:
@@ -59,19 +62,19 @@ class Part:
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, label: str, stamp: tuple[tuple[str, int, int], ...]) -> Dataset:
+def _load(path: Path, label: str, column: str, stamp: tuple[tuple[str, int, int], ...]) -> Dataset:
     """Raises InputError naming the file, the column and the row that are not as expected."""
     files = _files(path)
     chosen = choose(files, str(path))
     if chosen.train is None:
         raise InputError(str(path), "no training table", "allowed: train and test")
-    train = _read(files[chosen.train])
+    train = _read(files[chosen.train], column)
     notes = list(chosen.notes)
     if chosen.held_out:
         kept, held = hold_out(len(train.x), str(path))
         train, test = train.rows(kept), train.rows(held)
     else:
-        test = _read(files[chosen.test])
+        test = _read(files[chosen.test], column)
         if set(train.columns) != set(test.columns):
             unlike = sorted(set(train.columns) ^ set(test.columns))
             raise InputError(
@@ -97,14 +100,15 @@ def _load(path: Path, label: str, stamp: tuple[tuple[str, int, int], ...]) -> Da
     )
 
 
-def _read(files: Sequence[Path]) -> Part:
-    return _read_csv(files[0]) if files[0].suffix.lower() == ".csv" else _read_parquet(files)
+def _read(files: Sequence[Path], label: str) -> Part:
+    csv = files[0].suffix.lower() == ".csv"
+    return _read_csv(files[0], label) if csv else _read_parquet(files, label)
 
 
-def _read_parquet(files: Sequence[Path]) -> Part:
+def _read_parquet(files: Sequence[Path], label: str) -> Part:
     shards = Shards(tuple(files))
     groups = shards.groups()
-    names = _features(str(files[0]), shards.schema, groups and groups[0])
+    names = _features(str(files[0]), shards.schema, label, groups and groups[0])
     check_size(str(files[0]), len(shards), 4 * len(names), f"{len(names)} columns")
     x = np.empty((len(shards), len(names)), np.float32)
     for i, name in enumerate(names):
@@ -113,10 +117,10 @@ def _read_parquet(files: Sequence[Path]) -> Part:
             _fill(x[start : start + len(array), i], array)
             start += len(array)
     _check(x, names, shards.place)
-    return Part(str(files[0]), tuple(names), x, shards.labels(LABEL), groups)
+    return Part(str(files[0]), tuple(names), x, shards.labels(label), groups)
 
 
-def _read_csv(path: Path) -> Part:
+def _read_csv(path: Path, label: str) -> Part:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -141,13 +145,13 @@ def _read_csv(path: Path) -> Part:
     if not table.num_rows:
         raise InputError(str(path), "no rows", "allowed: at least one example")
     groups = next((name for name in GROUPS if name in columns), None)
-    names = _features(str(path), table.schema, groups)
+    names = _features(str(path), table.schema, label, groups)
     check_size(str(path), table.num_rows, 4 * len(names), f"{len(names)} columns")
     x = np.empty((table.num_rows, len(names)), np.float32)
     for i, name in enumerate(names):
         _fill(x[:, i], table[name].combine_chunks())
     _check(x, names, place)
-    column = table[LABEL].combine_chunks()
+    column = table[label].combine_chunks()
     if column.null_count:
         row = column.is_null().to_pylist().index(True)
         raise InputError(str(path), f"row {row}: no label", labels_of.ALLOWED)
@@ -156,7 +160,7 @@ def _read_csv(path: Path) -> Part:
     elif pa.types.is_integer(column.type):
         labels = labels_of.of_integers(parquet.numbers(column), place)
     else:
-        raise InputError(str(path), f"column {LABEL}: {column.type}", labels_of.ALLOWED)
+        raise InputError(str(path), f"column {label}: {column.type}", labels_of.ALLOWED)
     if groups is None:
         return Part(str(path), tuple(names), x, labels, None)
     column = table[groups]
@@ -168,15 +172,16 @@ def _read_csv(path: Path) -> Part:
     return Part(str(path), tuple(names), x, labels, (groups, tuple(map(str, column.to_pylist()))))
 
 
-def _features(file: str, schema: Any, groups: str | None) -> list[str]:
+def _features(file: str, schema: Any, label: str, groups: str | None) -> list[str]:
     """The columns of numbers. Raises InputError for a column that is neither."""
     import pyarrow as pa
 
-    if LABEL not in schema.names:
+    if label not in schema.names:
+        hint = ", or another column as `label_column`" if label == LABEL else ""
         raise InputError(
-            file, f"columns {', '.join(schema.names)[:300]}", f"allowed: numbers and {LABEL}"
+            file, f"columns {', '.join(schema.names)[:300]}", f"allowed: numbers and {label}{hint}"
         )
-    names = [name for name in schema.names if name not in (LABEL, groups)]
+    names = [name for name in schema.names if name not in (label, groups)]
     for name in names:
         kind = schema.field(name).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
@@ -184,7 +189,7 @@ def _features(file: str, schema: Any, groups: str | None) -> list[str]:
                 file, f"column {name}: {kind}", "allowed: numbers; leave the column out or code it"
             )
     if not names:
-        raise InputError(file, f"no column but {LABEL}", "allowed: at least one of numbers")
+        raise InputError(file, f"no column but {label}", "allowed: at least one of numbers")
     return names
 
 

@@ -15,11 +15,12 @@ PIXELS = 255.0
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """A source of arrays. read: all of it, kept by who gives it; named: has it names for its
-    classes, so that their number is known?"""
+    classes, so that their number is known? takes: the fields of Options that act here."""
 
     label: str
     read: Callable[[], Dataset]
     named: bool = True
+    takes: frozenset[str] = frozenset()
 
     def identity(self) -> str:
         return self.read().key

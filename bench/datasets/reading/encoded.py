@@ -23,8 +23,10 @@ class Decoder(Protocol):
     dtype: np.dtype[Any]
     scale: float
     allowed: str
+    takes: frozenset[str]
 
     def versions(self) -> dict[str, str]: ...
+    def notes(self) -> tuple[str, ...]: ...
     def first(self, blob: bytes) -> np.ndarray: ...
     def into(self, blob: bytes, out: np.ndarray) -> None: ...
 
@@ -73,7 +75,7 @@ class Encoded:
     """A source whose examples are encoded one by one.
 
     contents: split -> SHA-256 of its content; version: raised by hand when what is made of the
-    same bytes changes, empty for images.
+    same bytes changes, empty for images as they are; takes: the fields of Options that act here.
     """
 
     label: str
@@ -84,6 +86,7 @@ class Encoded:
     decoder: Decoder
     version: str = ""
     taken: tuple[str, ...] = ()
+    takes: frozenset[str] = frozenset()
 
     def identity(self) -> str:
         """SHA-256 over the content of the splits that are used, wherever they lie."""
@@ -112,14 +115,19 @@ class Encoded:
             raise InputError(
                 test.place(0)[0],
                 f"test examples of {shown(x_test.shape[1:])}",
-                f"allowed: the training images' shape {shown(x_train.shape[1:])}: resize them",
+                f"allowed: the training images' shape {shown(x_train.shape[1:])}{self._resize()}",
             )
         key = self.identity()
         if train_examples is not None:
             key = f"{key}/{train_examples}"
             y_train = y_train[fixed_permutation(train.n)[:train_examples]]
         groups = test.groups()
-        notes = (*self.chosen.notes, *self.taken, *([groups[0]] if groups else []))
+        notes = (
+            *self.chosen.notes,
+            *self.taken,
+            *self.decoder.notes(),
+            *([groups[0]] if groups else []),
+        )
         return Dataset(
             key,
             self.label,
@@ -211,6 +219,12 @@ class Encoded:
             )
         return x
 
+    def _resize(self) -> str:
+        """The field that helps."""
+        if "resize" not in self.decoder.takes:
+            return ""
+        return "; a study's field `resize = [height, width]` brings images to one size"
+
     def _error(self, split: Split, row: int, error: Exception) -> InputError:
         file, at = split.place(row)
         if isinstance(error, OfAnotherShape):
@@ -218,7 +232,7 @@ class Encoded:
             return InputError(
                 file,
                 f"row {at}: an example of {error}, the first is {first}",
-                "allowed: one shape for all images; resize them first",
+                f"allowed: one shape for all images{self._resize()}",
             )
         return InputError(file, f"row {at}: {error}", self.decoder.allowed)
 

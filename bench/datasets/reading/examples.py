@@ -9,6 +9,7 @@ from bench import datasets
 from bench.datasets.reading import parquet
 from bench.datasets.reading.encoded import Decoder, Encoded, Split
 from bench.datasets.reading.labels import Labels
+from bench.datasets.reading.options import Options
 from bench.datasets.reading.parquet import Shards
 from bench.datasets.reading.splits import choose
 from bench.errors import InputError
@@ -26,6 +27,7 @@ def source(
     where: str,
     columns: Sequence[str],
     decoder: Decoder,
+    options: Options,
     by_name: Callable[[tuple[str, ...], Labels, tuple[str, ...]], Groups] = lambda *_: None,
     version: str = "",
     by_type: bool = True,
@@ -54,7 +56,9 @@ def source(
     for part, split in splits.items():
         _check_rows(split)
         _check_column(split, blob, allowed)
-        picked[part] = parquet.pick_label(split.schema, str(split.paths[0]), (), allowed)
+        picked[part] = parquet.pick_label(
+            split.schema, str(split.paths[0]), (), allowed, options.label_column
+        )
     taken = list(dict.fromkeys(said for _, said in picked.values() if said))
     if blob != columns[0]:
         taken.insert(0, f"{columns[0]} from the column {blob!r}")
@@ -89,8 +93,22 @@ def source(
         return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
 
     return Encoded(
-        datasets.label(name), str(path), chosen, split_of, content, decoder, version, tuple(taken)
+        datasets.label(name),
+        str(path),
+        chosen,
+        split_of,
+        content,
+        decoder,
+        _version(version, options),
+        tuple(taken),
+        decoder.takes | {"label_column"},
     )
+
+
+def _version(version: str, options: Options) -> str:
+    """With the column of labels, where the study chooses it: others of the file make other data."""
+    column = options.label_column
+    return version if column is None else f"{version} labels {column}"
 
 
 def _column(schema: Any, columns: Sequence[str], by_type: bool) -> str | None:

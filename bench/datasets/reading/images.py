@@ -23,32 +23,54 @@ class Undecodable(ValueError):
 
 
 class Images:
-    """The decoder of images: gray ones have one channel, all others three."""
+    """The decoder of images: gray ones have one channel, all others three.
+
+    resize: (height, width) that each is brought to, its proportions not kept; None: as they are.
+    """
 
     dtype = np.dtype(np.uint8)
     scale = 255.0
     allowed = "allowed: PNG, JPEG and the like"
+    takes = frozenset({"resize"})
 
-    @staticmethod
-    def versions() -> dict[str, str]:
+    def __init__(self, resize: tuple[int, int] | None = None) -> None:
+        self._size = resize
+        self.version = "" if resize is None else f"resized {resize[0]} x {resize[1]}"
+        """Part of the data's identity."""
+
+    def versions(self) -> dict[str, str]:
         """What decides the pixels beside the bytes: a JPEG's differ between decoders by one."""
-        return {"images": "1"} | {name: version(name) for name in ("imagecodecs", "pillow")}
+        resized = {"resize": self.version} if self.version else {}
+        return {"images": "1"} | resized | {n: version(n) for n in ("imagecodecs", "pillow")}
 
-    @staticmethod
-    def first(blob: bytes) -> np.ndarray:
+    def notes(self) -> tuple[str, ...]:
+        if self._size is None:
+            return ()
+        return (f"images {self.version}, proportions not kept",)
+
+    def first(self, blob: bytes) -> np.ndarray:
         """uint8 (height, width, channels). Raises Undecodable."""
         image = decode(blob)
+        if self._size is not None and image.shape[:2] != self._size:
+            image = _resized(image, self._size)
         return image if image.ndim == 3 else image[..., None]
 
-    @classmethod
-    def into(cls, blob: bytes, out: np.ndarray) -> None:
+    def into(self, blob: bytes, out: np.ndarray) -> None:
         """Decode into uint8 (height, width, channels). Raises Undecodable, and OfAnotherShape."""
         flat = out[..., 0] if out.shape[-1] == 1 else out
-        if _common(blob, flat) is None:
-            image = cls.first(blob)
+        if self._size is not None or _common(blob, flat) is None:
+            image = self.first(blob)
             if image.shape != out.shape:
                 raise OfAnotherShape(shown(image.shape))
             out[...] = image
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """By Pillow's bilinear filter, whose support grows where an image gets smaller."""
+    from PIL import Image
+
+    made = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(made)
 
 
 class OfAnotherShape(ValueError):

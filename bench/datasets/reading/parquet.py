@@ -340,14 +340,23 @@ def _repeated(chunk: Any) -> int:
 
 
 def pick_label(
-    schema: Any, where: str, besides: Sequence[str], also: str
+    schema: Any, where: str, besides: Sequence[str], also: str, wanted: str | None = None
 ) -> tuple[str, str | None]:
     """The label column, and what to say where it is not called `label`. Raises InputError.
 
-    besides: columns that are none; also: what the file must have beside it, for the message.
+    besides: columns that are none; also: what the file must have beside it, for the message;
+    wanted: the one that a study has chosen.
     """
     import pyarrow as pa
 
+    if wanted is not None:
+        if wanted not in schema.names:
+            raise InputError(
+                where,
+                f"columns {', '.join(schema.names)}, no {wanted!r}",
+                "allowed: one of them as `label_column`",
+            )
+        return wanted, f"labels from the column {wanted!r}"
     for name in ("label", "labels"):
         if name in schema.names:
             return name, None if name == "label" else f"labels from the column {name!r}"
@@ -358,6 +367,12 @@ def pick_label(
     ]
     if len(integers) == 1:
         return integers[0], f"labels from the column {integers[0]!r}, the only one of integers"
+    if integers:
+        raise InputError(
+            where,
+            f"columns {', '.join(schema.names)}, of which {' and '.join(integers)} are integers",
+            f'allowed: one of them; a study chooses by `label_column = "{integers[0]}"`',
+        )
     raise InputError(
         where,
         f"columns {', '.join(schema.names)}",

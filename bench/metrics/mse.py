@@ -1,0 +1,16 @@
+"""Mean squared error of a regression."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics import Metric, Task
+
+METRIC = Metric("mse", "squared label units", lower_is_better=True, low=0.0)
+TASKS: tuple[Task, ...] = ("regression",)
+
+
+def values(y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = (outputs.astype(np.float64) - y.astype(np.float64)) ** 2
+    return errors

@@ -1,0 +1,62 @@
+"""What each conversion does with a trainer that holds the weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.datasets import Dataset
+from bench.pipelines import convert, hooks, streams, train
+from bench.pipelines.trainers import converter_of, trainer_of
+from bench.plan.cells import Cell, Recipe
+from bench.plan.trajectories import Segment
+
+Converted = tuple[bytes, str]
+"""A file, and the route that its conversion took, in words."""
+
+
+def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = converter_of(trainer)
+    return converter.float32(), _route(converter)
+
+
+def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    converter = converter_of(trainer)
+    return converter.ptq(calibration_of(data, segment.model, cell.seed, cell.recipe)), _route(
+        converter
+    )
+
+
+def _by_its_own_ranges(
+    data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer
+) -> Converted:
+    converter = converter_of(trainer)
+    return converter.qat(), _route(converter)
+
+
+def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
+    base = trainer_of(data, segment, False)
+    base.load(base.forked(trainer.float_weights(trainer.state)))
+    return _by_ptq(data, segment, cell, base)
+
+
+def _route(converter: convert.Converter) -> str:
+    return f"{converter.route}: {converter.why}" if converter.why else converter.route
+
+
+CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]] = {
+    "float32": _as_float,
+    "ptq": _by_ptq,
+    "own-ranges": _by_its_own_ranges,
+    "recalibrated": _recalibrated,
+}
+"""What each conversion of study.arms does with a trainer that holds the weights."""
+
+
+def calibration_of(data: Dataset, model: str, seed: int, recipe: Recipe) -> np.ndarray:
+    """The examples to calibrate on: drawn from the training examples, or a model's own."""
+    if (own := hooks.representative(data, model)) is not None:
+        return own
+    chosen = streams.calibration_draw(
+        len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
+    )
+    return data.x_train[chosen]
