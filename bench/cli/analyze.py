@@ -1,12 +1,11 @@
 """`analyze`: the report again, or one of somebody's own table."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.options import show
+from bench.cli.options import listed, renamed, show
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -113,33 +112,15 @@ def analyze(
         out,
         population,
         declared=Declared(
-            metrics=None if metrics is None else _listed(metrics),
-            factors=_listed(factors),
-            ignore=_listed(ignore),
-            percent=_listed(percent),
-            lower=_listed(lower_is_better),
+            metrics=None if metrics is None else listed(metrics),
+            factors=listed(factors),
+            ignore=listed(ignore),
+            percent=listed(percent),
+            lower=listed(lower_is_better),
         ),
-        columns=_renamed(columns),
-        contrasts=None if contrasts is None else _listed(contrasts),
+        columns=renamed(columns),
+        contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
     )
     show(made, out, population)
-
-
-def _listed(text: str | None) -> list[str]:
-    """Names between commas; one that holds a comma itself stands in double quotes."""
-    parts = next(csv.reader([text or ""], skipinitialspace=True), [])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _renamed(text: str | None) -> dict[str, str]:
-    renamed: dict[str, str] = {}
-    for part in _listed(text):
-        old, _, new = (name.strip() for name in part.rpartition("="))
-        if not old or not new or new in renamed.values():
-            raise InputError(
-                "--columns", repr(part), 'allowed: name=meaning, each once, as in "run=seed"'
-            )
-        renamed[old] = new
-    return renamed

@@ -158,14 +158,16 @@ def _hypotheses(study: Study, effect: Effect) -> Iterator[object]:
     named = effects.levels(study, effect) if effect.level is None else (effect.level,)
     if effect.factor == "budget":
         # Panel by panel, where it varies; over more than two budgets its slope as well.
-        panels = Counter[tuple[object, ...]]()
+        panels, grown = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
         for dataset, model, budget in designs.places(study):
             for levels, extra in designs.combinations(study, arms, dataset, model, budget):
-                panels[dataset, model, levels, extra] += study.is_primary_at(dict(levels))
+                asked = study.is_primary_at(dict(levels))
+                panels[dataset, model, levels, extra] += asked
+                grown[dataset, model, levels, extra] += asked and budget > 0
         for panel, budgets in panels.items():
             if budgets > 1:
                 yield effect.contrast, panel, "ends"
-            if budgets > 2 and effect.level is None:
+            if grown[panel] > 2 and effect.level is None:
                 yield effect.contrast, panel, "slope"
     elif effect.factor == RECIPE:
         base = next(iter(study.by_recipe.values()))
