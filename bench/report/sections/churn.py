@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, Varying
 from bench.analysis.records import positions
 from bench.report import figures, forest_plot, scales, words
 from bench.report.content import (
@@ -127,7 +127,9 @@ def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
                 colors += [figures.VERMILLION, figures.BLUE]
                 net.append([(f(fixed - broken), y - 0.42), (f(fixed - broken), y + 0.42)])
                 plot.at_left(
-                    8, y, words.place(c.setting, ("budget",) if headed else analysis.varying)
+                    8,
+                    y,
+                    words.place(c.setting, Varying(("budget",)) if headed else analysis.varying),
                 )
                 plot.at_right(RIGHT - 4, y, f"{words.MINUS}{broken:.2f}%  +{fixed:.2f}%")
         plot.limits(1.04 * f(-reach), 1.04 * f(reach), y - 0.8, 0)
