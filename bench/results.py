@@ -157,6 +157,7 @@ def analyze(
     contrasts: Sequence[str] | None = None,
     delta: float | None = None,
     alpha: float = 0.05,
+    wide: bool = False,
 ) -> pd.DataFrame:
     """The verdicts of a long table: seed, arm, metrics, and what else varies, as in docs/tables.md;
     the keywords are the options of `ptq-vs-qat analyze TABLE`.
@@ -170,9 +171,9 @@ def analyze(
         reason = " ".join(str(error).split())[:300]
         raise InputError("frame", reason, "allowed: columns of one kind each") from None
     declared = Declared(metrics, factors, ignore, percent, lower_is_better)
-    made = table.analyze_rows(
-        rows, "frame", declared=declared, columns=columns, contrasts=contrasts, delta=delta,
-        alpha=alpha,
+    made = table.analyze_table(
+        Path("frame"), frame=rows, declared=declared, columns=columns, contrasts=contrasts,
+        delta=delta, alpha=alpha, wide=wide,
     )  # fmt: skip
     return _frame(made).dropna(axis="columns", how="all")
 

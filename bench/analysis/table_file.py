@@ -20,14 +20,15 @@ from bench.analysis.table_text import ALLOWED, LIKELY
 from bench.errors import InputError, nearest
 
 _NAMELESS = re.compile(r"(?:|Unnamed: \d+(?:_level_\d+)?|__index_level_\d+__)", re.IGNORECASE)
+NEEDED = ("seed", "arm")
 _ALLOWED = {
-    ("seed", "arm"): "seed, arm and one or more metrics",
+    NEEDED: "seed, arm and one or more metrics",
     ("seed",): "seed and, with --wide, a column per arm",
 }
 
 
 def read(
-    path: Path, renamed: Mapping[str, str], needed: tuple[str, ...] = ("seed", "arm")
+    path: Path, renamed: Mapping[str, str], needed: tuple[str, ...] = NEEDED
 ) -> tuple[pa.Table, list[str]]:
     """The table and remarks on how it was read.
 
@@ -62,7 +63,7 @@ def plain(
     table: pa.Table,
     path: Path,
     renamed: Mapping[str, str],
-    needed: tuple[str, ...] = ("seed", "arm"),
+    needed: tuple[str, ...] = NEEDED,
 ) -> pa.Table:
     """A table with the columns that are needed, by plain names and without encodings that carry no
     meaning; path: what messages call it. Raises InputError as `read` does."""
