@@ -7,6 +7,7 @@ import typer
 
 from bench import __version__
 from bench.cli import analyze, check, claim, compare, gate, list, new, plan, power, run
+from bench.console import visible
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
@@ -61,8 +62,8 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
     except Unfinished as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         sys.exit(1)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.options import CacheOption, listed, renamed, written
+from bench.console import visible
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -143,7 +144,7 @@ def gate(
         written("--summary", summary, gated.as_markdown(release))
     if json is not None:
         written("--json", json, gated.as_json(release))
-    typer.echo(gated.line(release))
+    typer.echo(visible(gated.line(release)))
     raise typer.Exit(EXIT[release.outcome])
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.console import visible
 from bench.errors import InputError
 
 StudyArgument = Annotated[
@@ -32,7 +33,7 @@ def show(analysis: Any, folder: Path, population: Any = "seeds") -> None:
     from bench.report.terminal import print_verdicts
 
     print_verdicts(analysis, population=population)
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(visible(f"report: {folder / 'report.html'}"))
 
 
 def written(option: str, path: Path, text: str) -> None:

@@ -67,11 +67,10 @@ def run(
     Kill it at any moment: the same command goes on where it was. Exit code: 0 done, 1 cells failed
     or a check did, 2 bad input, 130 interrupted.
     """
-    from rich.console import Console
-
     from bench import runner
     from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
+    from bench.console import Console, visible
     from bench.store.lock import writing
     from bench.study import load
 
@@ -122,7 +121,7 @@ def run(
     except KeyboardInterrupt:
         interrupts.end("interrupted; the same command goes on from here\n")
     if said := [*_failures(progress.failures), *_withheld(made)]:
-        typer.echo("\n".join(said), err=True)
+        typer.echo(visible("\n".join(said)), err=True)
         raise typer.Exit(1)
 
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bench.errors import InputError
-from bench.runner import processes, sockets, temporary
+from bench.runner import janitor, processes, sockets, temporary
 from bench.runner.worker import WORKER_ENVIRONMENT
 
 _FOR_EVERY_RAY = {
@@ -92,6 +92,7 @@ def check_answers(address: str) -> None:
 def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]:
     """Settings of a Ray of this process's own, whose folder goes when the stack unwinds."""
     folder = stack.enter_context(temporary.folder())
+    stack.enter_context(janitor.watching(folder))
     stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
     stack.enter_context(
         # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
