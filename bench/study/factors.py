@@ -24,10 +24,9 @@ CountOrZero = Annotated[int, Field(ge=0, le=MOST_INT32)]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)]
 Shift = Literal[
-    "none",
-    *("noise-1", "noise-2", "noise-3", "blur-1", "blur-2", "blur-3"),
-    *("contrast-1", "contrast-2", "contrast-3", "brightness-1", "brightness-2", "brightness-3"),
-]
+    "none", "noise-1", "noise-2", "noise-3", "blur-1", "blur-2", "blur-3",
+    "contrast-1", "contrast-2", "contrast-3", "brightness-1", "brightness-2", "brightness-3",
+]  # fmt: skip
 """datasets.changed.shifts.LEVELS, as a type checker can read them."""
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
@@ -118,7 +117,7 @@ FACTORS = {
         ),
         Factor(
             "test_shift", "string", Shift, "none",
-            "what is done to the test inputs, and how strongly, after Hendrycks & Dietterich (2019)",
+            "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
             "evaluation", of_test=True,
         ),
     )
