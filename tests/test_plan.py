@@ -83,6 +83,9 @@ def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     """Neither their identity, nor their number, nor the size of a family."""
     levels = {
         "train_examples": ["all", 500],
+        "class_imbalance": [1.0, 2.0],
+        "label_noise": [0.0, 0.5],
+        "test_shift": ["none", "blur-1"],
         "batch_size": [32, 64],
         "optimizer": ["adam", "sgd"],
         "learning_rate": [0.001, 0.01],
@@ -97,7 +100,7 @@ def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
         for cell in plan.cells(made):
             found[cell.arm].add(cell.id)
     reached = {arm for arm in ARMS if factor in of_arms(arm)}
-    expected = {"data": set(ARMS), "float": set(ARMS)}
+    expected = {"data": set(ARMS), "float": set(ARMS), "evaluation": set(ARMS)}
     expected["calibration"] = {"ptq", "ptq+k", "qat-recal", "qat-cal"}
     assert reached == expected[FACTORS[factor].stage]
     for arm in ARMS:
