@@ -87,9 +87,11 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    grown = [one for one in ordered if one.setting.budget]  # 0 has no logarithm
-    if len(grown) > 2:  # of two it is that difference again, and would count twice in its family
-        yield _slope(base, grown, [log2(one.setting.budget or 0) for one in grown])
+    grown = [one.setting.budget for one in ordered if one.setting.budget]  # 0 has no logarithm
+    # Of two it is that difference again, and would count twice in its family; past 2**53 the
+    # logarithms may be equal.
+    if len(grown) > 2 and log2(grown[0]) < log2(grown[-1]):
+        yield _slope(base, ordered[-len(grown) :], [log2(budget) for budget in grown])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
@@ -171,7 +173,7 @@ def _by_order(
     for one in pairs:
         by_rest.setdefault(one.setting.without(name), {})[_level(one, name)] = one
     whole = [at for at in by_rest.values() if set(at) == set(levels)]
-    if not whole:
+    if not whole or log2(levels[0]) == log2(levels[-1]):
         return
     members = [at[level] for at in whole for level in levels]
     moved = _moved(pairs, name)

@@ -120,7 +120,7 @@ def analyze(
             lower=_listed(lower_is_better),
         ),
         columns=_renamed(columns),
-        contrasts=None if contrasts is None else _listed(contrasts),
+        contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
     )
