@@ -15,11 +15,11 @@ from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
 from bench.pipelines.lean import tf
 from bench.pipelines.probes import probe
-from bench.pipelines.starts import STARTS, Checkpoint, ranges_start
+from bench.pipelines.starts import STARTS, Checkpoint
 from bench.pipelines.trainers import converter_of, pretrained, tensors, trained, trainer_of
 from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
-from bench.study.arms import ARMS, CONVERSIONS
+from bench.study.arms import ARMS, CONVERSIONS, TRAININGS
 
 __all__ = ["Checkpoint", "prepare", "probe", "run_fork", "run_segment", "trace"]
 
@@ -133,7 +133,7 @@ def _evaluated(
     seen = behind.extent.seen(behind.total)
     seen += course.extent.seen(course.total) if course else 0
     own_ranges = fork.quantized and not CONVERSIONS[arm.conversion].ranges
-    cold = own_ranges and ranges_start(fork) == "cold"
+    cold = own_ranges and TRAININGS[fork.training].cold
     # Averages that came with the weights have no start of Keras's left.
     momentum = None if pretrained(data, segment) else trainer.batch_norm_momentum
     return {

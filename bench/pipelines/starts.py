@@ -10,6 +10,8 @@ from bench.pipelines.conversions import calibration_of
 from bench.pipelines.trainers import trained, trainer_of
 from bench.plan.cells import Recipe
 from bench.plan.trajectories import Fork, Segment
+from bench.study.effective import QAT_BY_START
+from bench.study.factors import Value
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,9 @@ def _with_ranges(
     return train.State(trainer.state.weights, state.optimizer)
 
 
-def ranges_start(fork: Fork) -> str:
+def ranges_start(fork: Fork) -> Value:
     """Where the ranges of a QAT start."""
-    if fork.training == "qat-cal":
-        return "calibrated"
-    found: str = fork.recipe["qat_ranges_start"]
-    return found
+    return next(start for start, name in QAT_BY_START.items() if name == fork.training)
 
 
 STARTS: dict[str, Callable[..., tuple[train.Trainer, train.State]]] = {
@@ -89,5 +88,6 @@ STARTS: dict[str, Callable[..., tuple[train.Trainer, train.State]]] = {
     "float+k": _control,
     "qat": _quantized,
     "qat-cal": _quantized,
+    "qat-cal-inference": _quantized,
 }
 """Where each training of study.arms starts."""

@@ -1,7 +1,7 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -32,6 +32,10 @@ class Recipe:
     def get(self, factor: str) -> Any:
         """A factor's level; None where it does not reach this."""
         return dict(self.levels).get(factor)
+
+    def without(self, factor: str) -> "Recipe":
+        """The same without one factor, which has become something else."""
+        return replace(self, levels=tuple(pair for pair in self.levels if pair[0] != factor))
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
@@ -145,6 +149,8 @@ def cells(study: Study) -> list[Cell]:
 def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
     """One for each combination of the levels that reach the arm of this model."""
     stages = ARMS[arm].stages
+    if "calibration_examples" in study.of_arms(arm):
+        stages |= {"calibration"}
     names = study.reaching(arm, model=model)
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels in product(*(study.levels(name) for name in names)):

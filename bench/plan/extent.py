@@ -37,3 +37,19 @@ def of_extra(recipe: Recipe, examples: int) -> Extent:
     """Of the epochs more."""
     chosen = recipe.get("extra_examples") or examples
     return Extent(chosen, recipe.get("extra_batch_size") or recipe["batch_size"])
+
+
+def float_steps(recipe: Recipe, examples: int, budget: int) -> int:
+    """Steps of float training to a budget, in the study's unit."""
+    return of_float(recipe, examples).of(budget, recipe.get("budget_unit"))
+
+
+def extra_steps(recipe: Recipe, examples: int, extra: int) -> int:
+    """Steps of k epochs more."""
+    return of_extra(recipe, examples).of(extra, recipe.get("extra_unit"))
+
+
+def fork_steps(recipe: Recipe, examples: int, budget: int, extra: int) -> int:
+    """Steps of the training behind a checkpoint; of QAT from scratch those to the budget too."""
+    before = float_steps(recipe, examples, budget) if recipe.get("qat_start") == "scratch" else 0
+    return before + extra_steps(recipe, examples, extra)

@@ -191,12 +191,20 @@ FACTORS = {
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 
 
-def of_arms(*arms: str) -> tuple[str, ...]:
+def of_arms(*arms: str, calibrated: bool = False) -> tuple[str, ...]:
     """The names of the factors that reach any of these arms, in the table's order. Which of them a
-    model has something for, a study says: Study.reaching."""
-    stages: set[Stage] = set()
-    stages = stages.union(*(ARMS[arm].stages for arm in arms))
-    return tuple(name for name, factor in FACTORS.items() if factor.stage in stages)
+    model has something for, a study says: Study.reaching.
+
+    calibrated: does calibration reach QAT too, since its ranges may start from there?
+    """
+    return tuple(name for name in FACTORS if any(_reaches(name, arm, calibrated) for arm in arms))
+
+
+def _reaches(factor: str, arm: str, calibrated: bool) -> bool:
+    row, stage = ARMS[arm], FACTORS[factor].stage
+    if factor in row.fixed:
+        return False
+    return stage in row.stages or (calibrated and stage == "calibration" and "qat" in row.stages)
 
 
 def by_order(levels: Sequence[Value]) -> list[float] | None:
