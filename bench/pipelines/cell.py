@@ -19,6 +19,7 @@ from bench.pipelines.starts import STARTS, Checkpoint
 from bench.pipelines.trainers import converter_of, pretrained, tensors, trained, trainer_of
 from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
+from bench.store.schema import FILE
 from bench.study.arms import ARMS, CONVERSIONS, TRAININGS
 
 __all__ = ["Checkpoint", "prepare", "probe", "run_fork", "run_segment", "trace"]
@@ -139,6 +140,7 @@ def _evaluated(
     return {
         **cell.columns,
         **measured,
+        FILE: blob,
         "epochs": cell.budget + (cell.extra or 0),
         "steps": steps,
         "examples_seen": seen,

@@ -170,14 +170,19 @@ def _study(analysis: Analysis) -> Table:
         fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
         if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
             del fields[name]
-    fields["primary"] = list(analysis.study.primary_contrasts)
+    fields["primary"] = [
+        *analysis.study.primary_contrasts,
+        *map(str, analysis.study.primary_effects),
+    ]
+    fields["recipes"] = [
+        f"{recipe.pop('name')} ({', '.join(f'{k} = {v}' for k, v in recipe.items())})"
+        for recipe in (each.as_table() for each in analysis.study.recipes)
+    ]
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
     )
     caption = "The study as run; factors that do not stand here are at their defaults"
-    return Table(
-        "study-table", caption, (Column("field"), Column("value", long=True)), rows
-    )
+    return Table("study-table", caption, (Column("field"), Column("value", long=True)), rows)
 
 
 def _run(seeds: tuple[int, ...]) -> str:
