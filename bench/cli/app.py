@@ -6,8 +6,24 @@ from typing import Annotated
 import typer
 
 from bench import __version__
+<<<<<<< HEAD
 from bench.cli import analyze, check, claim, compare, gate, list, new, plan, power, run
 from bench.console import visible
+=======
+from bench.cli import (
+    analyze,
+    check,
+    claim,
+    compare,
+    gate,
+    list,
+    new,
+    plan,
+    power,
+    run,
+    synthesize,
+)
+>>>>>>> main
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
@@ -47,6 +63,7 @@ for _name, _command, _examples in (
     ("plan", plan.plan, plan.EXAMPLES),
     ("analyze", analyze.analyze, analyze.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
+    ("synthesize", synthesize.synthesize, synthesize.EXAMPLES),
     ("claim", claim.claim, claim.EXAMPLES),
     ("gate", gate.gate, gate.EXAMPLES),
     ("power", power.power, power.EXAMPLES),
