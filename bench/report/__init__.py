@@ -8,7 +8,7 @@ verdicts. Neither TensorFlow nor Ray is ever imported here.
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import Analysis, Population, analyze
+from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.store import folder as store
 
@@ -53,6 +53,8 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     """Write the report of an analysis that is already made."""
     from bench.report import build, html, markdown, svg, verdicts
 
+    if analysis.detailed:
+        beside.exact_tests(c.pairs for c in analysis.select("seeds"))
     report = build.build(analysis)
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
