@@ -52,10 +52,10 @@ class Trainer:
     build: (shape, classes) -> a new tf_keras model that ends in logits; scale: the model's
     input is x / scale; optimizer: its name, or one made anew, which keeps its own learning rate;
     float_model: the model of a float trainer of the same architecture, for one that is
-    quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate: as in
-    `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter 2019), times the learning rate,
-    of all weights but vectors. Raises a Refused if TFMOT cannot quantize the model or loses a
-    weight, or if a layer draws numbers that no seed determines.
+    quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate,
+    depthwise_per_channel: as in `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter
+    2019), times the learning rate, of all weights but vectors. Raises a Refused if TFMOT cannot
+    quantize the model or loses a weight, or if a layer draws numbers that no seed determines.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Trainer:
         batch_norm_momentum: float | None = None,
         annotate: Callable[..., Any] | None = None,
         weight_decay: float = 0.0,
+        depthwise_per_channel: bool = False,
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -76,7 +77,11 @@ class Trainer:
             return model
 
         def make() -> tuple[Any, Places | None]:
-            return (new(), None) if float_model is None else quantized(float_model, annotate)
+            return (
+                (new(), None)
+                if float_model is None
+                else quantized(float_model, annotate, depthwise_per_channel)
+            )
 
         self._build = new
         self.scale = scale
