@@ -27,16 +27,18 @@ OWN: dict[str, Part] = {}
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification data set in memory; two are equal if their keys are.
+    """A data set in memory; two are equal if their keys are.
 
     key: identifies the content, and which of the training examples are used.
     x_train, x_test: uint8 or float32, (examples, height, width, channels), or of a table (examples,
     features); a model's input is x / scale as float32. y_train, y_test: int32 (examples,),
-    0 .. len(classes) - 1. Arrays may be read-only.
+    0 .. len(classes) - 1, or float32 (examples,), which a regression is to give, without classes.
+    Arrays may be read-only.
     paths: the file name of each test example where the source has one, else empty; permuted:
     whether the training examples are in the order of the fixed permutation already. groups: of each
-    test example where the source has them (a speaker, a patient), else None; notes: what was taken
-    for what, where that was not plain.
+    test example where the source has them (a speaker, a patient), else None; trained_groups: those
+    of the training examples, None where they are not known; notes: what was taken for what, where
+    that was not plain.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Dataset:
     permuted: bool = False
     groups: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    trained_groups: frozenset[str] | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and self.key == other.key

@@ -73,7 +73,7 @@ else:
 class OwnPart(BaseModel):
     """What stands in a file of somebody's own, under one name: functions for a model and for data.
 
-    lacks: factors that the model has nothing for; loss, metric: functions of them.
+    lacks: factors that the model has nothing for; metric: a function that measures outputs.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -82,7 +82,6 @@ class OwnPart(BaseModel):
     model: str | None = None
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
-    loss: str | None = None
     metric: str | None = None
 
 

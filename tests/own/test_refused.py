@@ -56,7 +56,10 @@ BAD_DATA = {
     "one array": ("x", "data(): it is of type numpy.ndarray"),
     "one pair": ("(x, y)", "data(): train is of type numpy.ndarray; allowed: (train, test)"),
     "three": ("(x, y), (x, y), (x, y)", "data(): it has 3 parts"),
-    "a triple": ("(x, y, y), (x, y)", "data(): train has 3 parts"),
+    "four": ("(x, y, y, y), (x, y)", "data(): train has 4 parts; allowed: (train, test), each (x, y)"),
+    "groups of all": ("(x, y), (x, y, [1, 2])", "groups of test are int64 of shape (2,)"),
+    "groups of floats": ("(x, y), (x, y, y / 1)", "groups of test are float64"),
+    "no groups": ("(x, y, None), (x, y)", "groups of train is None"),
     "no labels": ("(x, None), (x, y)", "data(): y of train is None"),
     "no inputs": ("(None, y), (x, y)", "data(): x of train is None"),
     "a generator": ("(i for i in range(3))", "arrays that fit into memory"),
@@ -84,10 +87,11 @@ BAD_DATA = {
     "labels from 1": ("(x, y + 1), (x, y + 1)", "labels from 1 to 3; allowed: integers from 0"),
     "negative labels": ("(x, y - 1), (x, y)", "y of train has the label -1"),
     "huge labels": ("(x, y), (x, y + 10**9)", "y of test has the label 1000000002"),
-    "float labels": ("(x, y / 1), (x, y)", "y of train is of type float64; allowed: class labels, "
-                     "integers from 0 or text: y.astype(int)"),
-    "regression": ("(x, y / 7), (x, y)", "regression is not taken"),
-    "NaN labels": ("(x, y * np.nan), (x, y)", "y of train is of type float64 and holds NaN"),
+    "float labels": ("(x, y / 1), (x, y)", "labels of type float32 in train and int64 in test"),
+    "complex labels": ("(x, y * 1j), (x, y)", "y of train is of type complex128; allowed: class "
+                       "labels, integers from 0 or text; floats of a regression"),
+    "NaN labels": ("(x, y * np.nan), (x, y)", "y of train holds NaN or infinity, such as in "
+                   "example 0"),
     "one-hot": ("(x, np.eye(3)[y]), (x, y)", "the shape (20, 3); allowed: (examples,), y.argm"),
     "text and numbers": ("(x, y), (x, ['a'] * 20)", "labels that are text in one split"),
     "too few to calibrate": ("(x, y), (x, y)", "calibration_examples: found 200, but"),
