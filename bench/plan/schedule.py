@@ -242,7 +242,7 @@ def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
     kinds = {}
     for trajectory in planned:
         first = trajectory.segments[0]
-        kinds[first.model, first.recipe["optimizer"], data_key(first)] = trajectory
+        kinds[first.model, first.recipe.get("optimizer"), data_key(first)] = trajectory
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
 

@@ -59,7 +59,7 @@ class Estimated:
 
     def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
         kind = "qat" if fork is not None and fork.quantized else "float"
-        key = (kind, segment.dataset, segment.model, segment.recipe["optimizer"])
+        key = (kind, segment.dataset, segment.model, segment.recipe.get("optimizer"))
         return {key: TRACE_S[kind]}
 
     def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:

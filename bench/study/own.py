@@ -15,17 +15,19 @@ from bench.errors import InputError
 from bench.plugins import Own, Part, blamed
 from bench.study.factors import FACTORS
 
+DEFAULT_MODEL = "bncnn"
+"""The built-in network that a file without model() is used with."""
+
 PARTS = {"models": "model", "datasets": "data"}
 """Fields whose entries may be a function of a file, and what that function is called."""
 
 KNOWN = (
-    "known names: model(shape, classes), data(), study = dict(...), contrasts = [...], "
-    'files = ["weights.h5"]'
+    "known names: model(shape, classes), data(), "
+    + "".join(f"{name}({', '.join(given)}), " for name, given in models.HOOKS.items())
+    + 'study = dict(...), contrasts = [...], files = ["weights.h5"]'
 )
 
-_FUNCTIONS = frozenset(
-    {"augment", "optimizer", "loss", "annotate", "inputs", "representative", "labels", "start"}
-)
+_FUNCTIONS = frozenset({"loss", "labels", "start"})
 _VALUES = frozenset({"arms", "command", "metrics"})
 """Names that would ask for something which is not done."""
 
@@ -90,6 +92,8 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
         given.setdefault("primary", contrasts)
     title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
     references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
+    if models.hooks(own) and "models" not in references:
+        references["models"] = [DEFAULT_MODEL]
     if not references and not PARTS.keys() & fields.keys():
         raise InputError(
             own.name,
@@ -113,6 +117,7 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
     source = found.pop("source", None)
     files: dict[str, Own] = {}
     own: dict[str, dict[str, Any]] = {}
+    hooked = _with_hooks(source, files)
     for field, usual in PARTS.items():
         known = models if field == "models" else datasets
         value = found.get(field)
@@ -120,10 +125,13 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
         names = []
         for each in listed:
             match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
-            if match is None:
+            if match is not None:
+                part = _part(match["path"], match["function"], usual, files)
+            elif hooked and field == "models" and each in models.names():
+                part = Part(hooked, each)  # a built-in network with the file's hooks
+            else:
                 names.append(each)
                 continue
-            part = _part(match["path"], match["function"], usual, files)
             stem, function = part.own.stem, part.function
             name = stem if function == usual else f"{stem}.{function}"
             if name in known.names():
@@ -154,6 +162,28 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"own": own} if own else {})
 
 
+def _with_hooks(source: str | None, files: dict[str, Own]) -> Own | None:
+    """The file `source` where it has functions that go with every model of the study."""
+    if source is None:
+        return None
+    own = files[Path(source).stem] = plugins.load(source)
+    _check_hooks(own)
+    return own if models.hooks(own) else None
+
+
+def _check_hooks(own: Own) -> None:
+    """Raises InputError where a hook has a parameter that it is not given."""
+    for name in models.hooks(own):
+        given = models.HOOKS[name]
+        unknown = [p for p, must in own.parameters(name).items() if must and p not in given]
+        if unknown:
+            raise InputError(
+                f"{own.name}, {name}()",
+                f"parameter {unknown[0]!r} is not known",
+                f"allowed: {', '.join(given) or 'none'}",
+            )
+
+
 def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
     stem = Path(path).stem
     if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
@@ -164,6 +194,7 @@ def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
         )
     own = files[stem] = files.get(stem) or plugins.load(path)
     _check_names(own)
+    _check_hooks(own)
     if function not in own.names:
         raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
     with blamed(own, function):

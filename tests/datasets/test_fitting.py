@@ -79,7 +79,9 @@ def test_labels_that_are_not_normal_and_anomalous_are_named(tmp_path, y_train, y
 def test_tables_may_hold_numbers_in_either_format(tmp_path):
     columns = {"a": np.arange(10) / 3, "label": np.linspace(-1, 7, 10)}
     pq.write_table(pa.table(columns), tmp_path / "mine.parquet")
-    lines = "".join(f"{a!r},{y!r}\n" for a, y in zip(*map(np.ndarray.tolist, columns.values())))
+    lines = "".join(
+        f"{a!r},{y!r}\n" for a, y in zip(*(c.tolist() for c in columns.values()), strict=True)
+    )
     (tmp_path / "mine.csv").write_text("a,label\n" + lines)
     one, other = (datasets.load(str(tmp_path / f"mine.{e}")) for e in ("parquet", "csv"))
     assert one == other
