@@ -62,10 +62,15 @@ class Dataset:
         return hash(self.key)
 
     def first(self, train_examples: int | None) -> "Dataset":
-        """The same with the first `train_examples` of a fixed permutation for training."""
+        """The same with the first `train_examples` of a fixed permutation for training. Raises
+        InputError if there are not so many."""
         if train_examples is None:
             return self
         n = len(self.x_train)
+        if train_examples > n:
+            raise InputError(
+                "train_examples", f"found {train_examples}", f"allowed: 1 to {n} of {self.name!r}"
+            )
         chosen = (np.arange(n) if self.permuted else fixed_permutation(n))[:train_examples]
         return replace(
             self,
@@ -243,6 +248,17 @@ def size(name: str, options: Options = DEFAULT) -> Size:
     return resolve(name, options=options).size()
 
 
-def load(name: str, train_examples: int | None = None, options: Options = DEFAULT) -> Dataset:
-    """`Source.load` of the source that a name stands for."""
-    return resolve(name, options=options).load(train_examples)
+def load(
+    name: str,
+    train_examples: int | None = None,
+    options: Options = DEFAULT,
+    task: str = "classification",
+) -> Dataset:
+    """`Source.load` of the source that a name stands for, as a task needs it (reading.fitting):
+    then which examples it can train on may depend on the labels of all."""
+    from bench.datasets.reading.fitting import fitted
+
+    source = resolve(name, options=options)
+    if task == "reconstruction":
+        return fitted(source.load(), task).first(train_examples)
+    return fitted(source.load(train_examples), task)

@@ -96,7 +96,7 @@ def _evaluated(
         started = time.perf_counter()
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = measure.measured(data, trainer, blob, _is_checked(cell))
+        measured = measure.measured(data, trainer, blob, _is_checked(cell), cell.recipe.objective)
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))

@@ -16,6 +16,7 @@ from bench.pipelines.observers import Seen, recording
 from bench.pipelines.randomness import Randomness
 from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupported
 from bench.pipelines.streams import stream
+from bench.pipelines.tasks import LOSSES
 
 __all__ = [
     "Refused",
@@ -45,8 +46,8 @@ class Trainer:
     input is x / scale; optimizer: its name, or one made anew, which keeps its own learning rate;
     float_model: the model of a float trainer of the same architecture, for one that is
     quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`; annotate: as in
-    `match.quantized`. Raises a Refused if TFMOT cannot quantize the model or loses a weight, or if
-    a layer draws numbers that no seed determines.
+    `match.quantized`; loss: as tasks.Loss. Raises a Refused if TFMOT cannot quantize the model or
+    loses a weight, or if a layer draws numbers that no seed determines.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Trainer:
         float_model: Any = None,
         batch_norm_momentum: float | None = None,
         annotate: Callable[..., Any] | None = None,
+        loss: Callable[[Any, Any, Any], Any] = LOSSES["classification", "cross_entropy"],
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -87,7 +89,9 @@ class Trainer:
         rate = self.optimizer.learning_rate
         self._slots = [v for v in self.optimizer.variables if v is not rate]
         self.start = State(_values(self.model.weights), _values(self._slots))
-        self._loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._loss = loss
+        self.own_loss = loss not in LOSSES.values()
+        """Is it a function of somebody's own?"""
         self._step = traced(self.step)
         self._epoch = tf.function(self._epoch_graph)
         self._checked: Any = None
@@ -166,11 +170,11 @@ class Trainer:
         learning_rate: float,
         noise: Sequence[np.random.SeedSequence] = (),
     ) -> float:
-        """Train one epoch per order. Returns the last epoch's mean loss in nats.
+        """Train one epoch per order. Returns the last epoch's mean loss.
 
-        x: uint8 or float32 (n, height, width, channels); y: int32 (n,); orders: int32 (n,) each;
-        noise: a stream for each epoch, for what its layers draw; may be left out where none does.
-        The last step of an epoch has the n % batch examples that are left, as in `fit`.
+        x: uint8 or float32 (n, height, width, channels); y: int32 or float32 (n,); orders: int32
+        (n,) each; noise: a stream for each epoch, for what its layers draw; may be left out where
+        none does. The last step of an epoch has the n % batch examples that are left, as in `fit`.
         """
         if not self._own_rate:
             self.optimizer.learning_rate.assign(learning_rate)
@@ -206,8 +210,8 @@ class Trainer:
     def step(self, x: Any, y: Any) -> Any:
         """One optimizer step on a batch. Returns its mean loss."""
         with self.randomness.controlled(), tf.GradientTape() as tape:
-            logits = self.model(self.inputs(x), training=True)
-            loss = self._loss(y, logits)
+            inputs = self.inputs(x)
+            loss = self._loss(y, inputs, self.model(inputs, training=True))
             if self.model.losses:
                 loss += tf.add_n(self.model.losses)
         variables = self.model.trainable_variables
@@ -220,7 +224,7 @@ class Trainer:
         return tf.cast(x, tf.float32) / self.scale
 
     def logits(self, x: Any) -> np.ndarray:
-        """Keras's own logits, float32 (n, classes). x: uint8 or float32, as in `run`."""
+        """Keras's own outputs, float32 (n, ...). x: uint8 or float32, as in `run`."""
         return self._logits(x).numpy()
 
     def calibrate(self, x: np.ndarray, batch: int) -> None:

@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, streams, train
+from bench.metrics import Task
+from bench.pipelines import convert, hooks, streams, tasks, train
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.trajectories import Segment
@@ -23,12 +24,16 @@ def trainer_of(
     data: Dataset, segment: Segment, quantized: bool, anew: bool = False
 ) -> train.Trainer:
     """anew: one that was not there before, for a comparison."""
-    shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
+    recipe = segment.recipe
+    loss = recipe.objective.task, recipe.objective.loss
+    shape, classes = data.x_train.shape[1:], tasks.classes(data, recipe.objective.task)
     momentum, fields = recipe.get("batch_norm_momentum"), given(segment)
     # What optimizer() of somebody's file makes may depend on the rate in any way.
     optimizer = recipe.get("optimizer") or recipe["learning_rate"]
     make = _trainer.__wrapped__ if anew else _trainer
-    return make(segment.model, fields, shape, classes, data.scale, optimizer, momentum, quantized)
+    return make(
+        segment.model, fields, shape, classes, data.scale, optimizer, momentum, quantized, loss
+    )
 
 
 @lru_cache(maxsize=64)
@@ -57,13 +62,15 @@ def _trainer(
     optimizer: str | float,
     momentum: float | None,
     quantized: bool,
+    loss: tuple[Task, str],
 ) -> train.Trainer:
     build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False, loss).model
     made = optimizer if isinstance(optimizer, str) else hooks.optimizer(model, optimizer)
     annotate = models.hook(model, "annotate")
-    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate)
+    lowered = tasks.loss(model, *loss)
+    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate, lowered)
 
 
 def converter_of(trainer: train.Trainer) -> convert.Converter:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
-from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
 from bench.plan.trajectories import trajectories
@@ -44,8 +44,6 @@ def run(
     node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
-    if study.metrics != ("accuracy",):
-        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     with held(study, out) as folder, ExitStack() as stack:
@@ -64,7 +62,8 @@ def run(
         if missing:
             load = _Loader(study, folder)
             capacity = stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models))
+            measures = own_metrics.named(study.metrics)
+            work = Pipeline(pipeline, models.own(study.models), measures)
             dispatcher = Dispatcher(folder, watcher, capacity, work)
         while missing:
             data = load(missing)  # while the workers import TensorFlow
@@ -89,6 +88,7 @@ class _Loader:
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
         self._folder, self._reading = folder, study.reading
+        self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -100,7 +100,7 @@ class _Loader:
         for name, _ in fresh:
             if name not in self._loaded:
                 source = self._sources[name]
-                self._loaded[name] = datasets.load(source, self._most, self._reading)
+                self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:

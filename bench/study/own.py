@@ -27,8 +27,8 @@ KNOWN = (
     + 'study = dict(...), contrasts = [...], files = ["weights.h5"]'
 )
 
-_FUNCTIONS = frozenset({"loss", "labels", "start"})
-_VALUES = frozenset({"arms", "command", "metrics"})
+_FUNCTIONS = frozenset({"labels", "start"})
+_VALUES = frozenset({"arms", "command"})
 """Names that would ask for something which is not done."""
 
 _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
