@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bench.study import Study
 from bench.study.arms import ARMS, PRIMARY
 from bench.study.factors import FACTORS
+from bench.study.resources import Reserving
 
 PAGE = Path(__file__).parent / "your-own-study.md"
 
@@ -29,6 +30,10 @@ MEANINGS = {
     "arms": "see below; contrasts need both of their arms",
     "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
     "`calibration`",
+    "design": "`crossed`: each combination of the lists runs; `one-at-a-time`: the first of each "
+    "list is the base, and each list varies with all else at it",
+    "recipes": "tables `[[recipes]]` of a `name` and levels of factors that go together; the first "
+    "is the base",
     "resize": "`[height, width]` that images are brought to, where theirs are unlike: "
     "[data](data.md)",
     "label_column": "of Parquet and CSV files, where it is not called `label`",
@@ -42,11 +47,17 @@ MEANINGS = {
     "delta": "the smallest difference of the first metric that matters, in its unit (accuracy: pp, "
     "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
-    "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
+    "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"` or '
+    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `dataset`, `model`, `recipe`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
     "from; else its default, else its first level",
+    "cpus": "CPUs that a task reserves on its node; TensorFlow keeps to one thread, for the bits",
+    "gpus": "GPUs that a task reserves: a whole number, or a fraction of one that tasks share",
+    "memory": 'memory that a task reserves: bytes, or `"4GB"`',
+    "timeout": 'how long a task may take: seconds, or `"30min"`; else 10 times as long as its like '
+    "took, at least 10 minutes",
 }
 
 
@@ -58,10 +69,15 @@ def fields() -> str:
     """The fields of a study that are no factors."""
     rows = [
         (f"`{name}`", _default(name), MEANINGS[name])
-        for name in Study.model_fields
+        for name in sorted(Study.model_fields, key=_place)
         if name not in FACTORS and name not in WRITTEN_BY_RUN
     ]
     return _table(("field", "default", "meaning"), rows)
+
+
+def _place(name: str) -> bool:
+    """Those that every study inherits come last."""
+    return name in Reserving.model_fields
 
 
 def factors() -> str:

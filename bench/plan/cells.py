@@ -3,14 +3,13 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 from typing import Any
 
 from bench import datasets, models
 from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
 from bench.store.schema import Status
-from bench.study import Study
+from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
 from bench.study.objective import Objective
@@ -112,20 +111,22 @@ def cells(study: Study) -> list[Cell]:
     content. Two places of a study can be one cell (the same data under two names): it then stands
     at both, with one id.
     """
-    data = [
-        (datasets.label(source), datasets.identity(source, study.reading))
+    data = {
+        datasets.label(source): datasets.identity(source, study.reading)
         for source in study.datasets
-    ]
-    built = [(name, models.identity(name)) for name in study.models]
-    recipes = {
-        (arm, model): list(_recipes(study, arm, model))
-        for arm, model in product(study.arms, study.models)
     }
+    built = {name: models.identity(name) for name in study.models}
     objective = study.objective.identity
+    planned = [
+        (place, arm, list(_recipes(study, arm, place)))
+        for place in designs.places(study)
+        for arm in study.arms
+    ]
     return [
         Cell(
             cell_id(
-                content, source, seed, budget, arm, extra, recipe.levels, recipe.pin, objective
+                *(data[dataset], built[model], seed, budget, arm, extra),
+                *(recipe.levels, recipe.pin, objective),
             ),
             dataset,
             model,
@@ -135,17 +136,17 @@ def cells(study: Study) -> list[Cell]:
             extra,
             recipe,
         )
-        for seed, (dataset, content), (model, source) in product(study.seeds, data, built)
-        for budget, arm in product(study.budgets, study.arms)
-        for recipe in recipes[arm, model]
-        for extra in (study.extra if ARMS[arm].extra else (None,))
+        for seed in study.seeds
+        for (dataset, model, budget), arm, recipes in planned
+        for recipe, extra in recipes
     ]
 
 
-def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
-    """One for each combination of the levels that reach the arm of this model."""
+def _recipes(
+    study: Study, arm: str, place: tuple[str, str, int]
+) -> Iterator[tuple[Recipe, int | None]]:
+    """What runs of the arm there: the levels that reach it, and its epochs more."""
     stages = ARMS[arm].stages
-    names = study.reaching(arm, model=model)
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
-    for levels in product(*(study.levels(name) for name in names)):
-        yield Recipe(tuple(zip(names, levels, strict=True)), pin, study.objective)
+    for levels, extra in designs.combinations(study, (arm,), *place):
+        yield Recipe(levels, pin, study.objective), extra

@@ -259,6 +259,6 @@ def _declaration(study: Study) -> dict[str, Any]:
     return {
         "alpha": study.alpha,
         "delta": study.delta,
-        "primary": [*study.primary_contrasts, *(": ".join(e) for e in study.primary_effects)],
+        "primary": [*study.primary_contrasts, *map(str, study.primary_effects)],
         "primary_over": list(study.primary_over),
     }

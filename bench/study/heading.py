@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DESCRIBED = (
     *("datasets", "resize", "label_column", "audio", "models", "budgets", "extra", "arms"),
-    *FACTORS,
+    *("design", "recipes", *FACTORS),
 )
 """What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
 true."""
@@ -46,9 +46,11 @@ def made(study: "Study") -> str:
         parts.append(f"and {_listed([str(k) for k in study.extra])} more")
     for name, factor in FACTORS.items():
         levels = study.levels(name)
-        if levels != (factor.default,):
+        if levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             parts.append(f"{name.replace('_', ' ')} {shown}")
+    if study.recipes:
+        parts.append(f"recipes {_listed([recipe.name for recipe in study.recipes])}")
     return ", ".join(parts)
 
 
