@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
+from bench.errors import InputError
 from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
