@@ -63,7 +63,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                 for piece in probe.pieces
             ]
             about = f"{model} on {label}" if len(study.datasets) > 1 else model
-            work = Pipeline(MODULE, models.own([model]), own_metrics.named(study.metrics))
+            work = Pipeline(MODULE, models.own([model]), measures=own_metrics.named(study.metrics))
             with Isolated(work, WORKER_ENVIRONMENT, limit) as apart:
                 few, checked = _some(data), []
                 for check in _of_model(apart, few, pieces):

@@ -13,10 +13,12 @@ from bench.plugins import Part
 @dataclass(frozen=True)
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, by the names that
-    cells carry; measures: metrics of somebody's own, by name."""
+    cells carry; keep_models: shall rows bring their TFLite files to the driver? measures: metrics
+    of somebody's own, by name."""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
+    keep_models: bool = False
     measures: Mapping[str, metrics.OwnMetric] = field(default_factory=dict)
 
     def prepared(self) -> Any:
