@@ -29,7 +29,24 @@ BAD_FILES = {
     "another kind": (MODEL + "def arm_float(n): ...\n", "arm_float: no part of a study of net"),
     "a command": (MODEL + "command = 'x'\n", "command: no part of a study of net"),
     "an optimizer": (MODEL + "def optimizer(r): ...\n", "optimizer(): parameter 'r' is not known"),
-    "a loss": (MODEL + "def loss(y, outputs): ...\n", "loss: no part of a study of net"),
+    "a loss": (MODEL + "def loss(y, p): ...\n", "parameter 'p' is not known; allowed: y, outputs"),
+    "two losses": (MODEL + "def loss(y, outputs): ...\nstudy = dict(loss='mse', task='regression',"
+                   " metrics=['mae'])\n", "loss: set, and own"),
+    "no metric": (MODEL + "metrics = 3\n", "metrics: found 3; allowed: metrics = ["),
+    "an unknown metric": (MODEL + "metrics = ['acc']\n", "no metric 'acc'"),
+    "a lambda": (MODEL + "metrics = [lambda y: 0]\n", "allowed: metrics = [\"mae\", my_metric]"),
+    "no direction": (MODEL + "def off(y, outputs): ...\nmetrics = [off]\n", "off.lower_is_better"
+                     " = True, or False, below the function"),
+    "a built-in name": (MODEL + "def mae(y, outputs): ...\nmae.lower_is_better = True\n"
+                        "metrics = [mae]\n", "'mae' is also the name of a built-in metric"),
+    "in pp": (MODEL + "def off(y, outputs): ...\noff.lower_is_better = True\noff.unit = 'pp'\n"
+              "metrics = [off]\n", "unit is 'pp'"),
+    "no delta": (MODEL + "def off(y, outputs): ...\noff.lower_is_better = True\noff.delta = 0\n"
+                 "metrics = [off]\n", "delta is 0; allowed: a number above 0"),
+    "a metric of seeds": (MODEL + "def off(y, seed): ...\noff.lower_is_better = True\n"
+                          "metrics = [off]\n", "parameter 'seed' is not known"),
+    "a metric of another task": (MODEL + "metrics = ['accuracy', 'mae']\n", "'mae' is no metric of"
+                                 " a classification"),
     "no Python": ("def model(:\n", "line 1: "),
     "null bytes": ("x = 1\0\n", "null bytes"),
     "a study that is none": (MODEL + "study = 3\n", "study: found 3; allowed: study = dict("),
