@@ -12,6 +12,7 @@ from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums, real_mean_squares
 from bench.statistics.groups import group_sums
 from bench.statistics.interaction import slope_weights
+from bench.study.factors import FACTORS
 
 LARGEST_WHOLE = 10**15
 """Of differences in steps: below it their sums fit in 64 bits and in a float."""
@@ -162,7 +163,7 @@ def _crossed(used: Sequence[Term], seeds: Sequence[int], divisor: float) -> dict
     """The crossed sums of a change, where all its samples have the same test examples."""
     first = used[0][0]
     sizes = {sample.n_examples for sample, _ in used}
-    if None in sizes or len(sizes | {sample.setting.dataset for sample, _ in used}) > 2:
+    if None in sizes or len({_tested_on(sample.setting) for sample, _ in used}) > 1:
         return {}
     whole = all(sample.correct is not None for sample, _ in used)
     kind = _small_enough(used) if whole else np.float64
@@ -176,6 +177,12 @@ def _crossed(used: Sequence[Term], seeds: Sequence[int], divisor: float) -> dict
         "groups": None if first.groups is None else group_sums(cells, first.groups),
         "cell_step": first.scale / divisor,
     }
+
+
+def _tested_on(setting: Setting) -> tuple[Any, ...]:
+    """What decides the test examples: equal where they are the same."""
+    shifts = (level for name, level in setting.factors if name in FACTORS and FACTORS[name].of_test)
+    return setting.dataset, *shifts
 
 
 def _small_enough(used: Sequence[Term]) -> type[np.signedinteger]:
