@@ -14,6 +14,7 @@ EXAMPLES = (
     "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
     'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
     'ptq-vs-qat analyze my-runs.csv --out report --columns "run=seed, method=arm" --ignore notes',
+    "ptq-vs-qat analyze wide.csv --out report --wide --metrics accuracy",
 )
 
 
@@ -22,8 +23,9 @@ def analyze(
         Path,
         typer.Argument(
             metavar="RESULTS",
-            help="A result folder; or a table of your own, CSV or Parquet: columns seed, arm, one "
-            "or more metrics, and if you like dataset, model, budget, extra and factors.",
+            help="A result folder; or a table of your own, CSV, JSON or Parquet: columns seed, "
+            "arm, one or more metrics (or example, prediction and label), and if you like dataset, "
+            "model, budget, extra and factors.",
         ),
     ],
     population: Annotated[
@@ -41,6 +43,13 @@ def analyze(
             metavar="A=B", help='Of a table: what its columns are called here, "run=seed".'
         ),
     ] = None,
+    wide: Annotated[
+        bool,
+        typer.Option(
+            "--wide",
+            help="Of a table: a row per seed and a column per arm; --metrics names what they hold.",
+        ),
+    ] = False,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Of a table: the metrics; by default all numbers."),
@@ -84,6 +93,7 @@ def analyze(
     of_a_table = {
         "--out": out,
         "--columns": columns,
+        "--wide": wide or None,
         "--metrics": metrics,
         "--factors": factors,
         "--ignore": ignore,
@@ -119,6 +129,7 @@ def analyze(
             lower=listed(lower_is_better),
         ),
         columns=renamed(columns),
+        wide=wide,
         contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,

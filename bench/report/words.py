@@ -164,7 +164,10 @@ def panel(setting: Setting, varying: Varying) -> Text:
 def population(analysis: Analysis, of: Population) -> Text:
     """Whom a conclusion speaks about; what else was held fixed in somebody's own table is theirs to
     know."""
-    return POPULATIONS[of] if analysis.study is not None else "new seeds, all else as in the table"
+    if analysis.study is not None:
+        return POPULATIONS[of]
+    also = " and new test examples" if of == "seeds+examples" else ""
+    return f"new seeds{also}, all else as in the table"
 
 
 def setting_meaning(analysis: Analysis) -> Text:

@@ -35,15 +35,17 @@ def run(
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
     pipeline: str = PIPELINE,
+    keep_models: bool = False,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work. Raises InputError if a dataset is not there or not as expected, if `out` cannot be written
-    or holds results that this study may not be added to, if nothing answers at `address`, if no
-    node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
+    work; keep_models: shall the TFLite files be kept in the folder too? Raises InputError if a
+    dataset is not there or not as expected, if `out` cannot be written or holds results that this
+    study may not be added to, if nothing answers at `address`, if no node there has this package
+    and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
     if study.metrics != ("accuracy",):
@@ -65,6 +67,11 @@ def run(
             [results[cell] for cell in wanted if cell in results],
             folder.others(wanted),
         )
+        if keep_models and (without := folder.without_model()):
+            watcher.said(
+                f"{without} cells are there already without their file, which was not kept when "
+                "they ran: another folder (--out) has all of them"
+            )
         if not missing and more is not None:
             missing = list(more())
             folder.add(missing)
@@ -72,7 +79,7 @@ def run(
         if missing:
             load = _Loader(study, folder)
             stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models))
+            work = Pipeline(pipeline, models.own(study.models), keep_models)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )

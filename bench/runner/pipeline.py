@@ -12,10 +12,11 @@ from bench.plugins import Part
 @dataclass(frozen=True)
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, by the names that
-    cells carry."""
+    cells carry; keep_models: shall rows bring their TFLite files to the driver?"""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
+    keep_models: bool = False
 
     def prepared(self) -> Any:
         """The module, in a process where these models are known. Imports TensorFlow."""
