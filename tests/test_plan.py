@@ -84,7 +84,7 @@ def other_level(factor):
     row = FACTORS[factor]
     if row.type == "string":
         return next(word for word in row.level.__args__ if word != row.default)
-    return {"int32": 64, "float64": 0.5}[row.type]
+    return 2.0 if factor == "class_imbalance" else {"int32": 64, "float64": 0.5}[row.type]
 
 
 def of_a_model(factor):
@@ -252,11 +252,14 @@ def test_a_row_says_which_cell_it_is():
         "arm": cell.arm,
         "extra": 1,
         "train_examples": None,
+        "class_imbalance": 1.0,
+        "label_noise": 0.0,
         "batch_size": 32,
         "optimizer": "adam",
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
+        "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")
     assert qat.columns["calibration_examples"] is None  # it does not reach it

@@ -7,7 +7,8 @@ from weakref import WeakKeyDictionary
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, modes, streams, train
+from bench.metrics import Task
+from bench.pipelines import convert, hooks, modes, streams, tasks, train
 from bench.pipelines.annotate import first_and_last_in_float
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
@@ -37,6 +38,7 @@ class Setup:
     weight_decay: float
     momentum: float | None
     quantized: bool
+    loss: tuple[Task, str]
     inner_layers: bool = False
     depthwise_per_channel: bool = False
 
@@ -56,12 +58,13 @@ def trainer_of(
         segment.model,
         given(segment),
         data.x_train.shape[1:],
-        len(data.classes),
+        tasks.classes(data, recipe.objective.task),
         data.scale,
         recipe.get("optimizer") or recipe["learning_rate"],
         recipe.get("weight_decay") or 0.0,
         recipe.get("batch_norm_momentum"),
         quantized,
+        (recipe.objective.task, recipe.objective.loss),
     )
     if more is not None:
         decay = more.get("extra_weight_decay")
@@ -116,6 +119,7 @@ def _trainer(setup: Setup) -> train.Trainer:
         setup.momentum,
         annotate,
         setup.weight_decay,
+        tasks.loss(setup.model, *setup.loss),
         setup.depthwise_per_channel,
     )
 
