@@ -55,8 +55,10 @@ class Trainer:
     float_model: the model of a float trainer of the same architecture, for one that is
     quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate,
     depthwise_per_channel: as in `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter
-    2019), times the learning rate, of all weights but vectors; loss: as tasks.Loss. Raises a Refused if
-    TFMOT cannot quantize the model or loses a weight, or if a layer draws numbers that no seed determines.
+    2019), times the learning rate, of all weights but vectors; loss: as tasks.Loss.
+
+    Raises a Refused if TFMOT cannot quantize the model or loses a weight, or if a layer draws
+    numbers that no seed determines.
     """
 
     def __init__(
