@@ -71,7 +71,7 @@ def analyze(results: Results) -> Analysis:
         primary=study.primary_contrasts,
         title=heading(study),
         alpha=study.alpha,
-        deltas={"accuracy": study.delta_of("accuracy")},
+        deltas={metric.name: metric.delta for metric in results.metrics},
         design=_design(study),
     )
     comparisons = made.comparisons
@@ -79,7 +79,7 @@ def analyze(results: Results) -> Analysis:
         known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
-    wrong = {each.arm: each.found for each in checks.wrong_formats}
+    wrong = {(each.arm, each.claimed): each.found for each in checks.wrong_formats}
     return replace(
         made,
         comparisons=believed(comparisons, float_checks, wrong),
@@ -96,6 +96,7 @@ def _design(study: Study) -> Design:
         declared=study.primary_effects,
         is_primary=lambda setting: study.is_primary_at(dict(setting.factors)),
         recipes=study.by_recipe,
+        metric=study.metrics[0],
         asked=lambda contrast, setting: designs.asks(
             study,
             (contrast.a, contrast.b),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from bench.analysis import (
     Analysis,
@@ -46,6 +47,7 @@ def analyze_table(
     delta: float | None = None,
     alpha: float = 0.05,
     wide: bool = False,
+    frame: pa.Table | None = None,
 ) -> Analysis:
     """The analysis of a long table, of a wide one, or of predictions per test example.
 
@@ -53,14 +55,18 @@ def analyze_table(
     contrasts: `a - b`, all primary (default: those of study.arms where all arms are its, else every
     pair once, later minus earlier by first appearance); delta: the smallest difference that
     matters, in the reported unit (default: 0.5 for accuracies, none for anything else); wide: a row
-    per seed and a column per arm. Raises InputError naming file, column and row, and the option
-    that decides.
+    per seed and a column per arm; frame: the table, where it is in memory, which messages then call
+    `table`. Raises InputError naming file, column and row, and the option that decides.
     """
     if not 0 < alpha < 1:
         raise InputError("--alpha", str(alpha), "allowed: between 0 and 1, both excluded")
     if delta is not None and not 0 < delta < np.inf:
         raise InputError("--delta", str(delta), "allowed: greater than 0")
-    rows, said_of_file = table_file.read(table, columns or {}, ("seed",) if wide else NEEDED)
+    needed = ("seed",) if wide else NEEDED
+    if frame is None:
+        rows, said_of_file = table_file.read(table, columns or {}, needed)
+    else:
+        rows, said_of_file = table_file.plain(frame, table, columns or {}, needed), []
     remarks = [Remark(text) for text in said_of_file]
     if wide:
         rows, declared, remark = table_wide.long(rows, str(table), declared)

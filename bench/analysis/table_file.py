@@ -56,6 +56,17 @@ def read(
         if isinstance(error, InputError):
             raise
         raise InputError(str(path), " ".join(str(error).split()), ALLOWED) from None
+    return plain(table, path, renamed, needed), remarks
+
+
+def plain(
+    table: pa.Table,
+    path: Path,
+    renamed: Mapping[str, str],
+    needed: tuple[str, ...] = NEEDED,
+) -> pa.Table:
+    """A table with the columns that are needed, by plain names and without encodings that carry no
+    meaning; path: what messages call it. Raises InputError as `read` does."""
     names = [" ".join(name.split()) for name in _flat(table.column_names)]
     names = [f"Unnamed: {i}" if _NAMELESS.fullmatch(n) else n for i, n in enumerate(names)]
     names = _renamed(names, renamed)
@@ -65,7 +76,7 @@ def read(
     _require(path, names, needed)
     if table.num_rows == 0:
         raise InputError(str(path), "no rows", "allowed: one row per seed and arm")
-    return pa.table([_plain(c) for c in table.columns], names=names), remarks
+    return pa.table([_plain(c) for c in table.columns], names=names)
 
 
 def _flat(names: list[str]) -> list[str]:

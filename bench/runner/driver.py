@@ -11,9 +11,12 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
+from bench.datasets.changed.shifts import refusal
+from bench.datasets.changed.training import changed
 from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
-from bench.plan.schedule import DataKey
+from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
 from bench.runner.connection import check_answers, connected
 from bench.runner.dispatch import Dispatcher
@@ -35,19 +38,19 @@ def run(
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
     pipeline: str = PIPELINE,
+    keep_models: bool = False,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work. Raises InputError if a dataset is not there or not as expected, if `out` cannot be written
-    or holds results that this study may not be added to, if nothing answers at `address`, if no
-    node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
+    work; keep_models: shall the TFLite files be kept in the folder too? Raises InputError if a
+    dataset is not there or not as expected, if `out` cannot be written or holds results that this
+    study may not be added to, if nothing answers at `address`, if no node there has this package
+    and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
-    if study.metrics != ("accuracy",):
-        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     elif study.cpus > (there := workers or os.cpu_count() or 1):
@@ -65,6 +68,11 @@ def run(
             [results[cell] for cell in wanted if cell in results],
             folder.others(wanted),
         )
+        if keep_models and (without := folder.without_model()):
+            watcher.said(
+                f"{without} cells are there already without their file, which was not kept when "
+                "they ran: another folder (--out) has all of them"
+            )
         if not missing and more is not None:
             missing = list(more())
             folder.add(missing)
@@ -72,7 +80,8 @@ def run(
         if missing:
             load = _Loader(study, folder)
             stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models))
+            measures = own_metrics.named(study.metrics)
+            work = Pipeline(pipeline, models.own(study.models), keep_models, measures)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
@@ -91,6 +100,26 @@ def run(
         folder.compact()
 
 
+def _check_possible(cell: Cell, data: Dataset | None) -> None:
+    """data: the cell's; None where its like was looked at before."""
+    if data is None:
+        return
+    drawn, shift = (cell.recipe.get(name) for name in ("calibration_examples", "test_shift"))
+    if drawn is not None and drawn > len(data.x_train):
+        left = f"{len(data.x_train)} training examples left at class_imbalance = "
+        raise InputError(
+            "calibration_examples",
+            f"found {drawn}, but {cell.dataset} has {left}{cell.recipe['class_imbalance']:g}",
+            f"allowed: 1 to {len(data.x_train)}",
+        )
+    if reason := refusal(data, shift):
+        raise InputError(
+            "test_shift",
+            f"{shift!r}, but {reason} ({cell.dataset})",
+            "allowed: none, noise-1 to -3",
+        )
+
+
 class _Loader:
     """Reads data when cells first need them."""
 
@@ -99,19 +128,24 @@ class _Loader:
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
         self._folder, self._reading = folder, study.reading
+        self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
     def __call__(self, needed: Sequence[Cell]) -> dict[DataKey, Dataset]:
-        """What was not given before, by dataset and choice of training examples."""
-        keys = {(c.dataset, c.recipe["train_examples"]): None for c in needed}
+        """What was not given before, by dataset and what is done to its training examples. Raises
+        InputError if that leaves too few to calibrate on, or if test inputs cannot be shifted."""
+        keys = {data_key(cell): None for cell in needed}
         fresh = [key for key in keys if key not in self._given]
         self._given.update(fresh)
         for name, _ in fresh:
             if name not in self._loaded:
                 source = self._sources[name]
-                self._loaded[name] = datasets.load(source, self._most, self._reading)
-        return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
+                self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
+        made = {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
+        for cell in needed:
+            _check_possible(cell, made.get(data_key(cell)))
+        return made
 
     def write_labels(self) -> None:
         for data in self._loaded.items():

@@ -13,6 +13,9 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
+FILE = "file"
+"""What a row may carry beside its columns, from a worker to the driver: the TFLite file."""
+
 PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
