@@ -11,9 +11,10 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
-from bench.datasets.changed.shifts import refusal
+from bench.datasets.changed.shifts import CALIBRATION, refusal
 from bench.datasets.changed.training import changed
 from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
@@ -50,8 +51,6 @@ def run(
     and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
-    if study.metrics != ("accuracy",):
-        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     elif study.cpus > (there := workers or os.cpu_count() or 1):
@@ -81,7 +80,8 @@ def run(
         if missing:
             load = _Loader(study, folder)
             stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models), keep_models)
+            measures = own_metrics.named(study.metrics)
+            work = Pipeline(pipeline, models.own(study.models), keep_models, measures)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
@@ -112,6 +112,9 @@ def _check_possible(cell: Cell, data: Dataset | None) -> None:
             f"found {drawn}, but {cell.dataset} has {left}{cell.recipe['class_imbalance']:g}",
             f"allowed: 1 to {len(data.x_train)}",
         )
+    if cell.recipe.get("calibration_draw") == "shifted" and (no := refusal(data, CALIBRATION)):
+        found = f"'shifted', but {no} ({cell.dataset})"
+        raise InputError("calibration_draw", found, "allowed: the other draws")
     if reason := refusal(data, shift):
         raise InputError(
             "test_shift",
@@ -128,6 +131,7 @@ class _Loader:
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
         self._folder, self._reading = folder, study.reading
+        self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -140,7 +144,7 @@ class _Loader:
         for name, _ in fresh:
             if name not in self._loaded:
                 source = self._sources[name]
-                self._loaded[name] = datasets.load(source, self._most, self._reading)
+                self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
         made = {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
         for cell in needed:
             _check_possible(cell, made.get(data_key(cell)))
