@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-<<<<<<< HEAD
-from bench.cli import analyze, check, claim, compare, gate, list, new, plan, power, run
-from bench.console import visible
-=======
 from bench.cli import (
     analyze,
     check,
@@ -23,7 +19,7 @@ from bench.cli import (
     run,
     synthesize,
 )
->>>>>>> main
+from bench.console import visible
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(

@@ -71,6 +71,7 @@ def run(
     from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
     from bench.console import Console, visible
+    from bench.store.files import shown as files_shown
     from bench.store.lock import writing
     from bench.study import load
 
@@ -115,7 +116,7 @@ def run(
                 )
             from bench import report
 
-            with writing(folder):
+            with writing(files_shown(folder)):
                 made = report.write(folder)
             show(made, folder)
     except KeyboardInterrupt:

@@ -21,9 +21,14 @@ def write(folder: Path, population: Population = "seeds") -> Analysis:
     population: whom report.md speaks about, and what report.html shows until the reader switches.
     Raises InputError for a folder that is none, or whose files do not fit each other.
     """
-    analysis = analyze(store.read(folder))
+    analysis = read(folder)
     write_report(analysis, folder, population)
     return analysis
+
+
+def read(folder: Path) -> Analysis:
+    """Analyze a result folder. Raises InputError for one that is none."""
+    return analyze(store.read(folder))
 
 
 def write_table(
@@ -37,7 +42,7 @@ def write_table(
     """
     from bench.analysis.table import analyze_table
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     analysis = analyze_table(table, **options)
     populations = {c.population for c in analysis.comparisons}
@@ -60,7 +65,7 @@ def write_synthesis(folders: Sequence[Path], out: Path, **options: Any) -> Repor
     from bench.analysis.synthesis import synthesize
     from bench.report import synthesis
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     together = synthesize(folders, **options)
     report = synthesis.build(together)
@@ -89,8 +94,6 @@ def _write(report: Report, folder: Path, population: Population) -> None:
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
         out.write_text(f"figures/{name}", svg.standalone(figure.svg, figure.alt))
-    for old in (folder / "figures").glob("*.svg"):
-        if old.name not in drawn:
-            old.unlink()
+    out.keep_only("figures", ".svg", drawn)
     out.write_text("report.md", markdown.render(report, population))
     out.write_text("report.html", html.render(report, population))

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.store.buffers import empty, picked
-from bench.store.files import Files
+from bench.store.files import AnyFiles
 from bench.store.labels import Labels
 from bench.store.schema import CELLS, RESULTS
 from bench.store.tables import DamagedError, batches, columns_of, encode, schema_of, uncompressed
@@ -48,7 +48,7 @@ class Rows:
 
 
 def gather(
-    files: Files, columns: Collection[str], labels: Labels, trusted: Collection[str] = ()
+    files: AnyFiles, columns: Collection[str], labels: Labels, trusted: Collection[str] = ()
 ) -> Rows:
     """All valid rows, with these columns and IDENTITY.
 
@@ -89,7 +89,7 @@ def gather(
     )
 
 
-def snapshot(files: Files) -> Iterator[tuple[str, bytes | OSError]]:
+def snapshot(files: AnyFiles) -> Iterator[tuple[str, bytes | OSError]]:
     """Every file of cells/ once, its name and bytes, no row missed while a run appends or compacts.
 
     A listing is no snapshot, but a file goes only after its rows have come in another one. So
@@ -134,7 +134,7 @@ def each_cell_once(table: pa.Table) -> pa.Table:
     return table.take(sorted(best.values()))
 
 
-def compact(files: Files, labels: Labels) -> None:
+def compact(files: AnyFiles, labels: Labels) -> None:
     """Gather rows in few files, sorted. A kill in between doubles rows, which reading undoes.
 
     A file is gathered with others up to COMPACT_BYTES, so that memory stays bounded. What cannot
@@ -154,7 +154,7 @@ def compact(files: Files, labels: Labels) -> None:
     _merge(files, group, labels)
 
 
-def _mergeable(files: Files, name: str) -> int | None:
+def _mergeable(files: AnyFiles, name: str) -> int | None:
     """Uncompressed bytes of a cells file; None where it must stay as it is."""
     try:
         content = files.read(name)
@@ -165,7 +165,7 @@ def _mergeable(files: Files, name: str) -> int | None:
     return None
 
 
-def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
+def _merge(files: AnyFiles, names: Sequence[str], labels: Labels) -> None:
     merged, valid, others = [], [], []
     for name in names:
         try:
@@ -192,7 +192,7 @@ def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
         files.delete(name)
 
 
-def write(files: Files, table: pa.Table) -> None:
+def write(files: AnyFiles, table: pa.Table) -> None:
     """Make rows durable: a new file in cells/."""
     files.write(f"cells/{uuid.uuid4().hex}.parquet", encode(table, plain=("predictions", "values")))
 
