@@ -1,6 +1,7 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -9,7 +10,7 @@ from typing import Any
 from bench import datasets, models
 from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
-from bench.store.schema import Status
+from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
@@ -18,20 +19,33 @@ from bench.study.factors import FACTORS, Value
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """One level of each factor, of those that reach what it is the recipe of, in the table's
-    order; and the random streams that are pinned for it. Index it by a factor's name."""
+    order; and the random streams that are pinned for it. Index it by a factor's name.
+
+    pipeline: the kind of somebody's whole pipeline, else None; start: the factors that act before
+    its arms.
+    """
 
     levels: tuple[tuple[str, Value], ...]
     pin: tuple[tuple[str, int], ...] = ()
+    pipeline: str | None = None
+    start: tuple[str, ...] = ()
 
     def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
+        assert self.pipeline is None, "a pipeline of somebody's own has no stages"
         return Recipe(
             tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
             tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
         )
+
+    @property
+    def of_start(self) -> "Recipe":
+        """What of it acts before a pipeline's arms: equal where one start serves them."""
+        of_it = tuple((n, v) for n, v in self.levels if n in self.start)
+        return Recipe(of_it, (), self.pipeline, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class Cell:
             "cell": self.id,
             **{name: getattr(self, name) for name in own},
             **{name: levels.get(name) for name in FACTORS},
+            "own_factors": own_factors({n: v for n, v in levels.items() if n not in FACTORS}),
         }
 
     def failure(self, status: Status, error: str) -> dict[str, Any]:
@@ -68,23 +83,43 @@ class Cell:
         return self.columns | row
 
 
+def own_factors(levels: Mapping[str, Value]) -> str | None:
+    """The levels of factors that only this pipeline has, as a row holds them; None: there are
+    none."""
+    return json.dumps(levels, separators=(",", ":")) if levels else None
+
+
 def check_data(study: Study) -> dict[str, datasets.Size]:
     """The size of each dataset, by label.
 
     Raises InputError if a folder is not there or not as expected, or if the study asks for more
-    training or calibration examples than there are.
+    training or calibration examples than there are, or calls a factor of its own as a column is.
     """
     sizes = {}
+    if study.pipeline is not None:
+        _check_names(study.pipeline.factors)
     for source in study.datasets:
         datasets.check_source(source, "datasets")
     datasets.check_options(study.datasets, study.reading)
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
+        if study.pipeline is not None:
+            continue  # what it draws of its data is its own
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
             for drawn in study.levels("calibration_examples"):
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
+
+
+def _check_names(own: Iterable[str]) -> None:
+    """Factors of somebody's own are columns of contrasts.parquet beside ours."""
+    taken = {column.name for column in (*CELLS, *CONTRASTS)}
+    for name in own:
+        if name in taken:
+            raise InputError(
+                name, "a factor with the name of a column of results", "allowed: another name"
+            )
 
 
 def _check_count(field: str, wanted: Any, there: Any, source: str) -> None:
@@ -114,7 +149,17 @@ def cells(study: Study) -> list[Cell]:
     }
     return [
         Cell(
-            cell_id(content, source, seed, budget, arm, extra, recipe.levels, recipe.pin),
+            cell_id(
+                content,
+                source,
+                seed,
+                budget,
+                arm,
+                extra,
+                recipe.levels,
+                recipe.pin,
+                recipe.pipeline is not None,
+            ),
             dataset,
             model,
             seed,
@@ -126,14 +171,19 @@ def cells(study: Study) -> list[Cell]:
         for seed, (dataset, content), (model, source) in product(study.seeds, data, built)
         for budget, arm in product(study.budgets, study.arms)
         for recipe in recipes[arm, model]
-        for extra in (study.extra if ARMS[arm].extra else (None,))
+        for extra in (study.extra if study.arm(arm).extra else (None,))
     ]
 
 
 def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
     """One for each combination of the levels that reach the arm of this model."""
-    stages = ARMS[arm].stages
     names = study.reaching(arm, model=model)
+    if study.pipeline is not None:
+        for levels in product(*(study.levels(name) for name in names)):
+            chosen = tuple(zip(names, levels, strict=True))
+            yield Recipe(chosen, (), study.pipeline.kind, study.pipeline.start)
+        return
+    stages = ARMS[arm].stages
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels in product(*(study.levels(name) for name in names)):
         yield Recipe(tuple(zip(names, levels, strict=True)), pin)

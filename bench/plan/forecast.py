@@ -9,13 +9,14 @@ from typing import Any
 from bench.plan import times
 from bench.plan.cells import cells, check_data
 from bench.plan.simulate import critical_path, simulate
-from bench.plan.trajectories import Trajectory, trajectories
+from bench.plan.trajectories import OWN, Trajectory, trajectories
 from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study
-from bench.study.arms import ARMS, CONTRASTS, TRAININGS
-from bench.study.factors import FACTORS, by_order, of_arms
+from bench.study.arms import TRAININGS
+from bench.study.factors import FACTORS, by_order
 from bench.study.heading import heading
+from bench.study.pipeline import OwnPipeline
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -63,6 +64,9 @@ def forecast(
     steps: Counter[str] = Counter()
     for trajectory in planned:
         first = trajectory.segments[0]
+        if first.own:
+            trainings[OWN] += 1
+            continue
         examples = first.recipe["train_examples"] or sizes[first.dataset].train
         for training, epochs in _trainings(trajectory):
             trainings[training] += epochs > 0
@@ -118,10 +122,11 @@ def primary_family(study: Study) -> int:
 def primary_sizes(study: Study) -> dict[str, int]:
     """Tests in the primary family, by contrast (by `factor: contrast` for effects)."""
     sizes: dict[str, int] = {}
+    of = {contrast.name: contrast for contrast in study.contrasts}
     for name in study.primary_contrasts:
-        a, b = CONTRASTS[name].a, CONTRASTS[name].b
+        a, b = of[name].a, of[name].b
         places = len(study.datasets) * len(study.budgets)
-        places *= len(study.extra) if ARMS[a].extra or ARMS[b].extra else 1
+        places *= len(study.extra) if study.arm(a).extra or study.arm(b).extra else 1
         settings = 0
         for model in study.models:
             here = places
@@ -133,7 +138,7 @@ def primary_sizes(study: Study) -> dict[str, int]:
         levels = study.levels(factor)
         ordered = by_order(levels)
         ends = len(levels) - 1 if ordered is None else (ordered[-1] != study.baseline_of(factor))
-        moved = [arm for arm in (CONTRASTS[name].a, CONTRASTS[name].b) if factor in of_arms(arm)]
+        moved = [arm for arm in (of[name].a, of[name].b) if factor in study.of_arms(arm)]
         hypothesis = name if len(moved) == 2 else moved[0]  # equal by construction: counted once
         sizes[f"{factor}: {hypothesis}"] = ends + (ordered is not None)
     return sizes
@@ -144,11 +149,12 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     left = made.evaluated - made.done
     lines = [
         heading(study),
-        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, float budgets "
-        f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
+        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, {_epochs(study)}, "
         f"arms {_listed(study.arms)}",
     ]
-    if study.own:
+    if study.pipeline is not None:
+        lines += _of_pipeline(study, study.pipeline, made)
+    elif study.own:
         lines.append(
             f"models: {_where(study, study.models)}; data: {_where(study, study.datasets)}"
         )
@@ -163,7 +169,12 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         for kind in TRAININGS
         if made.trainings[kind]
     ]
-    if made.unknown is not None:
+    if made.unknown is not None and study.pipeline is not None:
+        lines.append(
+            f"no estimate of the time: what {study.pipeline.file} takes is not known before it "
+            "runs; `check` measures it, and so do the first cells"
+        )
+    elif made.unknown is not None:
         lines.append(
             f"no estimate of the time: COST is missing in the file of the model {made.unknown}; it "
             "is measured after the first cells"
@@ -197,6 +208,31 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
             found = "none"
         lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} pp")
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
+
+
+def _epochs(study: Study) -> str:
+    if study.pipeline is None:
+        return (
+            f"float budgets {_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more"
+        )
+    more = [name for name in study.arms if study.arm(name).extra]
+    said = f"budgets {_listed(study.budgets)}"
+    return f"{said}, {_listed(tuple(more))} {_listed(study.extra)} more" if more else said
+
+
+def _of_pipeline(study: Study, pipeline: OwnPipeline, made: Forecast) -> Iterator[str]:
+    """What runs of somebody's whole pipeline, and what its results are compared with."""
+    data = study.own[study.models[0]].data
+    if data is None:
+        judged = f"labels of {_listed(study.datasets)} (built in or a file)"
+    elif pipeline.labels:
+        judged = f"labels of {data}()"
+    else:
+        judged = "no labels: its arms give metrics by name"
+    what = "commands" if pipeline.kind == "command" else "a whole pipeline"
+    yield f"{what} (in {pipeline.file}); {judged}"
+    if made.trainings[OWN] and pipeline.kind == "functions":
+        yield f"  {made.trainings[OWN]:>6,} starts, from each of which its arms fork"
 
 
 def _where(study: Study, names: tuple[str, ...]) -> str:

@@ -17,6 +17,10 @@ STREAM_STAGES: dict[str, Stage] = {
 }
 """The stage that each random stream acts in: a pinned one changes no arm beyond it."""
 
+OWN_VERSION = 1
+"""Of how somebody's pipeline is called and its results are read: raised by hand when the same
+source would give other results."""
+
 
 def cell_id(
     data: str,
@@ -27,24 +31,23 @@ def cell_id(
     extra: int | None,
     factors: Collection[tuple[str, Value]],
     pin: Collection[tuple[str, int]],
+    own: bool = False,
 ) -> str:
     """16 hex digits over all that determines a cell's result.
 
     data, model: what identifies their content; factors: those that reach the arm, of which a level
     at its default is left out, so that a new factor changes no identity; pin: streams that reach
-    it. The arm counts by what it is, its training and its conversion, not by its name.
+    it. The arm counts by what it is, its training and its conversion, not by its name; of a whole
+    pipeline of somebody's own (own) it is what the source calls by that name, and every level
+    counts: their defaults are the source's.
     """
-    training, conversion = TRAININGS[ARMS[arm].training], CONVERSIONS[ARMS[arm].conversion]
-    determines = [
-        data,
-        model,
-        [training.name, training.version],
-        [conversion.name, conversion.version],
-        seed,
-        budget,
-        extra,
-        {name: level for name, level in factors if level != FACTORS[name].default},
-        dict(pin),
-    ]
+    if own:
+        what = [["own", OWN_VERSION], ["own", arm]]
+        levels = dict(factors)
+    else:
+        training, conversion = TRAININGS[ARMS[arm].training], CONVERSIONS[ARMS[arm].conversion]
+        what = [[training.name, training.version], [conversion.name, conversion.version]]
+        levels = {name: level for name, level in factors if level != FACTORS[name].default}
+    determines = [data, model, *what, seed, budget, extra, levels, dict(pin)]
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from typing import Any
 
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment, Trajectory
 
 AHEAD = 2
@@ -109,9 +109,14 @@ class Schedule:
         return bool(self._segments or self._forks)
 
     def add(self, trajectories: Sequence[Trajectory]) -> None:
-        self._training += len(trajectories)
         for trajectory in trajectories:
-            self._offer(Work(next(self._place), trajectory, 0, 1), None)
+            (first, *_) = trajectory.segments
+            if first.own:  # no training comes before it
+                work = Work(next(self._place), trajectory, 0, 1, first.forks[0])
+            else:
+                self._training += 1
+                work = Work(next(self._place), trajectory, 0, 1)
+            self._offer(work, None)
 
     def next(self, cpus: int) -> Task:
         """The task to send now to one of `cpus`. Raises IndexError if there is none."""
@@ -242,6 +247,8 @@ def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
     kinds = {}
     for trajectory in planned:
         first = trajectory.segments[0]
+        if first.own:  # there are no graphs of ours in it
+            return []
         kinds[first.model, first.recipe["optimizer"], data_key(first)] = trajectory
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
@@ -251,4 +258,10 @@ DataKey = tuple[str, int | None]
 
 
 def data_key(segment: Segment) -> DataKey:
-    return segment.dataset, segment.recipe["train_examples"]
+    return segment.dataset, examples_of(segment.recipe)
+
+
+def examples_of(recipe: Recipe) -> int | None:
+    """The training examples that are used of the data; a pipeline of somebody's own gets all, and
+    chooses by itself."""
+    return None if recipe.pipeline is not None else recipe["train_examples"]

@@ -72,6 +72,14 @@ def _root(own: "Own") -> str:
     return _unpacked[own.content].name
 
 
+def unpacked(own: "Own", folder: Path) -> None:
+    """Write all that travels with it into a folder: its texts and its files."""
+    contents = [(path, text.encode()) for path, text in own.texts]
+    for path, content in (*contents, *own.files):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
 def module_of(relative: str) -> str:
     """The name by which a relative path is imported."""
     parts = Path(relative).with_suffix("").parts

@@ -22,6 +22,7 @@ PLAN = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
+    Column("own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"),
 )
 
 CELLS = (
