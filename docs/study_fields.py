@@ -35,7 +35,12 @@ MEANINGS = {
     "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
     "`hop_ms`, `floor_db`, `ceiling_db`",
     "alpha": "level of the tests",
-    "delta": "pp, the smallest difference that matters",
+    "task": "`classification`, `regression`, or `reconstruction`, which finds anomalies by it; "
+    "else what the first metric is for",
+    "loss": "what training lowers: `cross_entropy`, `mse`, `mae`; else the first that fits",
+    "metrics": "what models are measured by, the first one primary: `ptq-vs-qat list` shows them",
+    "delta": "the smallest difference of the first metric that matters, in its unit (accuracy: pp, "
+    "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
     "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "

@@ -69,7 +69,7 @@ def analyze(results: Results) -> Analysis:
         primary=study.primary_contrasts,
         title=heading(study),
         alpha=study.alpha,
-        deltas={"accuracy": study.delta},
+        deltas={"accuracy": study.delta_of("accuracy")},
         design=_design(study),
     )
     comparisons = made.comparisons

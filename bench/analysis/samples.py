@@ -149,7 +149,7 @@ class StudyRows:
                 baselines=self._baselines(str(setting.dataset)),
                 examples=c["n"][next(iter(rows.values()))] if rows else None,
             )
-            found.append(judged(check, self.study.delta))
+            found.append(judged(check, self.study.delta_of("accuracy")))
         return tuple(found)
 
     def _baselines(self, dataset: str) -> Baselines:

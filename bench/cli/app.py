@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.cli import analyze, check, compare, list, new, plan, power, run
+from bench.cli import analyze, check, claim, compare, list, new, plan, power, run
 from bench.errors import InputError
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ for _name, _command, _examples in (
     ("plan", plan.plan, plan.EXAMPLES),
     ("analyze", analyze.analyze, analyze.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
+    ("claim", claim.claim, claim.EXAMPLES),
     ("power", power.power, power.EXAMPLES),
     ("new", new.new, new.EXAMPLES),
     ("check", check.check, check.EXAMPLES),

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import CacheOption
-from bench.errors import InputError
+from bench.cli.options import CacheOption, written
 
 EXAMPLES = (
     "ptq-vs-qat compare float.tflite int8.tflite --data digits",
@@ -60,11 +59,6 @@ def compare(
     )
     print_comparison(made)
     if json:
-        try:
-            json.write_text(as_json(made), "utf-8")
-        except OSError as error:
-            raise InputError(
-                "--json", f"cannot write {str(json)!r} ({error.strerror})", "allowed: a new file"
-            ) from None
+        written("--json", json, as_json(made))
     if made.withheld:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`list`: datasets, models, arms and studies."""
+"""`list`: datasets, models, metrics, arms and studies."""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +7,14 @@ EXAMPLES: tuple[str, ...] = ()
 
 
 def list_() -> None:
-    """The datasets, models, arms and studies that are there."""
+    """The datasets, models, metrics, arms and studies that are there."""
     import ast
     import tomllib
 
     from rich.console import Console
     from rich.table import Table
 
-    from bench import datasets, models
+    from bench import datasets, metrics, models
     from bench.datasets import kinds
     from bench.study import shipped
     from bench.study.arms import ARMS
@@ -27,6 +27,10 @@ def list_() -> None:
         "datasets": {name: sentence(datasets, name) for name in datasets.names()}
         | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[1:]},
         "models": {name: sentence(models, name) for name in models.names()},
+        "metrics": {
+            name: f"{sentence(metrics, name)} ({metrics.get(name).direction})"
+            for name in metrics.names()
+        },
         "arms": {arm.name: arm.sentence for arm in ARMS.values()},
         "studies": {
             name: tomllib.loads(path.read_text("utf-8")).get("title", "")

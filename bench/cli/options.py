@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.errors import InputError
+
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="A TOML file, your own FILE.py, or a shipped study.")
 ]
@@ -30,3 +32,13 @@ def show(analysis: Any, folder: Path, population: Any = "seeds") -> None:
 
     print_verdicts(analysis, population=population)
     typer.echo(f"report: {folder / 'report.html'}")
+
+
+def written(option: str, path: Path, text: str) -> None:
+    """Write a file that an option asks for; InputError where that cannot be."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(
+            option, f"cannot write {str(path)!r} ({error.strerror})", "allowed: a new file"
+        ) from None

@@ -93,7 +93,7 @@ class Measured:
 
 def names() -> list[str]:
     """The names of the built-in metrics, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
 def get(name: str) -> Metric:

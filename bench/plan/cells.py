@@ -14,12 +14,14 @@ from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
+from bench.study.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """One level of each factor, of those that reach what it is the recipe of, in the table's
-    order; and the random streams that are pinned for it. Index it by a factor's name.
+    order; the random streams that are pinned for it; and what the models are for. Index it by a
+    factor's name.
 
     pipeline: the kind of somebody's whole pipeline, else None; start: the factors that act before
     its arms.
@@ -27,6 +29,7 @@ class Recipe:
 
     levels: tuple[tuple[str, Value], ...]
     pin: tuple[tuple[str, int], ...] = ()
+    objective: Objective = Objective()  # noqa: RUF009
     pipeline: str | None = None
     start: tuple[str, ...] = ()
 
@@ -39,13 +42,14 @@ class Recipe:
         return Recipe(
             tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
             tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
+            self.objective,
         )
 
     @property
     def of_start(self) -> "Recipe":
         """What of it acts before a pipeline's arms: equal where one start serves them."""
         of_it = tuple((n, v) for n, v in self.levels if n in self.start)
-        return Recipe(of_it, (), self.pipeline, self.start)
+        return Recipe(of_it, (), self.objective, self.pipeline, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +151,12 @@ def cells(study: Study) -> list[Cell]:
         (arm, model): list(_recipes(study, arm, model))
         for arm, model in product(study.arms, study.models)
     }
+    objective = study.objective.identity
     return [
         Cell(
             cell_id(
-                content,
-                source,
-                seed,
-                budget,
-                arm,
-                extra,
-                recipe.levels,
-                recipe.pin,
-                recipe.pipeline is not None,
+                *(content, source, seed, budget, arm, extra, recipe.levels, recipe.pin, objective),
+                own=recipe.pipeline is not None,
             ),
             dataset,
             model,
@@ -181,9 +179,9 @@ def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
     if study.pipeline is not None:
         for levels in product(*(study.levels(name) for name in names)):
             chosen = tuple(zip(names, levels, strict=True))
-            yield Recipe(chosen, (), study.pipeline.kind, study.pipeline.start)
+            yield Recipe(chosen, (), study.objective, study.pipeline.kind, study.pipeline.start)
         return
     stages = ARMS[arm].stages
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels in product(*(study.levels(name) for name in names)):
-        yield Recipe(tuple(zip(names, levels, strict=True)), pin)
+        yield Recipe(tuple(zip(names, levels, strict=True)), pin, study.objective)

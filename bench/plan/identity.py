@@ -5,7 +5,7 @@ docs/decisions/008-identity.md says what is in it, what is not, and why.
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from bench.study.arms import ARMS, CONVERSIONS, TRAININGS, Stage
 from bench.study.factors import FACTORS, Value
@@ -31,15 +31,16 @@ def cell_id(
     extra: int | None,
     factors: Collection[tuple[str, Value]],
     pin: Collection[tuple[str, int]],
+    objective: Sequence[str] | None = None,
     own: bool = False,
 ) -> str:
     """16 hex digits over all that determines a cell's result.
 
     data, model: what identifies their content; factors: those that reach the arm, of which a level
     at its default is left out, so that a new factor changes no identity; pin: streams that reach
-    it. The arm counts by what it is, its training and its conversion, not by its name; of a whole
-    pipeline of somebody's own (own) it is what the source calls by that name, and every level
-    counts: their defaults are the source's.
+    it; objective: Objective.identity. The arm counts by what it is, its training and its
+    conversion, not by its name; of a whole pipeline of somebody's own (own) it is what the source
+    calls by that name, and every level counts: their defaults are the source's.
     """
     if own:
         what = [["own", OWN_VERSION], ["own", arm]]
@@ -48,6 +49,7 @@ def cell_id(
         training, conversion = TRAININGS[ARMS[arm].training], CONVERSIONS[ARMS[arm].conversion]
         what = [[training.name, training.version], [conversion.name, conversion.version]]
         levels = {name: level for name, level in factors if level != FACTORS[name].default}
-    determines = [data, model, *what, seed, budget, extra, levels, dict(pin)]
+    more = [] if objective is None else [list(objective)]
+    determines = [data, model, *what, seed, budget, extra, levels, dict(pin), *more]
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

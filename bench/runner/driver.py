@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
+from bench.errors import InputError
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
 from bench.plan.trajectories import trajectories
@@ -43,6 +44,8 @@ def run(
     node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
+    if study.metrics != ("accuracy",):
+        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     with held(study, out) as folder, ExitStack() as stack:

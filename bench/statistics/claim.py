@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 from math import ceil, floor, inf, sqrt
 
 from scipy import special
@@ -59,7 +58,8 @@ class Accuracy:
 def read_accuracy(text: str) -> Accuracy:
     """An accuracy in percent from its text; how many decimals were written says what it means.
 
-    Digits with at most one point, a % sign or none, 0 to 100. InputError for anything else.
+    Digits with at most one point, a % sign or none, 0 to 100. InputError for anything else, and for
+    what may be a share: above 0, at most 1, without a % sign.
     """
     written = _WRITTEN.fullmatch(text.strip())
     found = None if written is None else Fraction(text.strip().rstrip("%").strip())
@@ -67,8 +67,21 @@ def read_accuracy(text: str) -> Accuracy:
         raise InputError(
             "accuracy", f"found {text!r}", "allowed: a number of percent from 0 to 100, as 87.5"
         )
+    if 0 < found <= 1 and "%" not in text:
+        raise InputError(
+            "accuracy",
+            f"found {text!r}: a share, or less than one percent?",
+            f"allowed: {_shifted(text.strip())} if it is a share, {text.strip()}% if it is not",
+        )
     decimals = len(written[2] or "")
     return Accuracy(text.strip(), found, Fraction(1, 2 * 10**decimals))
+
+
+def _shifted(share: str) -> str:
+    """A share as percent, with as many digits that count: 0.901 is 90.1, 0.9 is 90."""
+    whole, _, decimals = share.partition(".")
+    percent = f"{whole}{decimals[:2]:0<2}".lstrip("0") or "0"
+    return f"{percent}.{decimals[2:]}" if len(decimals) > 2 else percent
 
 
 @dataclass(frozen=True)
@@ -149,8 +162,9 @@ def _p(difference: int, minority: int, n: int) -> float:
 class PairClaim:
     """Arm first minus arm second of a claim. Indices into the accuracies given.
 
-    difference: in pp, as written; files and the p-values (Holm's over all pairs of the claim) are
-    None for means of several runs: no file has these counts.
+    difference: in pp, as written; files and the p-values of exact McNemar over all that fits (with
+    Holm's over all pairs of the claim) are None for means of several runs: no file has these
+    counts.
     """
 
     first: int
@@ -159,10 +173,13 @@ class PairClaim:
     files: TwoFiles | None
     p_smallest: float | None
     p_largest: float | None
+    p_smallest_adjusted: float | None
+    p_largest_adjusted: float | None
 
 
 def pair_claims(accuracies: Sequence[Accuracy], n: int, runs: int = 1) -> list[PairClaim]:
-    """Every pair of a claim's arms, with the least and the most that McNemar can have said.
+    """Every pair of a claim's arms, later minus earlier, with the least and the most that McNemar
+    can have said.
 
     n: test examples, the same for all arms; runs: how many runs each accuracy is the mean of.
     n times runs is no sample size: with several runs nothing is said about files. The adjusted
@@ -172,24 +189,23 @@ def pair_claims(accuracies: Sequence[Accuracy], n: int, runs: int = 1) -> list[P
     at_least(len(accuracies), 2, "accuracies")
     at_least(n, 1, "n")
     at_least(runs, 1, "runs")
-    pairs = list(combinations(range(len(accuracies)), 2))
-    files: list[TwoFiles | None] = [None] * len(pairs)
-    smallest: list[float | None] = [None] * len(pairs)
-    largest: list[float | None] = [None] * len(pairs)
+    pairs = [(later, earlier) for later in range(len(accuracies)) for earlier in range(later)]
+    files: list[TwoFiles] = []
     if runs == 1:
         counts = [accuracy.counts(n) for accuracy in accuracies]
-        single = [TwoFiles(counts[i], counts[j], n) for i, j in pairs]
-        files = list(single)
-        smallest = holm([pair.p_smallest for pair in single]).tolist()
-        largest = holm([pair.p_largest for pair in single]).tolist()
+        files = [TwoFiles(counts[i], counts[j], n) for i, j in pairs]
+    smallest = holm([pair.p_smallest for pair in files])
+    largest = holm([pair.p_largest for pair in files])
     return [
         PairClaim(
             first=i,
             second=j,
             difference=float(accuracies[i].percent - accuracies[j].percent),
-            files=files[k],
-            p_smallest=smallest[k],
-            p_largest=largest[k],
+            files=files[k] if files else None,
+            p_smallest=files[k].p_smallest if files else None,
+            p_largest=files[k].p_largest if files else None,
+            p_smallest_adjusted=float(smallest[k]) if files else None,
+            p_largest_adjusted=float(largest[k]) if files else None,
         )
         for k, (i, j) in enumerate(pairs)
     ]

@@ -3,7 +3,7 @@
 A factor's field comes from its row in study.factors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
@@ -26,6 +26,8 @@ from bench import datasets as known_datasets
 from bench import models as known_models
 from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
+from bench.metrics import Metric, Task
+from bench.study import objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -38,6 +40,7 @@ from bench.study.annotations import (
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Audio, Resize
 from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.objective import Objective
 from bench.study.pipeline import OwnArm, OwnPipeline
 from bench.study.sequential import Sequential
 
@@ -70,7 +73,7 @@ else:
 class OwnPart(BaseModel):
     """What stands in a file of somebody's own, under one name: functions for a model and for data.
 
-    lacks: factors that the model has nothing for.
+    lacks: factors that the model has nothing for; loss, metric: functions of them.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -79,6 +82,8 @@ class OwnPart(BaseModel):
     model: str | None = None
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    loss: str | None = None
+    metric: str | None = None
 
 
 class Study(_Factors):
@@ -103,12 +108,15 @@ class Study(_Factors):
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    task: Task | None = None
+    loss: objective.Loss = None
+    metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
     resize: Resize = None
     label_column: str | None = None
     audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    delta: Annotated[float, Field(ge=0.001, le=100)] = 0.5
+    delta: objective.Delta = objective.DELTA
     sequential: Sequential | None = None
     primary: Annotated[tuple[str, ...] | None, BeforeValidator(tuple_or_none)] = None
     primary_over: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
@@ -133,6 +141,16 @@ class Study(_Factors):
             if name not in own or own[name].model is None:
                 known_models.check(name, "models")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _delta_of_the_metric(cls, fields: Any) -> Any:
+        return objective.with_default_delta(fields) if isinstance(fields, dict) else fields
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> "Study":
+        self.objective  # noqa: B018
+        return self
 
     @field_validator("arms")
     @classmethod
@@ -220,6 +238,23 @@ class Study(_Factors):
     def of_arms(self, *arms: str) -> tuple[str, ...]:
         """The names of the factors that reach any of these arms, whatever the model."""
         return of_arms(*arms) if self.pipeline is None else self.pipeline.reaching(*arms)
+
+    @property
+    def objective(self) -> Objective:
+        """What the models are trained for and measured by."""
+        return objective.of(self.task, self.loss, self.metrics)
+
+    def declared_metrics(self, stored: Collection[Metric] = ()) -> tuple[Metric, ...]:
+        """The metrics with their smallest differences that matter; stored: metrics.json's, of
+        metrics of somebody's own whose file is not there. Raises InputError for an unknown one."""
+        return objective.declared(self.metrics, self.delta, stored)
+
+    def delta_of(self, metric: str) -> float | None:
+        """The smallest difference of a metric that matters, in its unit, as this study says it;
+        None where it does not: the metric's own then holds."""
+        if isinstance(self.delta, Mapping):
+            return self.delta.get(metric)
+        return self.delta if metric == self.metrics[0] else None
 
     @property
     def reading(self) -> Options:
@@ -333,7 +368,9 @@ class Study(_Factors):
                 del fields[name]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")
         order = dict.fromkeys((*first, *fields))
-        return tomli_w.dumps({name: fields[name] for name in order if fields[name] != {}})
+        return tomli_w.dumps(
+            {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
+        )
 
 
 def validate(fields: dict[str, Any], source: str) -> Study:
