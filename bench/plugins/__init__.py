@@ -120,10 +120,10 @@ class Own:
         keyword = zip(a.kwonlyargs, a.kw_defaults, strict=True)
         return needed | {arg.arg: default is None for arg, default in keyword}
 
-    def call(self, function: str, *arguments: Any, **keywords: Any) -> Any:
+    def call(self, function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Call one of its functions, in its folder, what it prints going to standard error. Raises
         what it raises; for an attempt to end the process, RuntimeError."""
-        made = self._function(function)
+        made = self._function(function) if isinstance(function, str) else function
         with running.running(self):
             return made(*arguments, **keywords)
 
@@ -138,6 +138,11 @@ class Own:
     def module(self) -> ModuleType:
         """The file, run: once in this process. Raises what it raises."""
         return running.module(self)
+
+    @property
+    def run_in(self) -> str:
+        """The folder in which its functions run in this process."""
+        return running.root(self)
 
     @property
     def run_as(self) -> tuple[str, str | None]:

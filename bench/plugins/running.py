@@ -55,10 +55,10 @@ def _quiet() -> Iterator[None]:
 
 def place(own: "Own", path: str) -> str:
     """Where a text of it is said to lie."""
-    return str(Path(_root(own)) / path)
+    return str(Path(root(own)) / path)
 
 
-def _root(own: "Own") -> str:
+def root(own: "Own") -> str:
     """The folder that it runs in: its own; where it was sent to, one with its `files` and nothing
     else, so that what it reads beside them is missed on every machine alike."""
     if own.folder is not None:
@@ -148,7 +148,7 @@ def running(own: "Own") -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _siblings_finder.serve(own)
     before = os.getcwd()
-    os.chdir(_root(own))
+    os.chdir(root(own))
     try:
         with redirect_stdout(sys.stderr):
             yield
