@@ -73,7 +73,8 @@ def factors() -> str:
             _levels(factor),
             factor.stage,
             _reach(factor.stage),
-            factor.meaning + (f"; only models with {factor.lacking}" if factor.concerns else ""),
+            factor.meaning
+            + (f"; not of a model with no {factor.lacking}" if factor.concerns else ""),
         )
         for factor in FACTORS.values()
     ]

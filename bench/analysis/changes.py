@@ -87,8 +87,9 @@ def _over_budgets(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     yield _summed(
         replace(base, kind="interaction", level=str(budgets[0]), reference=str(budgets[-1])), ends
     )
-    if len(ordered) > 2:  # of two it is that difference again, and would count twice in its family
-        yield _slope(base, ordered, [log2(budget) for budget in budgets])
+    grown = [one for one in ordered if one.setting.budget]  # 0 has no logarithm
+    if len(grown) > 2:  # of two it is that difference again, and would count twice in its family
+        yield _slope(base, grown, [log2(one.setting.budget or 0) for one in grown])
 
 
 def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:

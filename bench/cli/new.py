@@ -34,6 +34,10 @@ study = dict(seeds=10, budgets=[1, 4], extra=[1], train_examples="all")
 #     return (d["x_train"], d["y_train"]), (d["x_test"], d["y_test"])
 
 
+# Beside these there may be inputs(x), augment(x, y, rng), optimizer(learning_rate),
+# annotate(model) and representative(): docs/your-own-study.md says what each of them is given.
+
+
 def model(shape, classes):
     """A new network for inputs of this shape that ends in logits: no softmax at the end."""
     layers = tf_keras.layers

@@ -23,6 +23,15 @@ from bench.plugins import Part
 _own: dict[str, Part] = {}
 _measured: dict[str, "Cost"] = {}
 
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    "augment": ("x", "y", "rng"),
+    "optimizer": ("learning_rate",),
+    "annotate": ("model",),
+    "inputs": ("x",),
+    "representative": (),
+}
+"""Functions that may stand beside a model in somebody's file, and what they are given."""
+
 WITHOUT_LAYERS = frozenset({"numpy", "os", "math", "functools", "itertools", "pathlib", "typing"})
 """Packages from which a user's model gets no layer."""
 
@@ -55,6 +64,11 @@ def own(names: Iterable[str]) -> dict[str, Part]:
     return {name: _own[name] for name in names if name in _own}
 
 
+def is_own(name: str) -> bool:
+    """Is it a network of somebody's own, not a built-in one with the hooks of a file?"""
+    return name in _own and not _built_in(_own[name])
+
+
 def check(name: str, where: str) -> str:
     """`name` if it is a model's. Raises InputError naming `where` otherwise."""
     if name not in names():
@@ -67,8 +81,26 @@ def check(name: str, where: str) -> str:
 def get(name: str) -> Any:
     """The model's module: import is cheap, TensorFlow comes with `build`."""
     if name in _own:
-        return SimpleNamespace(build=partial(_build, _own[name]))
+        base = _built_in(_own[name])
+        return get(base) if base else SimpleNamespace(build=partial(_build, _own[name]))
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def hooks(own: plugins.Own) -> dict[str, Part]:
+    """Those of HOOKS that a file defines."""
+    defined = own.names
+    return {n: Part(own, n) for n in HOOKS if isinstance(defined.get(n), ast.FunctionDef)}
+
+
+def hook(model: str, name: str) -> Part | None:
+    """One of HOOKS in the file that a model comes from; None where it has none."""
+    part = _own.get(model)
+    return None if part is None else hooks(part.own).get(name)
+
+
+def _built_in(part: Part) -> str | None:
+    """The built-in model that a file's hooks are used with; None where the file has its own."""
+    return None if part.function in part.own.names else part.function
 
 
 def _build(part: Part, shape: tuple[int, ...], classes: int, **levels: Any) -> Any:
@@ -79,7 +111,7 @@ def _build(part: Part, shape: tuple[int, ...], classes: int, **levels: Any) -> A
 
 def parameters(name: str) -> frozenset[str]:
     """The parameters that a model's function has, `shape` and `classes` among them."""
-    if name in _own:
+    if name in _own and not _built_in(_own[name]):
         return frozenset(_own[name].own.parameters(_own[name].function))
     return frozenset({"shape", "classes"})
 
@@ -88,7 +120,7 @@ def cost(name: str) -> Cost | None:
     """What a model's training takes; None where its file does not say and nothing was measured."""
     if name in _measured:
         return _measured[name]
-    return None if name in _own else getattr(get(name), "COST", None)
+    return getattr(get(name), "COST", None)
 
 
 def measured(name: str, cost: Cost) -> None:
@@ -100,6 +132,8 @@ def normalizes(name: str) -> bool:
     """Has the model BatchNormalization layers? Read from its source, without TensorFlow; a contract
     test builds every model and counts. Of a model that is not here nothing is known: it may; and
     one of somebody's own may too, if it gets layers from elsewhere than Keras and its own text."""
+    if name in _own and (base := _built_in(_own[name])):
+        return normalizes(base)
     if name in _own:
         trees = _own[name].own.trees
         return "batch_norm_momentum" in parameters(name) or any(
@@ -145,6 +179,8 @@ def identity(name: str) -> str:
     file and what it imports and reads."""
     if name in _own:
         part = _own[name]
+        if base := _built_in(part):
+            return f"{part.own.identity}:{_identity(base)}"
         return (
             part.own.identity
             if part.function == "model"

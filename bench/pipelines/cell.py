@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.datasets import Dataset
-from bench.pipelines import measure, train
+from bench.pipelines import hooks, measure, train
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
 from bench.pipelines.lean import tf
 from bench.pipelines.probes import probe
 from bench.pipelines.starts import STARTS, Checkpoint
-from bench.pipelines.trainers import converter_of, tensors, trained, trainer_of
+from bench.pipelines.trainers import converter_of, pretrained, tensors, trained, trainer_of
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS, TRAININGS
@@ -41,6 +41,7 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
 
     No result depends on it. Raises what the segments' own tasks would raise.
     """
+    data = hooks.prepared(data, segments[0].model)
     trainer = trainer_of(data, segments[0], False)
     trainer.trace(*tensors(data))
     converter_of(trainer).float32()
@@ -52,6 +53,7 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None:
 
 def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> Checkpoint:
     """Train a float trajectory on from `before` (None: from initialization) to its next budget."""
+    data = hooks.prepared(data, segment.model)
     pin = dict(segment.recipe.pin)
     trainer = trainer_of(data, segment, False)
     started = time.perf_counter()
@@ -66,6 +68,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
+    data = hooks.prepared(data, segment.model)
     spent = checkpoint.train_s
     at = segment.budget
     try:
@@ -101,7 +104,8 @@ def _evaluated(
     epochs = cell.budget + (cell.extra or 0)
     training = TRAININGS[fork.training]
     cold = training.cold and arm.ranges == training.ranges
-    momentum = trainer.batch_norm_momentum
+    # Averages that came with the weights have no start of Keras's left.
+    momentum = None if pretrained(data, segment) else trainer.batch_norm_momentum
     return {
         **cell.columns,
         **measured,

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import cell, evaluate, measure, probes, streams, train, trainers, usable
+from bench.pipelines import cell, evaluate, hooks, measure, probes, streams, train, trainers, usable
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
@@ -46,6 +46,10 @@ def prepare() -> None:
 
 def check(name: str, data: Dataset, pieces: Pieces) -> Check:
     """One of CHECKS, or `arm NAME`. data: some examples; pieces: a fork of one cell per arm."""
+    segment = pieces[0][0]
+    if reason := hooks.wrong(_first(data, 8), segment.model, segment.recipe["learning_rate"]):
+        return Check(name, False, reason, "mend it")
+    data = hooks.prepared(data, segment.model)
     if name.startswith("arm "):
         return _arm(name.removeprefix("arm "), data, pieces)
     return CHECKS[name](data, pieces)
@@ -255,6 +259,7 @@ CHECKS: dict[str, Callable[[Dataset, Pieces], Check]] = {
 def measured(data: Dataset, pieces: Pieces, quantized: bool) -> tuple[list[float], int]:
     """Seconds of a training step of the study's batch size, float and, if asked for and possible,
     QAT; and the largest memory of this process so far, in bytes."""
+    data = hooks.prepared(data, pieces[0][0].model)
     seconds = [_step_s(data, pieces[0][0], False)]
     if quantized:
         with suppress(train.Refused):

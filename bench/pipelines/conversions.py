@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.datasets import Dataset
-from bench.pipelines import convert, streams, train
+from bench.pipelines import convert, hooks, streams, train
 from bench.pipelines.trainers import converter_of, trainer_of
 from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Segment
@@ -21,7 +21,9 @@ def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Traine
 
 def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
     converter = converter_of(trainer)
-    return converter.ptq(calibration_of(data, cell.seed, cell.recipe)), _route(converter)
+    return converter.ptq(calibration_of(data, segment.model, cell.seed, cell.recipe)), _route(
+        converter
+    )
 
 
 def _by_its_own_ranges(
@@ -50,7 +52,10 @@ CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]
 """What each conversion of study.arms does with a trainer that holds the weights."""
 
 
-def calibration_of(data: Dataset, seed: int, recipe: Recipe) -> np.ndarray:
+def calibration_of(data: Dataset, model: str, seed: int, recipe: Recipe) -> np.ndarray:
+    """The examples to calibrate on: drawn from the training examples, or a model's own."""
+    if (own := hooks.representative(data, model)) is not None:
+        return own
     chosen = streams.calibration_draw(
         len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
     )

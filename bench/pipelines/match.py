@@ -6,7 +6,7 @@ where they are found again, there the weights belong. Nothing needs to be known 
 transformations, and a weight that one of them loses is noticed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from bench.pipelines.refusals import Unmatched, Unsupported
 Arrays = tuple[np.ndarray, ...]
 
 keras = tfmot.quantization.keras
+
+QuantizeAnnotate = type(keras.quantize_annotate_layer(tf_keras.layers.Activation("linear")))
 
 EXAMPLES = 2
 """Random inputs on which both models must compute the same."""
@@ -51,8 +53,11 @@ class Places:
         return tuple(np.reshape(weights[place], shape) for place, shape in places)
 
 
-def quantized(float_model: Any) -> tuple[Any, Places]:
+def quantized(float_model: Any, annotate: Callable[..., Any] | None = None) -> tuple[Any, Places]:
     """quantize_model(float_model), with the float model's weights, and their places.
+
+    annotate(model): the model with those layers annotated that are to be quantized, by
+    quantize_annotate_layer; without it all are.
 
     Raises Unsupported if TFMOT refuses a layer; Unmatched if a float weight is not in the
     quantized model exactly once, if that has trainable or other weights of unknown origin, or if
@@ -63,7 +68,11 @@ def quantized(float_model: Any) -> tuple[Any, Places]:
     try:
         float_model.set_weights(probe)
         try:
-            model = keras.quantize_model(float_model)
+            model = (
+                keras.quantize_model(float_model)
+                if annotate is None
+                else _applied(annotate(model=float_model), probe)
+            )
         except (ValueError, RuntimeError) as error:
             raise Unsupported(_with_layer(str(error), float_model)) from error
         places = _places(float_model, model, probe)
@@ -72,6 +81,25 @@ def quantized(float_model: Any) -> tuple[Any, Places]:
         float_model.set_weights(weights)
     model.set_weights(places.into(tuple(model.get_weights()), weights))
     return model, places
+
+
+def _applied(annotated: Any, weights: Sequence[np.ndarray]) -> Any:
+    """quantize_apply of what somebody's annotate() returned, with these float weights.
+
+    Raises Unsupported if that is no model of the same weights, or nothing is annotated.
+    """
+    if not isinstance(annotated, tf_keras.Model):
+        raise Unsupported(f"annotate() returned {type(annotated).__name__}, no tf_keras model")
+    shapes = [tuple(w.shape) for w in annotated.weights]
+    if shapes != [np.shape(w) for w in weights]:
+        raise Unsupported(
+            f"annotate() returned a model of {len(shapes)} weights, not the {len(weights)} of "
+            "model() in their order: annotate layers by tf_keras.models.clone_model"
+        )
+    annotated.set_weights(weights)
+    if not any(isinstance(x, QuantizeAnnotate) for x in annotated._flatten_layers()):
+        raise Unsupported("annotate() annotated no layer: quantize_annotate_layer(layer)")
+    return keras.quantize_apply(annotated)
 
 
 def _with_layer(text: str, model: Any) -> str:

@@ -6,16 +6,21 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import evaluate
+from bench.pipelines import evaluate, hooks
 from bench.pipelines import usable as checks
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
 from bench.pipelines.starts import STARTS, Checkpoint
-from bench.pipelines.trainers import given, trainer_of
+from bench.pipelines.trainers import given, pretrained, trainer_of
 from bench.plan.trajectories import Fork, Segment
 from bench.study.arms import ARMS
 
 Row = dict[str, Any]
+
+UNTRAINED = (
+    "`budgets` holds 0, and each seed draws other weights: nothing would be trained; budget 0 is "
+    "for a model() that returns trained weights"
+)
 
 
 def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
@@ -26,12 +31,17 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     BatchNormalization layers there are.
     """
     found: Row = {"unusable": None, "unsupported": None, "batch_norms": 0}
+    if reason := hooks.wrong(data, segment.model, segment.recipe["learning_rate"]):
+        return found | {"unusable": reason}
+    data = hooks.prepared(data, segment.model)
     try:
         base = trainer_of(data, segment, False)
     except (Exception, SystemExit) as error:
         return found | (unusable(segment, data) or {"unsupported": explained(error)})
     if reason := unusable(segment, data, base.model):
         return found | reason
+    if segment.budget == 0 and not pretrained(data, segment):
+        return found | {"unusable": UNTRAINED}
     found["batch_norms"] = checks.batch_norms(base.model)
     try:
         blob = untrained_file(data, segment, fork)

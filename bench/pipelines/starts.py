@@ -44,7 +44,7 @@ def _quantized_and_calibrated(
 ) -> tuple[train.Trainer, train.State]:
     trainer, state = _quantized(data, segment, fork, checkpoint)
     trainer.load(state)
-    calibration = calibration_of(data, segment.seed, fork.recipe)
+    calibration = calibration_of(data, segment.model, segment.seed, fork.recipe)
     trainer.calibrate(calibration, segment.recipe["batch_size"])
     return trainer, trainer.state
 

@@ -42,10 +42,11 @@ class Trainer:
     """One traced architecture, float or quantization-aware, whose state is assigned.
 
     build: (shape, classes) -> a new tf_keras model that ends in logits; scale: the model's
-    input is x / scale; float_model: the model of a float trainer of the same architecture, for one
-    that is quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`. Raises a
-    Refused if TFMOT cannot quantize the model or loses a weight, or if a layer draws numbers that
-    no seed determines.
+    input is x / scale; optimizer: its name, or one made anew, which keeps its own learning rate;
+    float_model: the model of a float trainer of the same architecture, for one that is
+    quantization-aware; batch_norm_momentum: as in `set_batch_norm_momentum`; annotate: as in
+    `match.quantized`. Raises a Refused if TFMOT cannot quantize the model or loses a weight, or if
+    a layer draws numbers that no seed determines.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Trainer:
         build: Callable[[tuple[int, ...], int], Any],
         shape: tuple[int, ...],
         classes: int,
-        optimizer: str,
+        optimizer: Any,
         scale: float,
         float_model: Any = None,
         batch_norm_momentum: float | None = None,
+        annotate: Callable[..., Any] | None = None,
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -64,7 +66,7 @@ class Trainer:
             return model
 
         def make() -> tuple[Any, Places | None]:
-            return (new(), None) if float_model is None else quantized(float_model)
+            return (new(), None) if float_model is None else quantized(float_model, annotate)
 
         self._build = new
         self.scale = scale
@@ -81,6 +83,7 @@ class Trainer:
         self.randomness = Randomness(self.model, names)
         self.optimizer = tf_keras.optimizers.get(optimizer)
         self.optimizer.build(self.model.trainable_variables)
+        self._own_rate = not isinstance(optimizer, str)
         rate = self.optimizer.learning_rate
         self._slots = [v for v in self.optimizer.variables if v is not rate]
         self.start = State(_values(self.model.weights), _values(self._slots))
@@ -89,6 +92,8 @@ class Trainer:
         self._epoch = tf.function(self._epoch_graph)
         self._checked: Any = None
         self._seeds_decide = False
+        self.pretrained = False
+        """Has every seed the same weights to begin with? Known after `initial`."""
         self._logits = tf.function(traced(lambda x: self.model(self.inputs(x), training=False)))
         self._observe = tf.function(traced(self._observe_graph))
         self._observed: list[Seen] = []
@@ -121,7 +126,7 @@ class Trainer:
         """
         word = int(stream("initialization", seed, pin).generate_state(1)[0])
 
-        def drawn() -> Arrays:
+        def drawn(word: int = word) -> Arrays:
             tf_keras.utils.set_random_seed(word)
             return tuple(self._build().get_weights())
 
@@ -132,6 +137,8 @@ class Trainer:
                     raise Uncontrolled(
                         f"weight {variable.name} starts from numbers that no seed determines"
                     )
+            other = int(stream("initialization", seed + 1, {}).generate_state(1)[0])
+            self.pretrained = all(map(np.array_equal, weights, drawn(other)))
             self._seeds_decide = True
         return State(weights, self.start.optimizer)
 
@@ -165,7 +172,8 @@ class Trainer:
         noise: a stream for each epoch, for what its layers draw; may be left out where none does.
         The last step of an epoch has the n % batch examples that are left, as in `fit`.
         """
-        self.optimizer.learning_rate.assign(learning_rate)
+        if not self._own_rate:
+            self.optimizer.learning_rate.assign(learning_rate)
         loss = tf.constant(0.0)
         for order, drawn in zip(orders, noise or [None] * len(orders), strict=True):
             self.randomness.begin(drawn)

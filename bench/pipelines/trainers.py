@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, streams, train
+from bench.pipelines import convert, hooks, streams, train
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.trajectories import Segment
@@ -24,10 +24,22 @@ def trainer_of(
 ) -> train.Trainer:
     """anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
-    momentum, fields = dict(recipe.levels).get("batch_norm_momentum"), given(segment)
-    optimizer = recipe["optimizer"]
+    momentum, fields = recipe.get("batch_norm_momentum"), given(segment)
+    # What optimizer() of somebody's file makes may depend on the rate in any way.
+    optimizer = recipe.get("optimizer") or recipe["learning_rate"]
     make = _trainer.__wrapped__ if anew else _trainer
     return make(segment.model, fields, shape, classes, data.scale, optimizer, momentum, quantized)
+
+
+@lru_cache(maxsize=64)
+def _pretrained(trainer: train.Trainer) -> bool:
+    trainer.initial(0, {})
+    return trainer.pretrained
+
+
+def pretrained(data: Dataset, segment: Segment) -> bool:
+    """Has every seed the same weights to begin with, as a model that loads them has?"""
+    return models.is_own(segment.model) and _pretrained(trainer_of(data, segment, False))
 
 
 def given(segment: Segment) -> Given:
@@ -42,14 +54,16 @@ def _trainer(
     shape: tuple[int, ...],
     classes: int,
     scale: float,
-    optimizer: str,
+    optimizer: str | float,
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
     build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
         base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
-    return train.Trainer(build, shape, classes, optimizer, scale, base, momentum)
+    made = optimizer if isinstance(optimizer, str) else hooks.optimizer(model, optimizer)
+    annotate = models.hook(model, "annotate")
+    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate)
 
 
 def converter_of(trainer: train.Trainer) -> convert.Converter:
@@ -75,11 +89,13 @@ def trained(
     start: int,
     end: int,
 ) -> train.State:
-    x, y = tensors(data)
-    pin, n = dict(segment.recipe.pin), len(data.x_train)
-    orders = [streams.data_order(n, epoch, segment.seed, pin) for epoch in range(start, end)]
-    noise = [streams.noise(epoch, segment.seed, pin) for epoch in range(start, end)]
+    recipe, seed = segment.recipe, segment.seed
+    pin, n = dict(recipe.pin), len(data.x_train)
     trainer.load(state)
-    recipe = segment.recipe
-    trainer.run(x, y, orders, recipe["batch_size"], recipe["learning_rate"], noise)
+    for epoch in range(start, end):
+        made = hooks.augmented(data, segment.model, epoch, seed, pin)
+        x, y = tensors(data) if made is None else map(tf.constant, made)
+        order = streams.data_order(n, epoch, seed, pin)
+        noise = streams.noise(epoch, seed, pin)
+        trainer.run(x, y, [order], recipe["batch_size"], recipe["learning_rate"], [noise])
     return trainer.state

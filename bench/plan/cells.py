@@ -36,6 +36,10 @@ class Recipe:
     def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
 
+    def get(self, factor: str) -> Any:
+        """A factor's level; None where it does not reach this."""
+        return dict(self.levels).get(factor)
+
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
         assert self.pipeline is None, "a pipeline of somebody's own has no stages"
@@ -102,6 +106,7 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     sizes = {}
     if study.pipeline is not None:
         _check_names(study.pipeline.factors)
+    calibrated = any(study.has(model, "calibration_examples") for model in study.models)
     for source in study.datasets:
         datasets.check_source(source, "datasets")
     datasets.check_options(study.datasets, study.reading)
@@ -111,7 +116,7 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
             continue  # what it draws of its data is its own
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
-            for drawn in study.levels("calibration_examples"):
+            for drawn in study.levels("calibration_examples") if calibrated else ():
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
 

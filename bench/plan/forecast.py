@@ -22,6 +22,12 @@ ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
 
 
+PRETRAINED = (
+    "every seed starts from the weights that model() returns: initialization does not vary, seeds "
+    "differ in what is drawn behind it"
+)
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Counts of a plan and what follows from them.
@@ -158,6 +164,8 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         lines.append(
             f"models: {_where(study, study.models)}; data: {_where(study, study.datasets)}"
         )
+    if 0 in study.budgets:
+        lines.append(PRETRAINED)
     lines += [
         f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
         for factor, model in study.out_of_reach

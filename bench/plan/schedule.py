@@ -249,7 +249,7 @@ def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
         first = trajectory.segments[0]
         if first.own:  # there are no graphs of ours in it
             return []
-        kinds[first.model, first.recipe["optimizer"], data_key(first)] = trajectory
+        kinds[first.model, first.recipe.get("optimizer"), data_key(first)] = trajectory
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
 

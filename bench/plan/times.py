@@ -65,7 +65,7 @@ class Estimated:
         if segment.own:
             return {}
         kind = "qat" if fork is not None and fork.quantized else "float"
-        key = (kind, segment.dataset, segment.model, segment.recipe["optimizer"])
+        key = (kind, segment.dataset, segment.model, segment.recipe.get("optimizer"))
         return {key: TRACE_S[kind]}
 
     def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:

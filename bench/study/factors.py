@@ -20,6 +20,7 @@ MOST_INT32 = 2**31 - 1
 """Whole numbers of a study are stored in 32 bits."""
 
 Count = Annotated[int, Field(ge=1, le=MOST_INT32)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST_INT32)]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
@@ -79,6 +80,8 @@ FACTORS = {
         Factor(
             "optimizer", "string", Literal["adam", "rmsprop", "sgd"], "adam",
             "of every training, float, control and QAT", "float",
+            concerns=lambda model: models.hook(model, "optimizer") is None,
+            lacking="need of it: optimizer() in its file makes one",
         ),
         Factor(
             "learning_rate", "float64", Rate, 0.001,
@@ -92,6 +95,8 @@ FACTORS = {
         Factor(
             "calibration_examples", "int32", Count, 200,
             "training examples drawn to calibrate", "calibration",
+            concerns=lambda model: models.hook(model, "representative") is None,
+            lacking="need of it: representative() in its file gives them",
         ),
     )
 }  # fmt: skip

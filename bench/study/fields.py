@@ -39,8 +39,9 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Audio, Resize
-from bench.study.factors import FACTORS, Count, Factor, Value, of_arms
+from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.objective import Objective
+from bench.study.parts import OwnPart, check_budgets
 from bench.study.pipeline import OwnArm, OwnPipeline
 from bench.study.sequential import Sequential
 
@@ -70,22 +71,6 @@ else:
     )
 
 
-class OwnPart(BaseModel):
-    """What stands in a file of somebody's own, under one name: functions for a model and for data.
-
-    lacks: factors that the model has nothing for; loss, metric: functions of them.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    file: str
-    model: str | None = None
-    data: str | None = None
-    lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
-    loss: str | None = None
-    metric: str | None = None
-
-
 class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
@@ -104,7 +89,7 @@ class Study(_Factors):
     seeds: Annotated[
         tuple[NonNegative, ...], BeforeValidator(seeds_of), AfterValidator(each_once)
     ] = tuple(range(20))
-    budgets: Annotated[ListOf[Count], AfterValidator(ascending)] = (1, 2, 4, 8)
+    budgets: Annotated[ListOf[CountOrZero], AfterValidator(ascending)] = (1, 2, 4, 8)
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
@@ -161,6 +146,11 @@ class Study(_Factors):
             if name not in known:
                 raise InputError("arms", f"no arm {name!r}", nearest(name, known))
         return tuple(name for name in known if name in value)
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> "Study":
+        check_budgets(self.budgets, self.models, self.own)
+        return self
 
     @model_validator(mode="after")
     def _enough_seeds(self) -> "Study":
@@ -287,14 +277,14 @@ class Study(_Factors):
             if self.pipeline is None
             and factor.concerns
             and len(self.levels(name)) > 1
-            and not self._has(model, name)
+            and not self.has(model, name)
         )
 
     def reaching(self, *arms: str, model: str) -> tuple[str, ...]:
         """The factors that reach any of these arms of a model, in the table's order."""
-        return tuple(name for name in self.of_arms(*arms) if self._has(model, name))
+        return tuple(name for name in self.of_arms(*arms) if self.has(model, name))
 
-    def _has(self, model: str, factor: str) -> bool:
+    def has(self, model: str, factor: str) -> bool:
         """Has a model what a factor is about? Of somebody's own model the study itself says it:
         results can be read without their file."""
         if self.pipeline is not None:

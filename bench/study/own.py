@@ -16,6 +16,9 @@ from bench.plugins import Own, Part, blamed
 from bench.study import own_pipeline
 from bench.study.factors import FACTORS
 
+DEFAULT_MODEL = "bncnn"
+"""The built-in network that a file without model() is used with."""
+
 PARTS = {"models": "model", "datasets": "data"}
 """Fields whose entries may be a function of a file, and what that function is called."""
 
@@ -27,8 +30,10 @@ WRITTEN_BY_RUN = frozenset({"own", "pipeline"})
 """Fields of a study in a result folder, by which it is read without the user's file."""
 
 KNOWN = (
-    "known names: model(shape, classes), data(), study = dict(...), contrasts = [...], "
-    'files = ["weights.h5"]; of a whole pipeline start(), arm_NAME(), arms, command, labels()'
+    "known names: model(shape, classes), data(), "
+    + "".join(f"{name}({', '.join(given)}), " for name, given in models.HOOKS.items())
+    + 'study = dict(...), contrasts = [...], files = ["weights.h5"]; of a whole pipeline start(), '
+    "arm_NAME(), arms, command, labels()"
 )
 
 ONE_KIND = (
@@ -36,9 +41,7 @@ ONE_KIND = (
     "command and arms of programs"
 )
 
-_FUNCTIONS = frozenset(
-    {"augment", "optimizer", "loss", "annotate", "inputs", "representative", "labels", "start"}
-)
+_FUNCTIONS = frozenset({"loss", "labels", "start"})
 _VALUES = frozenset({"arms", "command", "metrics"})
 """Names that would ask for something which is not done."""
 
@@ -106,6 +109,8 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     if contrasts is not None:
         given.setdefault("primary", contrasts)
     references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
+    if models.hooks(own) and "models" not in references:
+        references["models"] = [DEFAULT_MODEL]
     return {"title": title} | references | given | dict(fields)
 
 
@@ -127,6 +132,7 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
             return own_pipeline.resolved(found, whole, kind)
     files: dict[str, Own] = {}
     own: dict[str, dict[str, Any]] = {}
+    hooked = _with_hooks(source, files)
     for field, usual in PARTS.items():
         known = models if field == "models" else datasets
         value = found.get(field)
@@ -134,10 +140,13 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
         names = []
         for each in listed:
             match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
-            if match is None:
+            if match is not None:
+                part = _part(match["path"], match["function"], usual, files)
+            elif hooked and field == "models" and each in models.names():
+                part = Part(hooked, each)  # a built-in network with the file's hooks
+            else:
                 names.append(each)
                 continue
-            part = _part(match["path"], match["function"], usual, files)
             stem, function = part.own.stem, part.function
             name = stem if function == usual else f"{stem}.{function}"
             if name in known.names():
@@ -168,6 +177,28 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"own": own} if own else {})
 
 
+def _with_hooks(source: str | None, files: dict[str, Own]) -> Own | None:
+    """The file `source` where it has functions that go with every model of the study."""
+    if source is None:
+        return None
+    own = files[Path(source).stem] = plugins.load(source)
+    _check_hooks(own)
+    return own if models.hooks(own) else None
+
+
+def _check_hooks(own: Own) -> None:
+    """Raises InputError where a hook has a parameter that it is not given."""
+    for name in models.hooks(own):
+        given = models.HOOKS[name]
+        unknown = [p for p, must in own.parameters(name).items() if must and p not in given]
+        if unknown:
+            raise InputError(
+                f"{own.name}, {name}()",
+                f"parameter {unknown[0]!r} is not known",
+                f"allowed: {', '.join(given) or 'none'}",
+            )
+
+
 def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
     stem = Path(path).stem
     if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
@@ -178,6 +209,7 @@ def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
         )
     own = files[stem] = files.get(stem) or plugins.load(path)
     _check_names(own)
+    _check_hooks(own)
     if function not in own.names:
         raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
     with blamed(own, function):
@@ -233,7 +265,7 @@ def kind_of(own: Own) -> Kind:
                 "allowed: x in data() as the file is to get it",
             )
         return kind
-    if "data" in names:
+    if "data" in names or models.hooks(own):
         _check_names(own)
         return NETWORK
     raise InputError(

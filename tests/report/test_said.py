@@ -216,3 +216,12 @@ def test_a_title_stays_while_it_is_true(tmp_path, overrides):
 def test_a_title_of_ones_own_is_taken_at_its_word(tmp_path):
     study = load("digits", ["budgets=[2]", "title=Mine", "seeds=2"])
     assert analyzed(tmp_path, study).title == "Mine"
+
+
+def test_budget_0_says_that_initialization_does_not_vary(tmp_path):
+    (tmp_path / "trained.py").write_text("def model(shape, classes): ...\n")
+    pretrained = load(str(tmp_path / "trained.py"), ["seeds=8", "budgets=[0,1,2,4]"])
+    said = text_of(analyzed(tmp_path / "0", pretrained))
+    assert "initialization does not vary between seeds" in said
+    trained = text_of(analyzed(tmp_path / "1", synthetic.study(seeds=8, budgets=[1, 2, 4])))
+    assert "initialization does not vary" not in trained

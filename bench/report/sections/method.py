@@ -69,6 +69,11 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
         f"Differences are paired by seed: {pairing} the paired t-test over "
         "seeds; beside it the exact sign-flip test, which assumes only symmetry."
     )
+    if analysis.study is not None and 0 in analysis.study.budgets:
+        yield (
+            "Budget 0 has the weights that model() returns, and every seed starts from them: "
+            "initialization does not vary between seeds."
+        )
     speaks = words.population(analysis, "seeds").capitalize()
     yield (
         f"**{speaks}**: mean ± t(S−1) · SD / √S over S seeds. "
