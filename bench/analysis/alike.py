@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.records import Sample, Value
-from bench.study.arms import ARMS
+from bench.study import Study
 
 NOTHING = "nothing else of what is audited"
 
@@ -30,10 +30,10 @@ class Unlike:
         return "; ".join(said) or NOTHING
 
 
-def unlike(members: Sequence[Comparison]) -> Unlike:
+def unlike(members: Sequence[Comparison], study: Study) -> Unlike:
     """What differs between the arms of one contrast, over all the settings that it stands at."""
     first = members[0].pairs.contrast
-    a, b = ARMS[first.a], ARMS[first.b]
+    a, b = study.arm(first.a), study.arm(first.b)
     pairs = [c.pairs.samples for c in members if c.pairs.kind == "contrast"]
     of_a, of_b = [p[0] for p in pairs], [p[1] for p in pairs]
     formats = ""

@@ -1,5 +1,6 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
@@ -16,7 +17,6 @@ from bench.errors import InputError
 from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study
-from bench.study.arms import ARMS
 from bench.study.factors import FACTORS
 
 Place = tuple[Setting, str]
@@ -125,7 +125,8 @@ class StudyRows:
         c = self.columns
         found = []
         for (setting, arm), by_seed in self.at.items():
-            if ARMS[arm].number_format != "float32" or ARMS[arm].extra:
+            of_it = self.study.arm(arm)
+            if of_it.number_format != "float32" or of_it.extra:
                 continue
             rows = {
                 seed: row
@@ -197,8 +198,8 @@ class StudyRows:
                 with_result += c["status"][row] in RESULTS
                 if c["status"][row] not in EVALUATED:
                     continue
-                claimed, found = ARMS[arm].number_format, c["number_format"][row]
-                if found is not None and found != claimed:
+                claimed, found = self.study.arm(arm).number_format, c["number_format"][row]
+                if claimed is not None and found is not None and found != claimed:
                     formats[arm, found] += 1
                 differ, n = c["disagreements"][row], c["n"][row]
                 if claimed == "float32" and differ is not None and differ > DISAGREEING * n:
@@ -210,7 +211,7 @@ class StudyRows:
             with_result=with_result,
             disagreements=tuple(disagreements),
             wrong_formats=tuple(
-                WrongFormat(arm, ARMS[arm].number_format, found, cells)
+                WrongFormat(arm, str(self.study.arm(arm).number_format), found, cells)
                 for (arm, found), cells in sorted(formats.items())
             ),
             mixed_seeds=tuple(sorted({place[-1] for place, on in machines.items() if len(on) > 1})),
@@ -229,22 +230,31 @@ def _places(table: Any, study: Study) -> Iterator[tuple[str, Place, int]]:
     """The cell, place and seed of each row of a table that has a cell's identity columns."""
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
-    levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
+    levels = _levels(table, study)
+    known = tuple(study.factors)
     reach: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
     places: dict[tuple[Any, ...], Place] = {}
     for cell, dataset, model, budget, arm, extra, seed, values in zip(
         *columns, levels, strict=True
     ):
         if (arm, model) not in reach:
-            names_of = study.reaching(arm, model=model) if arm in ARMS else ()
-            reach[arm, model] = tuple(
-                (i, name) for i, name in enumerate(FACTORS) if name in names_of
-            )
+            names_of = study.reaching(arm, model=model) if arm in study.all_arms else ()
+            reach[arm, model] = tuple((i, name) for i, name in enumerate(known) if name in names_of)
         factors = tuple((name, values[i]) for i, name in reach[arm, model])
         plain = (dataset, model, factors, budget, arm, extra)
         if plain not in places:
             places[plain] = Setting(dataset, model, factors, budget, extra), arm
         yield cell, places[plain], seed
+
+
+def _levels(table: Any, study: Study) -> Iterable[tuple[Value, ...]]:
+    """Of each row of a table, the levels of the study's factors, in their order."""
+    columns = [table[name].to_pylist() for name in FACTORS]
+    own = [name for name in study.factors if name not in FACTORS]
+    if own:
+        held = [json.loads(text) if text else {} for text in table["own_factors"].to_pylist()]
+        columns += [[levels.get(name) for levels in held] for name in own]
+    return zip(*columns, strict=True)
 
 
 def _grid(study: Study) -> Iterator[Place]:
@@ -254,7 +264,7 @@ def _grid(study: Study) -> Iterator[Place]:
         names = study.reaching(arm, model=model)
         for levels in product(*(study.levels(name) for name in names)):
             factors = tuple(zip(names, levels, strict=True))
-            for extra in study.extra if ARMS[arm].extra else (None,):
+            for extra in study.extra if study.arm(arm).extra else (None,):
                 yield Setting(dataset, model, factors, budget, extra), arm
 
 

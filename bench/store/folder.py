@@ -206,9 +206,10 @@ class Store:
         fields = list(CONTRAST_SCHEMA)
         # Factors of somebody's own table come behind, as text.
         standard = set(CONTRAST_SCHEMA.names)
-        own = [name for row in rows[:1] for name in row if name not in standard]
-        fields += [pa.field(name, pa.string()) for name in own]
+        own = list(dict.fromkeys(name for row in rows for name in row if name not in standard))
         columns = [array([row.get(f.name) for row in rows], f.type) for f in fields]
+        columns += [array([_text(row.get(name)) for row in rows], pa.string()) for name in own]
+        fields += [pa.field(name, pa.string()) for name in own]
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._files.write("contrasts.parquet", encode(table))
 

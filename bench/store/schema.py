@@ -13,6 +13,10 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
+OWN_FACTORS = Column(
+    "own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"
+)
+
 PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
@@ -22,7 +26,7 @@ PLAN = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
-    Column("own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"),
+    OWN_FACTORS,
 )
 
 CELLS = (
@@ -91,6 +95,7 @@ LOOKS = (
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
+    OWN_FACTORS,
     Column("budget", "int32", "float epochs E"),
     Column("extra", "int32", "epochs k more; null where neither arm has any"),
     Column("look", "int32", "which look at the data, from 1"),

@@ -221,6 +221,11 @@ class Study(_Factors):
         return ARMS[name] if self.pipeline is None else self.pipeline.arms[name]
 
     @property
+    def all_arms(self) -> Collection[str]:
+        """The names of all arms that this study could have, in their order."""
+        return ARMS if self.pipeline is None else self.pipeline.arms
+
+    @property
     def factors(self) -> Mapping[str, Factor]:
         """All factors that this study knows, by name, in the table's order."""
         return FACTORS if self.pipeline is None else self.pipeline.all_factors

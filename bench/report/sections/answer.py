@@ -83,7 +83,7 @@ def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     there = [c for c in members if not c.pairs.impossible]
     if analysis.study is None or not there:
         return ""
-    found = unlike(there)
+    found = unlike(there, analysis.study)
     said = [text for text in (found.number_format, found.steps) if text]
     return f"They also differ in {words.listed(said)}." if said else ""
 
