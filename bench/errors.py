@@ -18,6 +18,11 @@ class InputError(ValueError):
         super().__init__(f"{where}: {found}; {allowed}")
 
 
+class Unfinished(Exception):
+    """A run that cannot go on, through no fault of its input: the command prints the message alone
+    and exits with code 1. What is on disk stays, and the same command goes on from there."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What is allowed instead of `name`, the nearest name first if one is near; of many names only
     the nearest."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bench.study import Study
 from bench.study.arms import ARMS, PRIMARY
 from bench.study.factors import FACTORS
+from bench.study.resources import Reserving
 
 PAGE = Path(__file__).parent / "your-own-study.md"
 
@@ -47,6 +48,11 @@ MEANINGS = {
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
     "from; else its default, else its first level",
+    "cpus": "CPUs that a task reserves on its node; TensorFlow keeps to one thread, for the bits",
+    "gpus": "GPUs that a task reserves: a whole number, or a fraction of one that tasks share",
+    "memory": 'memory that a task reserves: bytes, or `"4GB"`',
+    "timeout": 'how long a task may take: seconds, or `"30min"`; else 10 times as long as its like '
+    "took, at least 10 minutes",
 }
 
 
@@ -58,10 +64,15 @@ def fields() -> str:
     """The fields of a study that are no factors."""
     rows = [
         (f"`{name}`", _default(name), MEANINGS[name])
-        for name in Study.model_fields
+        for name in sorted(Study.model_fields, key=_place)
         if name not in FACTORS and name not in WRITTEN_BY_RUN
     ]
     return _table(("field", "default", "meaning"), rows)
+
+
+def _place(name: str) -> bool:
+    """Those that every study inherits come last."""
+    return name in Reserving.model_fields
 
 
 def factors() -> str:

@@ -7,7 +7,7 @@ import typer
 
 from bench import __version__
 from bench.cli import analyze, check, claim, compare, list, new, plan, power, run
-from bench.errors import InputError
+from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
     name="ptq-vs-qat",
@@ -62,3 +62,6 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Unfinished as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

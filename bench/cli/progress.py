@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from bench.cli.failures import Failures
 from bench.cli.means import Means
@@ -45,6 +46,7 @@ class RunProgress:
         self._total = self._done = self._done_before = 0
         self._started = self._first = self._said = 0.0
         self._pause, self._lines = FIRST_S, 0
+        self._waits: str | None = None
 
     def __enter__(self) -> "RunProgress":
         self._started = time.monotonic()
@@ -112,6 +114,15 @@ class RunProgress:
             self._said = now
             self.said(self._line(now))
 
+    def waits(self, what: str | None) -> None:
+        now = time.monotonic()
+        if self._live is not None:
+            self._waits = what
+            self._live.update(self._view())
+        elif what is not None and now - self._said >= LONGEST_S:
+            self._said = now
+            self.said(f"{self._done}/{self._total} cells; {what}")
+
     def said(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
@@ -147,6 +158,8 @@ class RunProgress:
         parts: list[Any] = [self._bar]
         if self.failures:
             parts.append(f"[red]{len(self.failures)} cells have failed so far")
+        if self._waits:
+            parts.append(Text(self._waits, "yellow"))
         parts += [self._table(group) for group in self._means.groups] or ["starting workers"]
         return Group(*parts)
 

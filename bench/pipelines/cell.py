@@ -30,9 +30,14 @@ OBSERVER_KEEPS = 0.999
 
 
 def prepare() -> None:
-    """Call before TensorFlow's first operation: one thread, so that sums have one order."""
+    """Call before TensorFlow's first operation: one thread, so that sums have one order; on a GPU,
+    kernels that always sum in one order, and no more of its memory than is used."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    if gpus := tf.config.list_physical_devices("GPU"):
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.experimental.enable_op_determinism()
 
 
 def trace(data: Dataset, segments: Sequence[Segment]) -> None:

@@ -17,6 +17,7 @@ from bench.study.arms import TRAININGS
 from bench.study.factors import FACTORS, by_order
 from bench.study.heading import heading
 from bench.study.pipeline import OwnPipeline
+from bench.study.resources import Resources, duration
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -78,7 +79,8 @@ def forecast(
             trainings[training] += epochs > 0
             steps[training] += epochs * ceil(examples / first.recipe["batch_size"])
     assumed = times.Measured(rows, times.Estimated(sizes))
-    seconds, longest, unknown = _times(planned, workers, assumed)
+    at_once = max(1, workers // study.cpus)
+    seconds, longest, unknown = _times(planned, at_once, assumed)
     family = primary_family(study)
     level = study.alpha / family if family else study.alpha
     return Forecast(
@@ -170,6 +172,7 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         f"{factor} does not reach {model}, which has no {FACTORS[factor].lacking}: computed once"
         for factor, model in study.out_of_reach
     ]
+    lines += _reserved(study)
     if made.done:
         lines.append(f"{made.done} of them are there already, {left} are missing")
     lines += [
@@ -241,6 +244,14 @@ def _of_pipeline(study: Study, pipeline: OwnPipeline, made: Forecast) -> Iterato
     yield f"{what} (in {pipeline.file}); {judged}"
     if made.trainings[OWN] and pipeline.kind == "functions":
         yield f"  {made.trainings[OWN]:>6,} starts, from each of which its arms fork"
+
+
+def _reserved(study: Study) -> list[str]:
+    """What each task reserves, where the study asks for more than one CPU; its time limit."""
+    said = [] if study.resources == Resources() else [f"each task reserves {study.resources}"]
+    if study.timeout is not None:
+        said.append(f"a task may take {duration(study.timeout)}")
+    return ["; ".join(said)] if said else []
 
 
 def _where(study: Study, names: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ fed with so short tasks that the driver could not keep up; then tasks take more.
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, cycle, islice
 from typing import Any
 
@@ -41,6 +41,8 @@ class Work:
     last: int
     fork: Fork | None = None
     bare: bool = True
+    alone: bool = False
+    again: bool = False
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -85,6 +87,10 @@ class Task:
     checkpoint: Any = None
 
     @property
+    def alone(self) -> bool:
+        return self.works[0].alone
+
+    @property
     def leaves_checkpoint(self) -> bool:
         return not self.works[-1].ends
 
@@ -103,6 +109,7 @@ class Schedule:
         self._ticket, self._place = count(), count()
         self._training = 0  # trajectories with segments that have not landed
         self._alone: set[int] = set()  # places of trajectories that share no task any more
+        self._waiting: dict[tuple[int, int], list[Work]] = {}  # for segments trained anew
         self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
 
     def __bool__(self) -> bool:
@@ -137,6 +144,10 @@ class Schedule:
             if work.fork is not None:
                 continue
             place, trajectory, last = work.place, work.trajectory, work.last
+            if work.again:
+                for waiting in self._waiting.pop((place, last)):
+                    self._offer(waiting, checkpoint)
+                continue
             if work.bare:
                 for fork in work.segments[-1].forks:
                     self._offer(Work(place, trajectory, work.first, last, fork), checkpoint)
@@ -151,14 +162,52 @@ class Schedule:
         them runs again in a task of its own, so that only the one at fault fails."""
         (work, *others) = task.works
         if not others and (work.fork is not None or work.bare):
-            self._training -= work.fork is None
-            return work.cells
-        for work in task.works:
-            self._alone.add(work.place)
-            self._offer(
-                Work(work.place, work.trajectory, work.first, work.first + 1), task.checkpoint
-            )
+            return self._given_up(work)
+        self._split(task)
         return []
+
+    def overdue(self, task: Task) -> list[Cell]:
+        """Note that a task took too long: its works run once more, each alone, and so does each
+        cell of a fork. Returns the cells that have no result because a work did so before."""
+        if task.alone:
+            return self._given_up(task.works[0])
+        forks = [work for work in task.works if work.fork is not None]
+        for work in forks:
+            assert work.fork is not None
+            for cell in work.fork.cells:
+                fork = replace(work.fork, cells=(cell,))
+                self._offer(replace(work, fork=fork, alone=True), task.checkpoint)
+        if not forks:
+            self._split(task, alone=True)
+        return []
+
+    def lost(self, task: Task) -> None:
+        """Note that a task's checkpoint went with its node: its segments are trained anew, then
+        the task's works run."""
+        for work in task.works:
+            needed = work.first if work.fork is None else work.last
+            key = (work.place, needed)
+            if key not in self._waiting:
+                self._waiting[key] = []
+                anew = Work(work.place, work.trajectory, 0, needed, again=True)
+                self._offer(anew, None)
+            self._waiting[key].append(work)
+
+    def _given_up(self, work: Work) -> list[Cell]:
+        if work.again:
+            waiting = self._waiting.pop((work.place, work.last))
+            return [cell for each in waiting for cell in self._given_up(each)]
+        self._training -= work.fork is None
+        return work.cells
+
+    def _split(self, task: Task, alone: bool = False) -> None:
+        for work in task.works:
+            if work.again:
+                self._offer(replace(work, alone=alone), None)
+                continue
+            self._alone.add(work.place)
+            bare = Work(work.place, work.trajectory, work.first, work.first + 1, alone=alone)
+            self._offer(bare, task.checkpoint)
 
     def _offer(self, work: Work, checkpoint: Any) -> None:
         ready = self._segments if work.fork is None else self._forks
@@ -182,6 +231,8 @@ class Schedule:
         if checkpoint is not None or not self._segments or not self._spare(cpus):
             return False
         *_, following, start = self._segments[0]
+        if following.alone or following.again:
+            return False
         return start is None and data_key(following.segments[0]) == data_key(work.segments[0])
 
     def _grown(self, work: Work, room: "_Room", cpus: int) -> Work:
@@ -189,7 +240,9 @@ class Schedule:
         by the segment's forks, then by the segments after it with theirs."""
         segment = work.segments[0]
         known = self._seconds.get((segment.dataset, segment.model))
-        if known is None or work.place in self._alone or not self._spare(cpus):
+        if work.alone or work.again or work.place in self._alone:
+            return work
+        if known is None or not self._spare(cpus):
             return work
         seconds_per_cell = known[0] / known[1]
         last = work.first

@@ -14,7 +14,8 @@ from bench.plan.cells import cells, check_data
 from bench.plan.forecast import forecast
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import probes
-from bench.runner.isolation import Crash, Isolated, WorkFailed
+from bench.runner.isolation import Crash, Isolated, TookTooLong, WorkFailed
+from bench.runner.limits import Limits
 from bench.runner.pipeline import Pipeline
 from bench.runner.worker import WORKER_ENVIRONMENT
 from bench.study import Study
@@ -47,6 +48,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     planned = cells(one)
     peak = 0
     usable = True
+    limit = Limits(study.timeout).least
     for source in study.datasets:
         label = datasets.label(source)
         data = datasets.load(source, options=study.reading)
@@ -60,7 +62,8 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                 for piece in probe.pieces
             ]
             about = f"{model} on {label}" if len(study.datasets) > 1 else model
-            with Isolated(Pipeline(MODULE, models.own([model])), WORKER_ENVIRONMENT) as apart:
+            work = Pipeline(MODULE, models.own([model]))
+            with Isolated(work, WORKER_ENVIRONMENT, limit) as apart:
                 few, checked = _some(data), []
                 for check in _of_model(apart, few, pieces):
                     checked.append(check)
@@ -131,6 +134,8 @@ def _asked(apart: Isolated, name: str, data: Dataset, pieces: Pieces) -> Check:
     try:
         check: Check = apart.ask("check", name, data, pieces)
         return check
+    except TookTooLong as late:
+        found, remedy = str(late), "an endless loop? else a larger `timeout`"
     except Crash as crash:
         found, remedy = f"its process ended: {crash}", CRASHED
     except WorkFailed as error:

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,13 +14,8 @@ from bench.errors import InputError
 from bench.runner import processes, sockets, temporary
 from bench.runner.worker import WORKER_ENVIRONMENT
 
-RETRIES = 2
-"""How often a task runs again whose process or node died."""
-
 _FOR_EVERY_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray retries tasks killed for memory for ever otherwise.
-    "RAY_task_oom_retries": str(RETRIES),
     # A task that fails is in its cells' rows, not on the terminal too.
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # A metric per task would grow the driver with every cell.
@@ -38,10 +33,8 @@ _END_S = 1.5
 
 
 @contextmanager
-def connected(
-    address: str | None, workers: int | None, pipeline: str
-) -> Iterator[Callable[[], int]]:
-    """A connected Ray. Yields a function that tells how many CPUs it has now.
+def connected(address: str | None, workers: int | None, pipeline: str) -> Iterator[None]:
+    """A connected Ray.
 
     address: of a cluster, None for a Ray of this process's own; workers: its CPUs, None: all;
     pipeline: the module that its workers import while they register. Raises InputError if nothing
@@ -80,7 +73,7 @@ def connected(
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if address is None:
             _check_loopback()
-        yield lambda: int(ray.cluster_resources().get("CPU", 1))
+        yield
 
 
 def check_answers(address: str) -> None:

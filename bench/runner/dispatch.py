@@ -1,74 +1,113 @@
 """Sends tasks to Ray as the schedule says, a bounded number at a time, and writes what comes."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 from bench.datasets import Dataset
-from bench.errors import InputError
+from bench.errors import InputError, Unfinished
 from bench.plan.cells import Cell
 from bench.plan.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
 from bench.plan.trajectories import Trajectory
-from bench.runner import environment, probes
-from bench.runner.connection import RETRIES
+from bench.runner import environment, nodes, probes
+from bench.runner.flights import Failed, Flights, InputLost, Overdue
 from bench.runner.folder import Folder
-from bench.runner.isolation import WorkFailed
+from bench.runner.limits import Limits
 from bench.runner.pipeline import Pipeline
 from bench.runner.probes import Place, Probe
-from bench.runner.worker import Outcome, Probed, Refusal, tasks
+from bench.runner.watcher import Watcher
+from bench.runner.worker import Job, Outcome, Probed, Refusal, tasks
+from bench.study.resources import Resources, duration
+
+COUNT_EVERY_S = 1.0
+"""Between two counts of nodes: it takes Ray a while where there are many."""
 
 WRITE_EVERY_S = 0.5
 """Rows wait this long for others to share a file with: what a kill of the driver can lose."""
 
 
-class Watcher(Protocol):
-    """Whoever shows how a run goes on."""
+NODE_WAIT_S = 900.0
+"""For a node on which a task fits, before a run gives up."""
 
-    def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]], others: int) -> None:
-        """Once, before anything runs: all cells of the study, the rows that are there already, and
-        how many rows of other cells lie in the folder, which are left alone."""
 
-    def waiting(self, cpus: int) -> None:
-        """So many workers import TensorFlow and try models: some seconds in which to say more."""
+@dataclass(frozen=True)
+class _Side:
+    """A task that no row waits for."""
 
-    def added(self, wanted: Sequence[Cell]) -> None:
-        """Cells that a look at the data called for; none: the run ends here."""
 
-    def finished(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Rows that are on disk now."""
+@dataclass(frozen=True)
+class _Baselines:
+    label: str
 
-    def said(self, text: str) -> None:
-        """What somebody should know at once."""
+
+@dataclass(frozen=True)
+class _Sent:
+    """A task on its way. after: where its checkpoint comes to."""
+
+    task: Task
+    after: list[Any]
 
 
 class Dispatcher:
     """The driver's side of a connected Ray."""
 
     def __init__(
-        self, folder: Folder, watcher: Watcher, capacity: Callable[[], int], pipeline: Pipeline
+        self,
+        folder: Folder,
+        watcher: Watcher,
+        pipeline: Pipeline,
+        resources: Resources,
+        timeout: float | None,
+        local: bool,
     ) -> None:
-        self._folder, self._watcher, self._capacity = folder, watcher, capacity
+        self._folder, self._watcher, self._resources = folder, watcher, resources
         import ray
 
         self._pipeline = ray.put(pipeline)  # with somebody's own `files` it may be large
         self._expected = environment.code()
-        self._tasks = tasks(RETRIES)
+        self._tasks = tasks(resources)
+        self._limits = Limits(timeout)
+        self._flights = Flights(local, self.capacity, watcher.said)
+        self._refusing: dict[str, str] = {}  # node -> what it has instead
+        self._able: dict[str, int] = {}
+        self._counted = self._able_at = -inf
+        self._check_fits(local)
         # Importing TensorFlow takes a worker longer than anything before the first step.
-        self._warm = [self._tasks.warm_up.remote(self._pipeline) for _ in range(capacity())]
+        for _ in range(self.capacity()):
+            self._send_aside(self._tasks.warm_up, "warm-up")
         self._schedule = Schedule()
         self._again: list[Task] = []  # that a node has refused
-        self._refusing: dict[str, str] = {}  # node -> what it has instead
         self._data: dict[DataKey, Any] = {}
         self._few: dict[str, Any] = {}  # of each data set, what models are tried on
-        self._probing: dict[Any, Probe] = {}
         self._tried: set[Place] = set()
         self._unsupported: dict[Place, str] = {}
-        self._flying: dict[Any, tuple[Task, Any]] = {}
-        self._trivial: dict[str, Any] = {}  # of each data set, what classifiers of raw inputs score
+        self._trivial: set[str] = set()  # data sets whose classifiers of raw inputs are on the way
+        self._probed_now: list[tuple[Probe, Probed]] = []
         self._rows: list[dict[str, Any]] = []  # not on disk yet
         self._written = time.monotonic()
+
+    def capacity(self) -> int:
+        """How many tasks the nodes that are there take at once."""
+        now = time.monotonic()
+        if now - self._counted > COUNT_EVERY_S:
+            self._counted = now
+            without = {*self._refusing, *self._flights.silent}
+            self._able = nodes.able(self._resources, without)
+            if self._able:
+                self._able_at = now
+        return sum(self._able.values())
+
+    def _check_fits(self, local: bool) -> None:
+        """Raises InputError where a task of this study can never run on this machine."""
+        if local and not self.capacity():
+            raise InputError(
+                "cpus, gpus, memory",
+                f"a task reserves {self._resources}, and here is {nodes.lacking(self._resources)}",
+                "allowed: what this machine has (--workers), or a cluster that has it (--address)",
+            )
+        self._able_at = time.monotonic()
 
     def probe(self, wanted: Iterable[Cell], data: Mapping[DataKey, Dataset]) -> None:
         """Start to try what these cells need and was not tried before, on some of the data."""
@@ -113,21 +152,46 @@ class Dispatcher:
         self._data |= {key: ray.put(each) for key, each in data.items()}
         self._schedule.add(planned)
         self._send()
-        self._warm += [
-            self._tasks.trace.remote(
-                self._pipeline, self._data[data_key(each.segments[0])], each.segments
-            )
-            for each in traced_ahead(planned, self._capacity())
-        ]
+        for each in traced_ahead(planned, self.capacity()):
+            data_of = self._data[data_key(each.segments[0])]
+            self._send_aside(self._tasks.trace, "tracing ahead", data_of, each.segments)
         self._send_baselines()
-        while self._schedule or self._again or self._flying:
+        while self._schedule or self._again or self._flights.of(_Sent, _Baselines):
             self._send()
-            for ref in self._landed(self._flying, self._patience()):
-                self._rows += self._land(ref)
+            self._wait(self._patience())
             if self._patience() == 0:
                 self._write()
         self._write()
-        self._land_baselines()
+
+    def _wait(self, patience: float | None) -> None:
+        """Take in what ends within `patience` seconds. Raises Unfinished where no node is left."""
+        for about, ended in self._flights.landed(patience):
+            if isinstance(about, _Sent):
+                self._rows += self._land(about, ended)
+            elif isinstance(about, Probe):
+                self._land_probe(about, ended)
+            elif isinstance(about, _Baselines):
+                self._land_baselines(about.label, ended)
+        self._watcher.waits(self._waits())
+
+    def _waits(self) -> str | None:
+        if self.capacity():
+            return self._flights.waits()
+        lacking = nodes.lacking(self._resources)
+        waited = time.monotonic() - self._able_at
+        if waited > NODE_WAIT_S:
+            self._write()
+            raise Unfinished(
+                f"{lacking} for {NODE_WAIT_S / 60:.0f} minutes, and a task reserves "
+                f"{self._resources}; the same command goes on from here"
+            )
+        return f"{lacking}: waits for one, {waited:.0f} s of {NODE_WAIT_S:.0f}"
+
+    def _send_aside(self, function: Any, name: str, *arguments: Any) -> None:
+        def launch(job: Job) -> Any:
+            return self._placed(function, name).remote(job, self._pipeline, *arguments)
+
+        self._flights.send(_Side(), name, launch, self._limits.least)
 
     def _send_baselines(self) -> None:
         """Once for each data set, on as many training examples as any cell uses."""
@@ -136,110 +200,123 @@ class Dispatcher:
             of_label.setdefault(label, []).append((label, examples))
         for label, keys in of_label.items():
             if label not in self._trivial and not self._folder.has_baselines(label):
+                self._trivial.add(label)
                 most = max(keys, key=lambda key: inf if key[1] is None else key[1])
-                function = self._on_a_like_node(self._tasks.baselines)
-                self._trivial[label] = function.remote(self._data[most])
+                self._send_baselines_of(label, self._data[most])
 
-    def _land_baselines(self) -> None:
-        import ray
+    def _send_baselines_of(self, label: str, data: Any) -> None:
+        name = f"{label} baselines"
 
-        for label, ref in self._trivial.items():
-            if self._folder.has_baselines(label):
-                continue
-            try:
-                self._folder.remember_baselines(label, ray.get(ref))
-            except ray.exceptions.RayError as error:
-                self._watcher.said(f"{label}: no trivial baseline ({_reason(error)})")
+        def launch(job: Job) -> Any:
+            return self._placed(self._tasks.baselines, name).remote(job, data)
 
-    def _landed(self, flying: Mapping[Any, Any], patience: float | None) -> list[Any]:
-        """What has ended of these: when one has, or after `patience` seconds, all that have."""
-        import ray
+        self._flights.send(_Baselines(label), name, launch, self._limits.least)
 
-        refs = list(flying)
-        ray.wait(refs, timeout=patience)
-        landed: list[Any] = ray.wait(refs, num_returns=len(refs), timeout=0)[0]
-        return landed
+    def _land_baselines(self, label: str, ended: Any) -> None:
+        if isinstance(ended, dict):
+            self._folder.remember_baselines(label, ended)
+        else:
+            self._watcher.said(f"{label}: no trivial baseline ({_why(ended)})")
 
     def _send_probe(self, probe: Probe) -> None:
-        function = self._on_a_like_node(self._tasks.probe)
-        few = self._few[probe.dataset]
-        ref = function.remote(self._pipeline, self._expected, few, probe.pieces)
-        self._probing[ref] = probe
+        few, name = self._few[probe.dataset], f"{probe.dataset} {probe.model} probe"
+
+        def launch(job: Job) -> Any:
+            function = self._placed(self._tasks.probe, name)
+            return function.remote(job, self._pipeline, self._expected, few, probe.pieces)
+
+        self._flights.send(probe, name, launch, self._limits.least)
+
+    def _land_probe(self, probe: Probe, ended: Any) -> None:
+        if isinstance(ended, Refusal):
+            self._refused(ended)
+            self._send_probe(probe)
+        elif isinstance(ended, Probed):
+            for arm, why in ended.unknown.items():
+                self._watcher.said(f"{arm} of {probe.model} could not be tried: {why}")
+            self._probed_now.append((probe, ended))
+        elif isinstance(ended, Overdue):
+            raise probes.unusable(
+                probe.model,
+                f"trying it on {probes.EXAMPLES} examples did not end within {_why(ended)}",
+            )
+        else:  # its cells will say why in their rows
+            self._watcher.said(f"{probe.model} could not be tried: {_why(ended)}")
 
     def _probed(self) -> list[tuple[Probe, Probed]]:
-        import ray
-
-        found = []
-        while self._probing:
-            for ref in self._landed(self._probing, None):
-                probe = self._probing.pop(ref)
-                try:
-                    outcome: Probed | Refusal = ray.get(ref)
-                except ray.exceptions.RayError as error:  # its cells will say why in their rows
-                    self._watcher.said(f"{probe.model} could not be tried: {_reason(error)}")
-                    continue
-                if isinstance(outcome, Refusal):
-                    self._refused(outcome)
-                    self._send_probe(probe)
-                    continue
-                for arm, why in outcome.unknown.items():
-                    self._watcher.said(f"{arm} of {probe.model} could not be tried: {why}")
-                found.append((probe, outcome))
+        while self._flights.of(Probe):
+            self._wait(None)
+        found, self._probed_now = self._probed_now, []
         return found
 
     def _send(self) -> None:
-        cpus = max(1, self._capacity())
-        while (self._again or self._schedule) and len(self._flying) < AHEAD * cpus:
-            task = self._again.pop() if self._again else self._schedule.next(cpus)
-            # The forks travel as pieces of their own: a bare segment's task needs none of them.
-            works = [
-                [(replace(segment, forks=()), fork) for segment, fork in work.pieces]
-                for work in task.works
-            ]
-            data = self._data[data_key(task.segment)]
-            arguments = (self._pipeline, self._expected, data, works, task.checkpoint)
-            if task.leaves_checkpoint:
-                after, outcome = self._on_a_like_node(self._tasks.leaving).remote(*arguments)
-            else:
-                after = None
-                outcome = self._on_a_like_node(self._tasks.ending).remote(*arguments)
-            self._flying[outcome] = (task, after)
+        slots = max(1, self.capacity())
+        flying = len(self._flights.of(_Sent))
+        while (self._again or self._schedule) and flying < AHEAD * slots:
+            task = self._again.pop() if self._again else self._schedule.next(slots)
+            self._send_task(task)
+            flying += 1
 
-    def _land(self, ref: Any) -> list[dict[str, Any]]:
+    def _send_task(self, task: Task) -> None:
+        # The forks travel as pieces of their own: a bare segment's task needs none of them.
+        works = [
+            [(replace(segment, forks=()), fork) for segment, fork in work.pieces]
+            for work in task.works
+        ]
+        data = self._data[data_key(task.segment)]
+        arguments = (self._pipeline, self._expected, data, works, task.checkpoint)
+        name, sent = _name(task), _Sent(task, [])
+
+        def launch(job: Job) -> Any:
+            if not task.leaves_checkpoint:
+                return self._placed(self._tasks.ending, name).remote(job, *arguments)
+            after, outcome = self._placed(self._tasks.leaving, name).remote(job, *arguments)
+            sent.after[:] = [after]
+            return outcome
+
+        self._flights.send(sent, name, launch, self._limits.of(task))
+
+    def _land(self, sent: _Sent, ended: Any) -> list[dict[str, Any]]:
         """Rows of a task that ended; the schedule learns what became possible."""
-        import ray
-
-        task, after = self._flying.pop(ref)
-        try:
-            outcome: Outcome | Refusal = ray.get(ref)
-        except ray.exceptions.RayError as error:
-            reason = _reason(error)
-            return [cell.failure("failed", reason) for cell in self._schedule.failed(task)]
-        if isinstance(outcome, Refusal):
-            self._refused(outcome)
+        task = sent.task
+        if isinstance(ended, InputLost):
+            self._schedule.lost(task)
+            return []
+        if isinstance(ended, Failed):
+            return [cell.failure("failed", ended.reason) for cell in self._schedule.failed(task)]
+        if isinstance(ended, Overdue):
+            return [
+                cell.failure("timeout", f"killed after {_why(ended)}, twice")
+                for cell in self._schedule.overdue(task)
+            ]
+        if isinstance(ended, Refusal):
+            self._refused(ended)
             self._again.append(task)
             return []
+        outcome: Outcome = ended
         if outcome.environment is not None:
             self._folder.remember(outcome.environment)
-        self._schedule.landed(task, outcome.seconds, after)
+        self._limits.note(task, outcome.seconds)
+        self._schedule.landed(task, outcome.seconds, *sent.after)
         return outcome.rows
 
-    def _on_a_like_node(self, function: Any) -> Any:
-        """The remote function, kept from nodes that have refused."""
-        if not self._refusing:
-            return function
-        names = ",".join(self._refusing)
-        return function.options(label_selector={"ray.io/node-id": f"!in({names})"})
+    def _placed(self, function: Any, name: str) -> Any:
+        """The remote function under this name, kept from nodes that have refused or are silent."""
+        avoided = sorted({*self._refusing, *self._flights.silent})
+        if not avoided:
+            return function.options(name=name)
+        return function.options(
+            name=name, label_selector={"ray.io/node-id": f"!in({','.join(avoided)})"}
+        )
 
     def _refused(self, refusal: Refusal) -> None:
         """Raises InputError if no node is left."""
-        import ray
 
         if refusal.node in self._refusing:  # it had several tasks at once
             return
         self._refusing[refusal.node] = refusal.found
-        able = {n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")}
-        if not able - self._refusing.keys():
+        self._counted = -inf
+        if not self.capacity():
             found = "; ".join(f"{node[:8]} has {what}" for node, what in self._refusing.items())
             raise InputError(
                 "--address",
@@ -265,11 +342,12 @@ class Dispatcher:
             self._written = time.monotonic()
 
 
-def _reason(error: Exception) -> str:
-    """What a task ended with, in a line."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, WorkFailed):
-        return str(cause)
-    error = error if cause is None else cause
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[-1]}"[:500]
+def _why(ended: Any) -> str:
+    return duration(ended.limit) if isinstance(ended, Overdue) else str(ended.reason)
+
+
+def _name(task: Task) -> str:
+    """How Ray calls a task: few distinct names, since its driver keeps each."""
+    segment, fork = task.segment, task.works[0].fork
+    kind = "float" if fork is None else fork.cells[0].arm if len(fork.cells) == 1 else fork.training
+    return f"{segment.dataset} {segment.model} {kind}"

@@ -4,6 +4,7 @@ Tasks only, and one driver that collects and writes. A checkpoint goes from task
 Ray's object store; rows come back to the driver and are on disk before the next are waited for.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,10 @@ from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey
 from bench.plan.trajectories import trajectories
 from bench.runner.connection import check_answers, connected
-from bench.runner.dispatch import Dispatcher, Watcher
+from bench.runner.dispatch import Dispatcher
 from bench.runner.folder import Folder, held
 from bench.runner.pipeline import Pipeline
+from bench.runner.watcher import Watcher
 from bench.study import Study
 
 PIPELINE = "bench.pipelines.cell"
@@ -48,6 +50,12 @@ def run(
         raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
+    elif study.cpus > (there := workers or os.cpu_count() or 1):
+        raise InputError(
+            "cpus",
+            f"found {study.cpus}, and the workers have {there} together",
+            f"allowed: 1 to {there}, or a cluster (--address)",
+        )
     with held(study, out) as folder, ExitStack() as stack:
         wanted = {cell.id: cell for cell in folder.places}
         results = folder.results()
@@ -63,13 +71,15 @@ def run(
             watcher.added(missing)
         if missing:
             load = _Loader(study, folder)
-            capacity = stack.enter_context(connected(address, workers, pipeline))
+            stack.enter_context(connected(address, workers, pipeline))
             work = Pipeline(pipeline, models.own(study.models))
-            dispatcher = Dispatcher(folder, watcher, capacity, work)
+            dispatcher = Dispatcher(
+                folder, watcher, work, study.resources, study.timeout, local=address is None
+            )
         while missing:
             data = load(missing)  # while the workers import TensorFlow
             dispatcher.probe(missing, data)
-            watcher.waiting(capacity())
+            watcher.waiting(dispatcher.capacity())
             possible = dispatcher.possible(missing, study.arms)
             folder.start()
             load.write_labels()

@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from bench.datasets import Dataset
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
 from bench.runner.pipeline import Pipeline
+from bench.study.resources import duration
 
 CRASHES = frozenset(
     getattr(signal, name)
@@ -33,6 +35,9 @@ _SEVERAL = {"run_fork"}
 
 _END = ("end", None)
 
+_NOTHING = ""
+"""Asked of a process that is to be ready for more."""
+
 
 class Crash(Exception):
     """A process ended in the middle of its work. by_itself: by a signal that the same work would
@@ -46,6 +51,10 @@ class Crash(Exception):
         return str(self.args[0])
 
 
+class TookTooLong(Crash):
+    """A process was ended after its time."""
+
+
 class WorkFailed(Exception):
     """An error of a pipeline's function, in a line: its traceback goes through no pipe."""
 
@@ -53,10 +62,17 @@ class WorkFailed(Exception):
 class Isolated:
     """The functions of a pipeline module, each call in a process that is started where there is
     none, with these variables in its environment beside this one's. They raise WorkFailed where the
-    module's raise something, and Crash."""
+    module's raise something, and Crash; where one takes longer than `limit` seconds, TookTooLong.
+    """
 
-    def __init__(self, pipeline: Pipeline, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        environment: Mapping[str, str] | None = None,
+        limit: float | None = None,
+    ) -> None:
         self._pipeline, self._environment = pipeline, environment or {}
+        self._limit = limit
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Isolated":
@@ -66,6 +82,11 @@ class Isolated:
         if self._child is not None:
             self._child.kill()
             self._ended()
+
+    def start(self) -> None:
+        """Have its process ready. Raises Crash."""
+        for _ in self._results(_NOTHING):
+            pass
 
     def run_segment(self, data: Dataset, segment: Segment, before: Any) -> Any:
         (after,) = self._results("run_segment", data, segment, before)
@@ -102,6 +123,16 @@ class Isolated:
         child = self._child = self._child or _started(self._pipeline, self._environment)
         assert child.stdin is not None
         assert child.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(self._limit or 0.0, end)
+        timer.daemon = True
+        if self._limit is not None:
+            timer.start()
         try:
             pickle.dump((function, arguments), child.stdin)
             child.stdin.flush()
@@ -111,7 +142,13 @@ class Isolated:
                     raise WorkFailed(content)
                 yield content
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            raise _crash(self._ended()) from None
+            code = self._ended()
+            if late.is_set():
+                said = f"it did not end within {duration(self._limit or 0.0)}"
+                raise TookTooLong(said, by_itself=False) from None
+            raise _crash(code) from None
+        finally:
+            timer.cancel()
 
     def _ended(self) -> int:
         """Forget the process. Returns its exit status, as Popen gives it."""
@@ -161,9 +198,10 @@ def main() -> None:
     body = pipeline.prepared()
     for function, arguments in _requests(sys.stdin.buffer):
         try:
-            found = getattr(body, function)(*arguments)
-            for each in found if function in _SEVERAL else (found,):
-                _answer(answers, ("found", each))
+            if function != _NOTHING:
+                found = getattr(body, function)(*arguments)
+                for each in found if function in _SEVERAL else (found,):
+                    _answer(answers, ("found", each))
             _answer(answers, _END)
         except Exception as error:
             _answer(answers, ("failed", explained(error)))

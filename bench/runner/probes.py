@@ -66,14 +66,14 @@ def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) ->
     tried: set[tuple[str, str]] = set()
     for probe, probed in found:
         if probed.unusable:
-            raise _unusable(probe.model, probed.unusable)
+            raise unusable(probe.model, probed.unusable)
         tried.add((probe.dataset, probe.model))
         for arm, reason in probed.unsupported.items():
             why[probe.dataset, probe.model, arm] = reason
     for dataset, model in tried:
         if all((dataset, model, arm) in why for arm in arms):
             of_this = {key: why[key] for key in why if key[:2] == (dataset, model)}
-            raise _unusable(model, "; ".join(described(of_this)))
+            raise unusable(model, "; ".join(described(of_this)))
     return why
 
 
@@ -107,7 +107,8 @@ def described(why: Mapping[Place, str]) -> list[str]:
     ]
 
 
-def _unusable(model: str, reason: str) -> InputError:
+def unusable(model: str, reason: str) -> InputError:
+    """The error of a model that nothing can be done with."""
     return InputError(
         "models", f"{model}, {reason}", "allowed: a model of which the study can compute some arm"
     )

@@ -42,6 +42,22 @@ def using(folder: Path) -> set[Process]:
     return found
 
 
+def state(pid: int) -> str | None:
+    """The letter by which /proc names what a process does (T: stopped); None if there is none."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def is_worker(pid: int) -> bool:
+    """Is it a worker of Ray's?"""
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes().startswith(b"ray::")
+    except OSError:
+        return False
+
+
 def _target(link: Path) -> bytes:
     try:
         return os.readlink(os.fsencode(link))

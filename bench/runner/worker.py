@@ -12,9 +12,10 @@ from typing import Any
 from bench.datasets import Dataset
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
-from bench.runner import environment
+from bench.runner import board, environment
 from bench.runner.isolation import Crash, Isolated, WorkFailed
 from bench.runner.pipeline import Pipeline
+from bench.study.resources import Resources
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -23,6 +24,15 @@ WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # TFMOT knows Keras 2 only
 }
+
+
+@dataclass(frozen=True)
+class Job:
+    """One try of a task. token: by which the board names it; apart: does it run in a process of its
+    own, since one has died of it?"""
+
+    token: str
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -67,42 +77,54 @@ class Tasks:
     ending: Any
 
 
-def tasks(retries: int) -> Tasks:
-    """The remote functions. One CPU each; a dead worker's task runs again on another."""
+def tasks(resources: Resources) -> Tasks:
+    """The remote functions. Ray tries none again: see `flights`."""
     import ray
 
-    once, again = ({"num_cpus": 1, "max_retries": times} for times in (0, retries))
+    settings: dict[str, Any] = {
+        "num_cpus": resources.cpus,
+        "num_gpus": resources.gpus,
+        "max_retries": 0,
+        "max_calls": 0,  # with GPUs Ray would start a process for every task
+    }
+    if resources.memory is not None:
+        settings["memory"] = resources.memory
+    remote = ray.remote(**settings)
     return Tasks(
-        ray.remote(**once)(_warm_up),
-        ray.remote(**again)(_probe),
-        ray.remote(**once)(_trace),
-        ray.remote(**again)(_baselines),
-        ray.remote(**again, num_returns=2)(_run),
-        ray.remote(**again)(_run_to_the_end),
+        remote(_warm_up),
+        remote(_probe),
+        remote(_trace),
+        remote(_baselines),
+        ray.remote(**settings, num_returns=2)(_run),
+        remote(_run_to_the_end),
     )
 
 
 _Piece = tuple[Segment, Fork | None]
 
 
-def _warm_up(pipeline: Pipeline) -> None:
-    pipeline.prepared()
+def _warm_up(job: Job, pipeline: Pipeline) -> None:
+    with _body(pipeline, job):
+        pass
 
 
-def _trace(pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
-    _use_session_folder()
-    body = pipeline.prepared()
-    with suppress(Exception):  # a cell that meets it says so in its row
+def _trace(job: Job, pipeline: Pipeline, data: Dataset, segments: Sequence[Segment]) -> None:
+    if job.apart:  # what it would prepare is another process's
+        return
+    with _body(pipeline, job) as body, suppress(Exception):  # a cell that meets it says so
         body.trace(data, segments)
 
 
-def _baselines(data: Dataset) -> dict[str, float]:
+def _baselines(job: Job, data: Dataset) -> dict[str, float]:
     from bench.pipelines.baselines import baselines
 
-    return baselines(data)
+    with board.shown(job.token) as prepared:
+        prepared()
+        return baselines(data)
 
 
 def _probe(
+    job: Job,
     pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
@@ -113,7 +135,7 @@ def _probe(
     if refusal := _refusal(expected):
         return refusal
     unsupported, unknown, batch_norms = {}, {}, 0
-    with _body(pipeline) as body:
+    with _body(pipeline, job) as body:
         for segment, fork in pieces:
             arm = fork.cells[0].arm
             try:
@@ -132,6 +154,7 @@ def _probe(
 
 
 def _run(
+    job: Job,
     pipeline: Pipeline,
     expected: Mapping[str, str],
     data: Dataset,
@@ -144,7 +167,7 @@ def _run(
         return None, refusal
     started = time.perf_counter()
     rows: list[dict[str, Any]] = []
-    with _body(pipeline) as body:
+    with _body(pipeline, job) as body:
         for pieces in works:
             after = checkpoint
             for segment, fork in pieces:
@@ -179,17 +202,28 @@ def _refusal(expected: Mapping[str, str]) -> Refusal | None:
 
 
 @contextmanager
-def _body(pipeline: Pipeline) -> Iterator[Any]:
-    """The pipeline for this task. It runs in this process, unless a process has died of the task
-    before: then in one of its own."""
-    from ray._private.worker import global_worker
-
+def _body(pipeline: Pipeline, job: Job) -> Iterator[Any]:
+    """The pipeline for this task, in this process or, `job.apart`, in one of its own."""
     _use_session_folder()
-    if global_worker.core_worker.get_current_task_attempt_number():
-        with Isolated(pipeline) as apart:
-            yield apart
-    else:
-        yield pipeline.prepared()
+    _use_assigned_gpus()
+    with board.shown(job.token) as prepared:
+        if job.apart:
+            with Isolated(pipeline) as apart:
+                apart.start()
+                prepared()
+                yield apart
+        else:
+            body = pipeline.prepared()
+            prepared()
+            yield body
+
+
+def _use_assigned_gpus() -> None:
+    """Hide GPUs that this task has not reserved; TensorFlow looks when it first computes."""
+    import ray
+
+    if not ray.get_gpu_ids():
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def _use_session_folder() -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 import tomli_w
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -43,6 +42,7 @@ from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_a
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
 from bench.study.pipeline import OwnArm, OwnPipeline
+from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
@@ -63,10 +63,11 @@ def _levels(factor: Factor) -> Any:
 
 
 if TYPE_CHECKING:
-    _Factors = BaseModel
+    _Factors = Reserving
 else:
     _Factors = create_model(
         "_Factors",
+        __base__=Reserving,
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 

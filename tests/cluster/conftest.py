@@ -1,9 +1,10 @@
 """The real command in a process of its own, and the same study on one worker to compare with."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,12 +40,17 @@ class Address(str):
 
 
 @contextmanager
-def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[Address]:
-    """The address of a Ray whose head has `cpus` CPUs, with a node of one CPU for each folder of
-    packages."""
+def raylets(
+    ray_folder: Path, cpus: int | str, *packages: Path, **environment: str
+) -> Iterator[Address]:
+    """The address of a Ray whose head has `cpus` CPUs (`"4,1"`: and a GPU), with a node of one CPU
+    for each folder of packages."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cluster.raylets", str(cpus), *map(str, packages)],
-        env=os.environ | LOOPBACK | {"RAY_TMPDIR": str(ray_folder), "PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | LOOPBACK
+        | {"RAY_TMPDIR": str(ray_folder), "PYTHONPATH": str(ROOT)}
+        | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -60,6 +66,20 @@ def raylets(ray_folder: Path, cpus: int, *packages: Path) -> Iterator[Address]:
         finally:
             running.stdin.close()
             running.wait(timeout=60)
+
+
+def driven(
+    out: Path, fields: Mapping[str, Any], address: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """A run with the pipeline that trains nothing, on the Ray at `address`."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.runner.drive", str(out), json.dumps(fields), address],
+        cwd=ROOT,
+        env=os.environ | LOOPBACK | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
 
 
 def cells(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,12 +1,12 @@
 """A Ray of several raylets, all on loopback, until standard input closes.
 
-    python -m tests.cluster.raylets CPUS FOLDER FOLDER ...
+    python -m tests.cluster.raylets CPUS[,GPUS] FOLDER FOLDER ...
 
-The head has CPUS CPUs. For each FOLDER there is one more node with one CPU, whose workers find
-Python packages there first. Prints the address. A line on standard input makes the last of these
-nodes vanish, as a machine does that loses its power. In a process of its own because
-RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen on 127.0.0.1 alone, is
-read when Ray is imported.
+The head has CPUS CPUs, and it is told that it has GPUS GPUs. For each FOLDER there is one more
+node with one CPU, whose workers find Python packages there first. Prints the address. A line on
+standard input makes the last of these nodes vanish, as a machine does that loses its power. In a
+process of its own because RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which makes every part of Ray listen
+on 127.0.0.1 alone, is read when Ray is imported.
 """
 
 import os
@@ -16,8 +16,9 @@ from ray.cluster_utils import Cluster
 
 
 def main() -> None:
-    cpus, *folders = sys.argv[1:]
-    head = {"include_dashboard": False, "num_cpus": int(cpus)}
+    sizes, *folders = sys.argv[1:]
+    cpus, _, gpus = sizes.partition(",")
+    head = {"include_dashboard": False, "num_cpus": int(cpus), "num_gpus": int(gpus or 0)}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         nodes = []

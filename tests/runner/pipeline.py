@@ -6,6 +6,7 @@ Its module is imported by name in every worker; what it is to do stands in the e
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,9 @@ class Faults:
     """probe: arm -> signal of its probe; cell: `arm/extra/seed` -> signal of its conversion; once:
     `arm/extra/seed` whose process is killed the first time; segment: seeds whose training raises;
     fails: `arm/extra/seed` that fail as long as the file `broken` is in `folder`, which has notes
-    on what ran too."""
+    on what ran too; hangs, hangs_once: `arm/extra/seed` that never end, or the first time; stops:
+    those whose process is stopped the first time; probe_hangs: arms; seconds: that each
+    cell takes, noted in `ran` with begin, end, process and the GPUs that it sees."""
 
     folder: str
     probe: dict[str, str] = field(default_factory=dict)
@@ -34,6 +37,11 @@ class Faults:
     once: list[str] = field(default_factory=list)
     segment: list[int] = field(default_factory=list)
     fails: list[str] = field(default_factory=list)
+    hangs: list[str] = field(default_factory=list)
+    hangs_once: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    probe_hangs: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,9 +57,13 @@ def _die(name: str) -> None:
     signal.pause()
 
 
-def _note(name: str) -> None:
+def _note(name: str, what: str = "x") -> None:
     with (Path(_faults().folder) / name).open("a") as file:
-        file.write("x")
+        file.write(what)
+
+
+def _is_first(name: str) -> bool:
+    return not (Path(_faults().folder) / name).exists()
 
 
 def prepare() -> None: ...
@@ -65,6 +77,8 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
     if died := _faults().probe.get(cell.arm):
         _note(f"probe-{cell.arm}")
         _die(died)
+    while cell.arm in _faults().probe_hangs:
+        pass
     return {"unusable": None, "unsupported": None, "batch_norms": 3}
 
 
@@ -83,9 +97,21 @@ def run_fork(
 def _row(data: Dataset, cell: Any) -> dict[str, Any]:
     faults, name = _faults(), f"{cell.arm}/{cell.extra or 0}/{cell.seed}"
     noted = name.replace("/", "-")
-    if name in faults.once and not (Path(faults.folder) / noted).exists():
+    if name in faults.once and _is_first(noted):
         _note(noted)
         _die("SIGKILL")
+    if name in faults.hangs or (name in faults.hangs_once and _is_first(noted)):
+        _note(noted)
+        while (Path(faults.folder) / "broken").exists():
+            pass
+    if name in faults.stops and _is_first(noted):
+        _note(noted)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    began = time.time()
+    time.sleep(faults.seconds)
+    if faults.seconds:
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+        _note("ran", json.dumps([name, began, time.time(), os.getpid(), gpus]) + "\n")
     if died := faults.cell.get(name):
         _note(noted)
         _die(died)

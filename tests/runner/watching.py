@@ -16,6 +16,7 @@ class Recorder:
         self.said_lines: list[str] = []
         self.additions: list[int] = []
         self.listening: list[str] = []
+        self.waited_for: list[str] = []
 
     def planned(self, wanted: Sequence[Cell], rows: Sequence[dict[str, Any]], others: int) -> None:
         self.wanted, self.there, self.others = list(wanted), list(rows), others
@@ -29,6 +30,10 @@ class Recorder:
 
     def finished(self, rows: Sequence[dict[str, Any]]) -> None:
         self.rows += rows
+
+    def waits(self, what: str | None) -> None:
+        if what is not None:
+            self.waited_for.append(what)
 
     def said(self, text: str) -> None:
         self.said_lines.append(text)
