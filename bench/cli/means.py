@@ -1,5 +1,6 @@
 """Running means of accuracies: by data set, model and factors, never over them."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,27 +14,38 @@ Group = tuple[Any, ...]
 """The dataset, the model and the levels of the factors that vary."""
 
 
+def in_order(arms: Iterable[str]) -> tuple[str, ...]:
+    """Each of these arms once: those of ours in our order, others as they come."""
+    there = dict.fromkeys(arms)
+    return (*(arm for arm in ARMS if arm in there), *(arm for arm in there if arm not in ARMS))
+
+
 class Means:
     """Mean accuracy and number of cells, by group, arm and budget."""
 
     def __init__(self) -> None:
         self._factors: tuple[str, ...] = ()
+        self.arms: tuple[str, ...] = ()
+        """Of the cells that are planned, in the order in which they are shown."""
         self._sums: defaultdict[Group, defaultdict[tuple[str, int], list[float]]] = defaultdict(
             lambda: defaultdict(lambda: [0.0, 0])
         )
 
-    def planned(self, wanted: Iterable[Cell]) -> None:
-        """Learn which factors vary between these cells."""
+    def planned(self, wanted: Sequence[Cell]) -> None:
+        """Learn which arms there are, and which factors vary between these cells."""
+        self.arms = in_order(cell.arm for cell in wanted)
         levels: dict[str, set[Any]] = defaultdict(set)
         for recipe in {cell.recipe for cell in wanted}:
             for name, level in recipe.levels:
                 levels[name].add(level)
-        self._factors = tuple(name for name in FACTORS if len(levels[name]) > 1)
+        self._factors = tuple(name for name, of_it in levels.items() if len(of_it) > 1)
 
     def note(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
-            if row["status"] in EVALUATED:
-                group = (row["dataset"], row["model"], *(row[name] for name in self._factors))
+            if row["status"] in EVALUATED and row.get("accuracy") is not None:
+                own = json.loads(row.get("own_factors") or "{}")
+                levels = (row[name] if name in FACTORS else own.get(name) for name in self._factors)
+                group = (row["dataset"], row["model"], *levels)
                 mean = self._sums[group][row["arm"], row["budget"]]
                 mean[0] += row["accuracy"]
                 mean[1] += 1
@@ -57,7 +69,7 @@ class Means:
 
     def of(self, group: Group, budget: int) -> Iterator[tuple[str, float, int]]:
         """Arm, mean accuracy from 0 to 1 and cells, in the arms' order."""
-        for arm in ARMS:
+        for arm in self.arms:
             if (arm, budget) in self._sums[group]:
                 total, n = self._sums[group][arm, budget]
                 yield arm, total / n, int(n)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import models
 from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.pipelines import command, returned, seeded
@@ -21,7 +20,7 @@ from bench.pipelines.blame import explained
 from bench.pipelines.returned import Answer
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
-from bench.plugins import Own, blamed
+from bench.plugins import Own, blamed, whole
 from bench.study import own_pipeline
 
 Row = dict[str, Any]
@@ -171,7 +170,7 @@ def _asked(function: Callable[..., Any], given: dict[str, Any], behind: int = 0)
 
 
 def _own(segment: Segment) -> Own:
-    return models.own([segment.model])[segment.model].own
+    return whole.get(segment.model)
 
 
 def _row(own: Own, data: Dataset, cell: Cell, done: Done, spent: float) -> Row:

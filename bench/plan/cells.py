@@ -10,6 +10,7 @@ from typing import Any
 from bench import datasets, models
 from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
+from bench.plugins import whole
 from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study
 from bench.study.arms import ARMS, Stage
@@ -151,7 +152,10 @@ def cells(study: Study) -> list[Cell]:
         (datasets.label(source), datasets.identity(source, study.reading))
         for source in study.datasets
     ]
-    built = [(name, models.identity(name)) for name in study.models]
+    if study.pipeline is None:
+        built = [(name, models.identity(name)) for name in study.models]
+    else:
+        built = [(name, whole.get(name).identity) for name in study.models]
     recipes = {
         (arm, model): list(_recipes(study, arm, model))
         for arm, model in product(study.arms, study.models)

@@ -13,8 +13,9 @@ from bench import datasets, models
 from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.plan.cells import Cell, check_data
-from bench.plan.schedule import DataKey
+from bench.plan.schedule import DataKey, examples_of
 from bench.plan.trajectories import trajectories
+from bench.plugins import whole
 from bench.runner.connection import check_answers, connected
 from bench.runner.dispatch import Dispatcher
 from bench.runner.folder import Folder, held
@@ -26,6 +27,9 @@ PIPELINE = "bench.pipelines.cell"
 """The module that does the work in every worker: prepare(), probe(), trace(), run_segment(),
 run_fork()."""
 
+OWN_PIPELINE = "bench.pipelines.own"
+"""The same of a whole pipeline of somebody's own: run_fork() alone."""
+
 
 def run(
     study: Study,
@@ -34,19 +38,21 @@ def run(
     address: str | None = None,
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
-    pipeline: str = PIPELINE,
+    pipeline: str | None = None,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work. Raises InputError if a dataset is not there or not as expected, if `out` cannot be written
-    or holds results that this study may not be added to, if nothing answers at `address`, if no
-    node there has this package and TensorFlow, or if a model is of no use; nothing is written then.
+    work, by default PIPELINE, of somebody's whole pipeline OWN_PIPELINE. Raises InputError if a
+    dataset is not there or not as expected, if `out` cannot be written or holds results that this
+    study may not be added to, if nothing answers at `address`, if no node there has this package
+    and TensorFlow, or if a model or pipeline is of no use; nothing is written then.
     """
     check_data(study)
-    if study.metrics != ("accuracy",):
+    module = pipeline or (PIPELINE if study.pipeline is None else OWN_PIPELINE)
+    if study.pipeline is None and study.metrics != ("accuracy",):
         raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
@@ -71,19 +77,28 @@ def run(
             watcher.added(missing)
         if missing:
             load = _Loader(study, folder)
-            stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models))
+
+            def begin() -> None:
+                folder.start()
+                load.write_labels()
+
+            stack.enter_context(connected(address, workers, module))
+            work = Pipeline(module, models.own(study.models), whole.named(study.models))
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
         while missing:
             data = load(missing)  # while the workers import TensorFlow
-            dispatcher.probe(missing, data)
-            watcher.waiting(dispatcher.capacity())
-            possible = dispatcher.possible(missing, study.arms)
-            folder.start()
-            load.write_labels()
-            dispatcher.collect(trajectories(possible), data)
+            if study.pipeline is None:
+                dispatcher.probe(missing, data)
+                watcher.waiting(dispatcher.capacity())
+                missing = dispatcher.possible(missing, study.arms)
+                folder.start()
+                load.write_labels()
+            else:
+                watcher.waiting(dispatcher.capacity())
+                dispatcher.begin = begin
+            dispatcher.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []
             folder.add(missing)
             watcher.added(missing)
@@ -96,15 +111,17 @@ class _Loader:
 
     def __init__(self, study: Study, folder: Folder) -> None:
         self._sources = {datasets.label(source): source for source in study.datasets}
-        chosen = [examples for examples in study.levels("train_examples") if examples is not None]
-        self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
+        levels = study.levels("train_examples")
+        chosen = [examples for examples in levels if examples is not None]
+        all_of_them = study.pipeline is not None or len(chosen) < len(levels)
+        self._most = None if all_of_them else max(chosen)
         self._folder, self._reading = folder, study.reading
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
     def __call__(self, needed: Sequence[Cell]) -> dict[DataKey, Dataset]:
         """What was not given before, by dataset and choice of training examples."""
-        keys = {(c.dataset, c.recipe["train_examples"]): None for c in needed}
+        keys = {(c.dataset, examples_of(c.recipe)): None for c in needed}
         fresh = [key for key in keys if key not in self._given]
         self._given.update(fresh)
         for name, _ in fresh:
@@ -114,5 +131,6 @@ class _Loader:
         return {(name, examples): self._loaded[name].first(examples) for name, examples in fresh}
 
     def write_labels(self) -> None:
-        for data in self._loaded.items():
-            self._folder.write_labels(*data)
+        for label, data in self._loaded.items():
+            if len(data.y_test):  # a pipeline that gives metrics by name needs none
+                self._folder.write_labels(label, data)

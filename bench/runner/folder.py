@@ -17,7 +17,7 @@ from bench.store.schema import RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
 
-SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy")
+SHOWN = ("dataset", "model", *FACTORS, "own_factors", "arm", "budget", "accuracy")
 """Columns of a row that progress is made of."""
 
 
@@ -78,8 +78,12 @@ class Folder:
                 self._write_plan()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows, and what programs printed: `log` in a row is no column, but a file."""
         with self._writing():
-            self._store.append(rows)
+            for row in rows:
+                if "log" in row:
+                    self._store.write_log(row["cell"], row["log"])
+            self._store.append([{n: v for n, v in row.items() if n != "log"} for row in rows])
 
     def remember(self, found: dict[str, Any]) -> None:
         """Note a worker's environment, once."""

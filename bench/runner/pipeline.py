@@ -6,20 +6,23 @@ from importlib import import_module
 from typing import Any
 
 from bench import models
-from bench.plugins import Part
+from bench.plugins import Own, Part, whole
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """module: the one that does the work, by name; own: models of somebody's own, by the names that
-    cells carry."""
+    """module: the one that does the work, by name; own: models of somebody's own, whole: pipelines
+    of theirs, by the names that cells carry."""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
+    whole: Mapping[str, Own] = field(default_factory=dict)
 
     def prepared(self) -> Any:
-        """The module, in a process where these models are known. Imports TensorFlow."""
+        """The module, in a process where these are known. Imports TensorFlow, but not of a whole
+        pipeline."""
         models.use(self.own)
+        whole.use(self.whole)
         body = import_module(self.module)
         body.prepare()
         return body

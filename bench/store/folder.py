@@ -6,6 +6,7 @@
     looks.parquet       which seeds each look at the data of a sequential study saw
     study.toml          the study as run
     metrics.json        unit, direction and smallest difference that matters of each metric
+    logs/*.txt          what somebody's own programs printed, of each cell
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
 
@@ -50,6 +51,9 @@ STUDY_FIELDS = frozenset(
     {"title", "datasets", "models", "seeds", "budgets", "extra", "arms", "alpha", "delta"}
 )
 """What every version has written to study.toml: one that lacks some was cut short."""
+
+LOGS = "logs"
+"""The folder of what programs of somebody's own printed, a file for each cell."""
 
 STUDY_START = "# The study as run. Its last line is: # end\n"
 STUDY_END = "# end\n"
@@ -231,6 +235,10 @@ class Store:
         )
         return tuple(dict.fromkeys((sds[0], sds[len(sds) // 2], sds[-1]))) if sds else ()
 
+    def write_log(self, cell: str, text: str) -> None:
+        """logs/CELL.txt: what a program of somebody's own printed."""
+        self.write_text(f"{LOGS}/{cell}.txt", text)
+
     def write_text(self, name: str, text: str) -> None:
         self._files.write(name, text.encode())
 
@@ -318,6 +326,10 @@ class Store:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
             raise InputError(where, f"damaged: {error}", remedy) from None
+
+
+def _text(level: Any) -> str | None:
+    return level if level is None or isinstance(level, str) else str(level)
 
 
 def read(folder: Path) -> Results:

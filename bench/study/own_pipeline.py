@@ -10,10 +10,10 @@ import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bench import datasets, models
+from bench import datasets
 from bench.datasets.kinds import own_labels
 from bench.errors import InputError, nearest
-from bench.plugins import Own, Part, blamed
+from bench.plugins import Own, Part, blamed, whole
 from bench.study.factors import FACTORS
 from bench.study.fields import Study
 from bench.study.pipeline import Level, OwnArm, OwnFactor, OwnPipeline
@@ -155,7 +155,7 @@ def resolved(fields: Mapping[str, Any], own: Own, kind: str) -> dict[str, Any]:
         contrasts=_contrasts(own),
         labels=labels,
     )
-    models.use({own.stem: Part(own, kind)})
+    whole.use({own.stem: own})
     found.setdefault("arms", list(arms))
     part = {"file": own.name, "model": kind}
     if found["datasets"] == [own.stem]:
