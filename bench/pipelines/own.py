@@ -48,7 +48,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: None = Non
     arms run in reverse order too. Raises InputError then for what no seed will mend: an arm that
     returns what cannot be read, results that are unequal, or no result at all.
     """
-    own = _own(segment)
+    own = own_of(segment)
     if fork.cells[0].recipe.pipeline == "command":
         (cell,) = fork.cells
         yield _of_command(own, data, cell)
@@ -106,16 +106,16 @@ class Task:
         self._own, self._data, self._recipe = own, data, fork.recipe
         self._cell = first
         self._arms = own_pipeline.arms_of(own)
-        self._has_start = "start" in own.names
-        self._copies = True
-        self._started: Any = None
+        self.has_start = "start" in own.names
+        self.copies = True
+        self.started: Any = None
         self._begin()
 
     def _begin(self) -> None:
         seeded.seed(self._cell.seed)
-        if self._has_start:
+        if self.has_start:
             given = self._given(self._cell, dict(self._recipe.levels))
-            self._started = self._own.call(self._own.module.start, **_asked(
+            self.started = self._own.call(self._own.module.start, **_asked(
                 self._own.module.start, given))  # fmt: skip
         self._set_back = seeded.kept(self._cell.seed)
 
@@ -132,7 +132,7 @@ class Task:
         function = self._arms[cell.arm]
         given = self._given(cell, dict(cell.recipe.levels))
         given |= {"arm": cell.arm, **({} if cell.extra is None else {"extra": cell.extra})}
-        first = [self._copied()] if self._has_start else []
+        first = [self._copied()] if self.has_start else []
         self._set_back()
         started = time.perf_counter()
         value = self._own.call(function, *first, **_asked(function, given, len(first)))
@@ -143,14 +143,14 @@ class Task:
 
     def _copied(self) -> Any:
         """A deep copy of what start returned; where that is not possible, start runs again."""
-        if self._copies:
+        if self.copies:
             try:
-                return copy.deepcopy(self._started)
+                return copy.deepcopy(self.started)
             except Exception:  # whatever a foreign object raises that cannot be copied
-                self._copies = False
-                return self._started  # which no arm has had yet
+                self.copies = False
+                return self.started  # which no arm has had yet
         self._begin()
-        return self._started
+        return self.started
 
     def where(self, cell: Cell) -> str:
         """The function, for messages."""
@@ -169,15 +169,19 @@ def _asked(function: Callable[..., Any], given: dict[str, Any], behind: int = 0)
     return {name: given[name] for name in names if name in given}
 
 
-def _own(segment: Segment) -> Own:
+def own_of(segment: Segment) -> Own:
     return whole.get(segment.model)
+
+
+def judged(own: Own, data: Dataset, cell: Cell, done: Done) -> Row:
+    """The columns of a row that say what an arm's answer is worth. Raises InputError."""
+    place, objective = where(own, cell.arm), cell.recipe.objective
+    return returned.row(done.answer, place, data, objective, cell.seed, cell.budget)
 
 
 def _row(own: Own, data: Dataset, cell: Cell, done: Done, spent: float) -> Row:
     started = time.perf_counter()
-    found = returned.row(
-        done.answer, where(own, cell.arm), data, cell.recipe.objective, cell.seed, cell.budget
-    )
+    found = judged(own, data, cell, done)
     row = {
         **cell.columns,
         **found,
