@@ -14,6 +14,7 @@ from bench import datasets
 from bench.datasets.kinds import own_labels
 from bench.errors import InputError, nearest
 from bench.plugins import Own, Part, blamed, whole
+from bench.study.arms import contrasts_of
 from bench.study.factors import FACTORS
 from bench.study.fields import Study
 from bench.study.pipeline import Level, OwnArm, OwnFactor, OwnPipeline
@@ -152,7 +153,7 @@ def resolved(fields: Mapping[str, Any], own: Own, kind: str) -> dict[str, Any]:
         arms=arms,
         start=tuple(n for n in names if n in start),
         factors=factors,
-        contrasts=_contrasts(own),
+        contrasts=_contrasts(own, tuple(arms)),
         labels=labels,
     )
     whole.use({own.stem: own})
@@ -189,7 +190,7 @@ def _data(own: Own, found: dict[str, Any]) -> bool:
     return bool(functions)
 
 
-def _contrasts(own: Own) -> tuple[str, ...] | None:
+def _contrasts(own: Own, arms: tuple[str, ...]) -> tuple[str, ...] | None:
     with blamed(own, "contrasts"):
         chosen = own.value("contrasts")
     if chosen is None:
@@ -199,6 +200,7 @@ def _contrasts(own: Own) -> tuple[str, ...] | None:
         raise InputError(
             f"{own.name}, contrasts", f"found {chosen!r:.80}", 'allowed: ["arm - arm", ...]'
         )
+    contrasts_of(arms, listed, f"{own.name}, contrasts")
     return tuple(listed)
 
 

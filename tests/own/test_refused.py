@@ -24,10 +24,10 @@ def message(path):
 
 
 BAD_FILES = {
-    "nothing in it": ("", "neither model() nor data(), but no function; known names: model("),
-    "misspelt": ("def modle(): ...\n", "neither model() nor data(), but modle; known names"),
-    "another kind": (MODEL + "def arm_float(n): ...\n", "arm_float: no part of a study of net"),
-    "a command": (MODEL + "command = 'x'\n", "command: no part of a study of net"),
+    "nothing in it": ("", "no model(), data(), arm_NAME() or command, but no function; known names"),
+    "misspelt": ("def modle(): ...\n", "arm_NAME() or command, but modle; known names"),
+    "another kind": (MODEL + "def arm_float(n): ...\n", "model and arm_float: two kinds at once"),
+    "a command": (MODEL + "command = 'x'\n", "it defines model and command: two kinds at once"),
     "an optimizer": (MODEL + "def optimizer(r): ...\n", "optimizer(): parameter 'r' is not known"),
     "a loss": (MODEL + "def loss(y, outputs): ...\n", "loss: no part of a study of net"),
     "no Python": ("def model(:\n", "line 1: "),
