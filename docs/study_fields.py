@@ -30,6 +30,10 @@ MEANINGS = {
     "arms": "see below; contrasts need both of their arms",
     "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
     "`calibration`",
+    "design": "`crossed`: each combination of the lists runs; `one-at-a-time`: the first of each "
+    "list is the base, and each list varies with all else at it",
+    "recipes": "tables `[[recipes]]` of a `name` and levels of factors that go together; the first "
+    "is the base",
     "resize": "`[height, width]` that images are brought to, where theirs are unlike: "
     "[data](data.md)",
     "label_column": "of Parquet and CSV files, where it is not called `label`",
@@ -43,7 +47,8 @@ MEANINGS = {
     "delta": "the smallest difference of the first metric that matters, in its unit (accuracy: pp, "
     "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
-    "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"`',
+    "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"` or '
+    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `dataset`, `model`, `recipe`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "

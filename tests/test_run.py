@@ -3,6 +3,7 @@
 Everything is compared with one run by one worker, cell by cell and bit by bit.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -69,7 +70,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one_worker(study, tmp_path_factory, home):
     folder = tmp_path_factory.mktemp("one") / "out"
-    done = run("run", study, "--out", folder, "--workers", 1, env=at_home(home))
+    done = run(*("run", study, "--out", folder, "--workers", 1, "--keep-models"), env=at_home(home))
     assert done.returncode == 0, done.stderr
     folder.with_name("stdout").write_text(done.stdout)
     folder.with_name("stderr").write_text(done.stderr)
@@ -99,11 +100,21 @@ def test_predictions_agree_with_the_labels_that_lie_beside_them(one_worker):
         )
 
 
+def test_every_file_is_kept_as_its_row_says(one_worker):
+    rows = Store(one_worker).cells()[0].select(["cell", "sha256", "bytes"]).to_pylist()
+    kept = {path.stem: path.read_bytes() for path in (one_worker / "models").iterdir()}
+    assert kept.keys() == {row["cell"] for row in rows}
+    for row in rows:
+        file = kept[row["cell"]]
+        assert (hashlib.sha256(file).hexdigest(), len(file)) == (row["sha256"], row["bytes"])
+
+
 def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_worker):
     names = {p.name for p in one_worker.iterdir()}
     assert names == {
         "cells", "figures", "labels.parquet", "study.toml", "environment.json",
         "contrasts.parquet", "verdicts.json", "report.html", "report.md", "plan.parquet",
+        "models",
     }  # fmt: skip
     said = json.loads((one_worker / "environment.json").read_text())
     (versions,) = said["environments"]

@@ -1,6 +1,8 @@
 """Files as people have them: encodings, separators, types of columns, names; figures included."""
 
+import decimal
 import gzip
+import io
 import json
 import re
 import warnings
@@ -10,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from bench import report
 from bench.analysis.roles import Declared
 from bench.analysis.table import analyze_table
 from bench.errors import InputError
-from bench.report import figures
+from bench.report import figures, terminal
+from bench.statistics.families import Verdict
 from tests.test_table import noisy, rows, write
 
 VALUES = {arm: [round(v, 4) for v in vs] for arm, vs in noisy(8, 0.90, 0.91).items()}
@@ -28,7 +32,7 @@ def text(separator: str = ",", point: str = ".", head: str = "", tail: str = "")
     return head + "".join(separator.join(line) + "\n" for line in lines) + tail
 
 
-FILES = {
+FILES: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "plain": (text().encode(), ()),
     "semicolons": (text(";").encode(), ("separated by semicolons",)),
     "decimal commas": (text(";", ",").encode(), ("semicolons", "Commas were read as decimal")),
@@ -40,7 +44,19 @@ FILES = {
     "UTF-16 without a mark": (text().encode("utf-16-be"), ("Read as UTF-16",)),
     "Windows": (text(head="# größer\n").encode("cp1252"), ("Windows-1252", "1 comment line")),
     "gzip": (gzip.compress(text().encode()), ()),
+    "JSON lines": ("\n".join(map(json.dumps, rows(VALUES))).encode(), ()),
+    "JSON rows": (json.dumps(rows(VALUES), indent=1).encode(), ()),
+    "JSON columns": (
+        json.dumps(
+            {n: {i: r[n] for i, r in enumerate(rows(VALUES))} for n in rows(VALUES)[0]}
+        ).encode(),
+        (),
+    ),
     "CRLF and quotes": (text().replace("\n", "\r\n").replace("seed", '"seed"').encode(), ()),
+    "two gzip files in one": (
+        gzip.compress(text()[:40].encode()) + gzip.compress(text()[40:].encode()),
+        (),
+    ),
     "a trailing separator": (text().replace("\n", ",\n").encode(), ()),
 }
 
@@ -59,15 +75,19 @@ def test_the_same_numbers_from_any_file_and_what_was_unusual_is_said(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (json.dumps(rows(VALUES)).encode(), "JSON; allowed: a CSV or Parquet file"),
-        ("\n".join(map(json.dumps, rows(VALUES))).encode(), "JSON; allowed"),
+        (b'{"seed": 1, "arm": "a"', "damaged JSON in line 1"),
+        (b'{"seed": 1, "arm": "a"}\n{"seed": 2,\n', "line 2 is no JSON object"),
+        (b'[{"seed": 1}, 7]', "JSON whose row 2 is no object: 7"),
+        (b'{"seed": [1, 2], "arm": ["a"]}', "columns of unlike length"),
+        (b"[" * 9000, "JSON nested too deeply"),
         (b"PK\x03\x04" + bytes(100), "a zip archive"),
-        (bytes(range(256)) * 9, "allowed: a CSV or Parquet file"),
-        (b"PAR1" + bytes(99), "allowed: a CSV or Parquet file"),
-        (b"\x1f\x8b" + bytes(99), "allowed: a CSV or Parquet file"),
+        (bytes(range(256)) * 9, "allowed: a CSV, JSON or Parquet file"),
+        (b"PAR1" + bytes(99), "allowed: a CSV, JSON or Parquet file"),
+        (gzip.compress(text().encode())[:-20], "a gzip file that ends before its end"),
+        (b"\x1f\x8b" + bytes(99), "allowed: a CSV, JSON or Parquet file"),
         (b" \n\n", "an empty file"),
         (b"# seed\n# arm\n", "an empty file"),
-        (b"seed,arm,acc\n1,a,0.5,7\n", "Expected 3 columns, got 4"),
+        (b"seed,arm,acc\n1,a,0.5,7\n", "row 1 has 4 fields, and the first line names 3"),
     ],
 )
 def test_what_is_no_table_is_one_short_line(tmp_path: Path, content: bytes, message: str):
@@ -192,3 +212,88 @@ def test_equal_values_everywhere_draw_without_a_warning(tmp_path: Path):
         report.write_table(
             write(tmp_path / "t.csv", rows({"a": a, "b": a}, "ms")), tmp_path / "out"
         )
+
+
+WITH_COMMAS = {"a, b": [0.1, 0.2, 0.4], "c": [0.2, 0.4, 0.5], 'd"e': [0.1, 0.3, 0.3]}
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("c - a, b", ["c - a, b"]),
+        ('a, b - c, d"e - c', ["a, b - c", 'd"e - c']),
+        ('"a, b - c", c - d"e', ["a, b - c", 'c - d"e']),
+        ('"c - a, b"', ["c - a, b"]),
+        ("c - a, b, ", ["c - a, b"]),
+    ],
+)
+def test_contrasts_of_arms_with_commas(tmp_path: Path, said: str, names: list[str]):
+    path = write(tmp_path / "t.csv", rows(WITH_COMMAS, "score"))
+    assert [c.name for c in analyze_table(path, contrasts=[said]).contrasts] == names
+
+
+def test_a_whole_number_that_no_float_holds_is_refused_not_rounded(tmp_path: Path):
+    table = rows({"a": [0.5, 0.6], "b": [0.6, 0.7]}, "score")
+    for i, row in enumerate(table):
+        row["n"] = 12345678901234567890 + i
+    message = r"n: 12345678901234567890 in row 1, a whole number that no float holds"
+    path = write(tmp_path / "t.csv", table)
+    (tmp_path / "t.json").write_text(json.dumps(table))
+    as_decimals = pa.array([decimal.Decimal(row["n"]) for row in table])
+    plain = [{k: v for k, v in row.items() if k != "n"} for row in table]
+    columns = pa.Table.from_pylist(plain).append_column("n", as_decimals)
+    pq.write_table(columns, tmp_path / "t.parquet")
+    alone = analyze_table(write(tmp_path / "p.csv", plain)).rows
+    for file in (path, tmp_path / "t.json", tmp_path / "t.parquet"):
+        for declared in (Declared(), Declared(metrics=["n"])):
+            with pytest.raises(InputError, match=message):
+                analyze_table(file, declared=declared)
+        assert analyze_table(file, declared=Declared(ignore=["n"])).rows == alone
+    exact = [row | {"n": 2**64 * (i + 1)} for i, row in enumerate(table)]  # powers of 2 are floats
+    assert analyze_table(write(tmp_path / "e.csv", exact), declared=Declared(metrics=["n"])).rows
+
+
+def test_columns_of_several_levels_are_called_by_their_words(tmp_path: Path):
+    table = pa.Table.from_pylist(rows(VALUES))
+    table = table.rename_columns(["('seed', '')", "('arm', '')", "('accuracy', 'test')"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    (row,) = analyze_table(tmp_path / "t.parquet").rows
+    assert row["metric"] == "accuracy test"
+
+
+@pytest.mark.parametrize("kind", ["list", "date", "binary"])
+def test_arms_that_are_no_names_are_one_error(tmp_path: Path, kind: str):
+    table = pa.table({"seed": range(16), "arm": NESTED[kind], "score": range(16)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"arm: .*allowed: names"):
+        analyze_table(tmp_path / "t.parquet")
+
+
+def on_a_terminal(found) -> str:
+    out = io.StringIO()
+    terminal.print_verdicts(found, Console(file=out, width=400))
+    return out.getvalue()
+
+
+def test_too_many_contrasts_for_the_seeds_get_a_way_out(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    values = {f"m{i}": rng.normal(i, 0.01, 8).tolist() for i in range(16)}
+    path = write(tmp_path / "t.csv", rows(values, "score"))
+    found = analyze_table(path)
+    text = on_a_terminal(found)
+    assert "verdicts on 120 contrasts at once need 13 seeds or more, and there are 8" in text
+    assert 2**12 >= 2 * 120 / 0.1 > 2**11  # 2 / 2**n <= 0.05 / 120 from 13 seeds on
+    assert "With 8 seeds up to 6 get a verdict: --contrasts" in text
+    six = analyze_table(path, contrasts=[", ".join(f"m{i} - m0" for i in range(1, 7))])
+    assert {c.verdict for c in six.comparisons} == {Verdict.SIZE_UNDECIDED}
+    seven = analyze_table(path, contrasts=[", ".join(f"m{i} - m0" for i in range(1, 8))])
+    assert {c.verdict for c in seven.comparisons} == {Verdict.TOO_FEW_SEEDS}
+
+
+def test_the_terminal_says_where_it_stops(tmp_path: Path):
+    values = {f"m{i}": [0.1 * i, 0.2, 0.3 * i] for i in range(16)}
+    found = analyze_table(write(tmp_path / "t.csv", rows(values, "score")))
+    text = on_a_terminal(found)
+    assert "The first 100 of 120 primary contrasts; contrasts.parquet" in text
+    few = analyze_table(tmp_path / "t.csv", contrasts=["m1 - m0"])
+    assert "The first" not in on_a_terminal(few)

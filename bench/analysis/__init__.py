@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analysis.belief import FloatCheck, believed
-from bench.analysis.changes import Design
 from bench.analysis.comparisons import METHODS, Comparison, compare
+from bench.analysis.design import Design
 from bench.analysis.looks import at_looks, taken
 from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
@@ -24,11 +24,12 @@ from bench.analysis.records import (
     Sample,
     Setting,
     Value,
+    Varying,
 )
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
 from bench.store.folder import Results
-from bench.study import Study
+from bench.study import Study, designs
 from bench.study.arms import Contrast
 from bench.study.heading import heading
 
@@ -48,6 +49,7 @@ __all__ = [
     "Setting",
     "Split",
     "Value",
+    "Varying",
     "analyze",
     "analyze_samples",
     "splits",
@@ -92,6 +94,14 @@ def _design(study: Study) -> Design:
         reference={name: study.baseline_of(name) for name in study.factors},
         declared=study.primary_effects,
         is_primary=lambda setting: study.is_primary_at(dict(setting.factors)),
+        recipes=study.by_recipe,
+        asked=lambda contrast, setting: designs.asks(
+            study,
+            (contrast.a, contrast.b),
+            (str(setting.dataset), str(setting.model), setting.budget or 0),
+            setting.factors,
+            setting.extra,
+        ),
     )
 
 

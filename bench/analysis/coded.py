@@ -1,5 +1,6 @@
 """Columns as codes into their distinct values, and what a value of a column is converted to."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 from bench.analysis.records import Value
 from bench.errors import InputError
 from bench.statistics.checks import IntArray
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")  # in no XML, on no terminal
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ def coded(column: pa.ChunkedArray, where: str, convert: Callable[[Any], Value]) 
         encoded = encoded.combine_chunks()
     raw = np.from_dlpack(pc.fill_null(encoded.indices, -1).cast(pa.int64()))
     distinct = [None if v is None else convert(v) for v in encoded.dictionary.to_pylist()]
+    for value in distinct:
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            found = f"{value[:60]!r}, with characters that cannot be shown"
+            raise InputError(where, found, "allowed: plain text; --ignore leaves a column out")
     values = sorted(set(distinct), key=lambda v: (v is not None, isinstance(v, str), v))
     if raw.size and raw.min() < 0 and None not in values:
         values.insert(0, None)
@@ -64,13 +71,16 @@ def as_arm(where: str) -> Callable[[Any], str | None]:
     def convert(value: Any) -> str | None:
         if isinstance(value, dict | list | bytes):
             raise InputError(where, repr(value)[:60], "allowed: a name")
-        return str(value).strip() or None
+        return " ".join(str(value).split()) or None
 
     return convert
 
 
-def as_whole(where: str, least: int | None = None) -> Callable[[Any], int | None]:
+def as_whole(
+    where: str, least: int | None = None, most: int | None = None
+) -> Callable[[Any], int | None]:
     allowed = "allowed: whole numbers" + ("" if least is None else f" from {least}")
+    allowed += "" if most is None else f" to {most:,}"
 
     def convert(value: Any) -> int | None:
         if isinstance(value, str):
@@ -88,7 +98,7 @@ def as_whole(where: str, least: int | None = None) -> Callable[[Any], int | None
                 raise InputError(where, repr(value)[:60], allowed) from None
         if number != value and not isinstance(value, str):
             raise InputError(where, repr(value)[:60], allowed)
-        if least is not None and number < least:
+        if (least is not None and number < least) or (most is not None and number > most):
             raise InputError(where, repr(value)[:60], allowed)
         return number
 
@@ -113,11 +123,20 @@ def as_factor(value: Any) -> Any:
 
 
 def refuse_spoiled_numbers(column: pa.ChunkedArray, where: str) -> None:
-    """A metric with one word in it reads as text, and would silently become a factor."""
+    """A metric with one word in it reads as text, and would silently become a factor; likewise one
+    of whole numbers that are too long for a float."""
     if not pa.types.is_string(column.type):
         return
     distinct = [v for v in column.unique().to_pylist() if v]
     spoiled = [v for v in distinct if not _reads_as_number(v)]
+    if not spoiled and (long := [v for v in distinct if _is_too_long(v)]):
+        raise InputError(
+            where,
+            f"{long[0][:60]} in {row_name(column.index(long[0]).as_py())}, a whole number that no "
+            "float holds",
+            "allowed: whole numbers below 2^62, numbers with a decimal point, or a column that "
+            "--ignore names",
+        )
     if spoiled and len(distinct) >= 2 * len(spoiled):
         row = column.index(spoiled[0]).as_py()
         raise InputError(
@@ -126,6 +145,11 @@ def refuse_spoiled_numbers(column: pa.ChunkedArray, where: str) -> None:
             "allowed: numbers (empty where missing), or text, or a column that --factors or "
             "--ignore names",
         )
+
+
+def _is_too_long(text: str) -> bool:
+    whole = text.strip().lstrip("+-")
+    return whole.isdecimal() and len(whole) > 15 and int(float(text)) != int(text)
 
 
 def _reads_as_number(text: str) -> bool:

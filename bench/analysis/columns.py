@@ -1,12 +1,13 @@
 """The columns of somebody's own table as samples: every metric of every arm at every setting."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from bench.analysis import table_metrics
 from bench.analysis.coded import Coded, grouped
@@ -21,17 +22,25 @@ from bench.statistics.checks import IntArray
 @dataclass(frozen=True)
 class Columns:
     """setting: dataset, model, budget, extra and factors, those that are there; taken: what every
-    column was taken for."""
+    column was taken for; correct: of each row, bool (examples,), where test examples are known."""
 
     seed: Coded
     arm: Coded
     setting: Mapping[str, Coded]
     metrics: Mapping[str, Metric]
     taken: tuple[Taken, ...]
+    correct: Sequence[NDArray[np.bool_]] | None = None
 
     @classmethod
-    def of(cls, table: pa.Table, source: str, declared: Declared) -> "Columns":
-        """Raises InputError naming the column, and the option that decides."""
+    def of(
+        cls,
+        table: pa.Table,
+        source: str,
+        declared: Declared,
+        correct: Sequence[NDArray[np.bool_]] | None = None,
+    ) -> "Columns":
+        """correct: per row, which test examples its accuracy counts as right. Raises InputError
+        naming the column, and the option that decides."""
         roles = decide(table, source, declared)
         for option, names in (
             ("--percent", declared.percent),
@@ -47,7 +56,7 @@ class Columns:
             )
             roles.take(name, "metric", metrics[name].said)
         taken = tuple(roles.taken[name] for name in table.column_names)
-        return cls(roles.seed, roles.arm, roles.setting, metrics, taken)
+        return cls(roles.seed, roles.arm, roles.setting, metrics, taken, correct)
 
     @cached_property
     def group(self) -> IntArray:
@@ -86,6 +95,10 @@ class Columns:
                 n = int(there.sum())
                 statuses = {"ok": n, "missing": len(expected) - n}
                 exact = bool(n) and bool(metric.exact[rows][there].all())
+                correct = None
+                if self.correct is not None and name == "accuracy":
+                    correct = np.stack([self.correct[row] for row in rows.tolist()])
+                    values, exact = 100 * correct.sum(axis=1) / correct.shape[1], False
                 yield Sample(
                     setting=setting,
                     arm=arm,
@@ -95,6 +108,7 @@ class Columns:
                     statuses={status: count for status, count in statuses.items() if count},
                     seeds=tuple(seeds[start:end][there].tolist()),
                     values=values[there],
+                    correct=correct,
                     whole=metric.whole[rows][there] if exact else None,
                     step=metric.step,
                     lower_is_better=metric.lower_is_better,

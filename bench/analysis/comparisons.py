@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bench.analysis.changes import Design
+from bench.analysis.design import Design
 from bench.analysis.records import (
     DETAILED,
     DETAILED_SEEDS,

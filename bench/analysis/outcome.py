@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.belief import FloatCheck
 from bench.analysis.comparisons import Comparison
 from bench.analysis.reading import Reading
-from bench.analysis.records import Kind, Population, Sample, Setting, Value
+from bench.analysis.records import Kind, Population, Sample, Setting, Value, Varying
 from bench.study import Study
 from bench.study.arms import Contrast
 
@@ -94,14 +94,15 @@ class Analysis:
         return tuple(dict.fromkeys(sample.arm for sample in self.samples))
 
     @cached_property
-    def varying(self) -> tuple[str, ...]:
+    def varying(self) -> Varying:
         """The fields of a setting that differ between the arms' samples: what a label must say."""
         seen: dict[str, set[Value]] = {}
         for sample in self.samples:
             for name, value in sample.setting.fields().items():
                 if not (name == "extra" and value is None):
                     seen.setdefault(name, set()).add(value)
-        return tuple(name for name, values in seen.items() if len(values) > 1)
+        names = tuple(name for name, values in seen.items() if len(values) > 1)
+        return Varying(names, {} if self.study is None else self.study.by_recipe)
 
     def select(
         self, population: Population = "seeds", kind: Kind = "contrast", name: str | None = None

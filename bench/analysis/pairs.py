@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.changes import LARGEST_WHOLE, Design, changes
+from bench.analysis.changes import changes
+from bench.analysis.design import Design
 from bench.analysis.records import Pairs, Sample, Setting, Value, positions
+from bench.analysis.sums import LARGEST_WHOLE
 from bench.errors import InputError
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
@@ -22,14 +24,20 @@ def all_pairs(
     deltas: Mapping[str, float | None],
     design: Design,
 ) -> list[Pairs]:
-    """Every contrast at every setting, then how the primary ones change with budget and factors."""
+    """Every contrast at every setting, then how the primary ones change with budget and factors;
+    of others only what is declared."""
     pairs = [
         _pair(contrast, setting, arms, deltas.get(arms[0].metric))
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
+        if design.asked(contrast, setting)
     ]
-    asked = [one for one in pairs if one.contrast.name in primary and not one.impossible]
-    return pairs + list(changes(asked, design))
+    possible = [one for one in pairs if not one.impossible]
+    of_primary = [one for one in possible if one.contrast.name in primary]
+    declared = {effect.contrast for effect in design.declared} - set(primary)
+    others = [one for one in possible if one.contrast.name in declared]
+    made = changes([*of_primary, *others], design)
+    return pairs + [one for one in made if one.contrast.name in primary or one.declared]
 
 
 def _paired_settings(

@@ -1,6 +1,6 @@
 """What an analysis is made of: settings, the samples at them, and the pairs of two samples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -73,6 +73,38 @@ class Setting:
             "budget": self.budget,
             "extra": self.extra,
         }
+
+
+@dataclass(frozen=True)
+class Varying:
+    """The fields of a setting that differ between settings: what a label must say.
+
+    recipes: name -> the levels that go together under it, which a label says by that name.
+    """
+
+    names: tuple[str, ...]
+    recipes: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def without(self, name: str) -> "Varying":
+        return replace(self, names=tuple(other for other in self.names if other != name))
+
+    @property
+    def in_recipes(self) -> Collection[str]:
+        """Factors that recipes name."""
+        return next(iter(self.recipes.values()), {}).keys()
+
+    def recipes_of(self, setting: Setting) -> tuple[str, ...]:
+        """The recipes that a setting can be of: several where what tells them apart does not reach
+        its arms; none where that is all of them."""
+        levels = dict(setting.factors)
+        known = levels.keys() & self.in_recipes
+        fitting = tuple(
+            name for name, of in self.recipes.items() if all(of[f] == levels[f] for f in known)
+        )
+        return fitting if len(fitting) < len(self.recipes) else ()
 
 
 @dataclass(frozen=True, eq=False)

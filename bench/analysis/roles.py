@@ -6,6 +6,7 @@ column that would split, drop or unpair rows without having been declared is an 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,10 @@ class Roles:
 def decide(table: pa.Table, source: str, declared: Declared) -> Roles:
     """Raises InputError naming the column and the option that decides."""
     declared.check(table.column_names)
+    for name, allowed in (("seed", "whole numbers"), ("arm", "names")):
+        type = table[name].type
+        if not (_is_number(type) or _is_text(type) or pa.types.is_null(type)):
+            raise InputError(f"{source}, {name}", _kind(type), f"allowed: {allowed}")
     roles = Roles(
         coded(table["seed"], f"{source}, seed", as_whole(f"{source}, seed")),
         coded(table["arm"], f"{source}, arm", as_arm(f"{source}, arm")).by_appearance(),
@@ -142,12 +147,14 @@ def _by_name(
     elif name in declared.factors or name in SETTINGS or name in FACTORS:
         convert: Callable[[Any], Any] = as_factor
         if name in ("budget", "extra"):
-            convert = as_whole(where, 1)
+            convert = as_whole(where, 1, 2**31 - 1)
         elif name in ("dataset", "model"):
             convert = str
         elif name in NUMERIC_FACTORS:
             convert = as_number(where)
         roles.setting[name] = coded(column, where, convert)
+        if any(isinstance(v, float) and isinf(v) for v in roles.setting[name].values):
+            raise InputError(where, "inf", "allowed: text or finite numbers")
         role = "setting" if name in SETTINGS else "factor"
         roles.take(name, role, "by --factors" if name in declared.factors else "by its name")
     elif is_nameless(name):

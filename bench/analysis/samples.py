@@ -3,20 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import datasets
 from bench.analysis.belief import Baselines, FloatCheck, judged
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
 from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
-from bench.study import Study
+from bench.study import Study, designs
 from bench.study.factors import FACTORS
 
 Place = tuple[Setting, str]
@@ -259,13 +257,10 @@ def _levels(table: Any, study: Study) -> Iterable[tuple[Value, ...]]:
 
 def _grid(study: Study) -> Iterator[Place]:
     """Every place that the study plans, in the study's order."""
-    labels = [datasets.label(name) for name in study.datasets]
-    for dataset, model, budget, arm in product(labels, study.models, study.budgets, study.arms):
-        names = study.reaching(arm, model=model)
-        for levels in product(*(study.levels(name) for name in names)):
-            factors = tuple(zip(names, levels, strict=True))
-            for extra in study.extra if study.arm(arm).extra else (None,):
-                yield Setting(dataset, model, factors, budget, extra), arm
+    for dataset, model, budget in designs.places(study):
+        for arm in study.arms:
+            for levels, extra in designs.combinations(study, (arm,), dataset, model, budget):
+                yield Setting(dataset, model, levels, budget, extra), arm
 
 
 def _planned(study: Study, there: int) -> tuple[int, ...]:

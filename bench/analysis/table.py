@@ -1,4 +1,4 @@
-"""Somebody's own results as a long table (CSV or Parquet) -> an analysis, by the same statistics.
+"""Somebody's own results as a table (CSV, JSON, Parquet) -> an analysis, by the same statistics.
 
 Columns: `seed`, `arm`, one or more metrics (numbers); optionally `dataset`, `model`, `budget`,
 `extra` and factors. What each column was taken for stands in `Analysis.reading`. The order of rows
@@ -10,12 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from bench.analysis import Analysis, Checks, analyze_samples, table_file
+from bench.analysis import (
+    Analysis,
+    Checks,
+    analyze_samples,
+    table_examples,
+    table_file,
+    table_wide,
+)
 from bench.analysis.columns import Columns
 from bench.analysis.reading import Reading, Remark
 from bench.analysis.records import Sample, Setting
 from bench.analysis.roles import Declared
+from bench.analysis.table_file import NEEDED
 from bench.errors import InputError
 from bench.store.schema import CONTRASTS as CONTRAST_COLUMNS
 from bench.study import Study
@@ -37,21 +46,39 @@ def analyze_table(
     contrasts: Sequence[str] | None = None,
     delta: float | None = None,
     alpha: float = 0.05,
+    wide: bool = False,
+    frame: pa.Table | None = None,
 ) -> Analysis:
-    """The analysis of a long table.
+    """The analysis of a long table, of a wide one, or of predictions per test example.
 
     declared: what the user says of columns; columns: other name -> name here, such as run -> seed;
     contrasts: `a - b`, all primary (default: those of study.arms where all arms are its, else every
     pair once, later minus earlier by first appearance); delta: the smallest difference that
-    matters, in the reported unit (default: 0.5 for accuracies, none for anything else). Raises
-    InputError naming file, column and row, and the option that decides.
+    matters, in the reported unit (default: 0.5 for accuracies, none for anything else); wide: a row
+    per seed and a column per arm; frame: the table, where it is in memory, which messages then call
+    `table`. Raises InputError naming file, column and row, and the option that decides.
     """
     if not 0 < alpha < 1:
         raise InputError("--alpha", str(alpha), "allowed: between 0 and 1, both excluded")
     if delta is not None and not 0 < delta < np.inf:
         raise InputError("--delta", str(delta), "allowed: greater than 0")
-    rows, remarks = table_file.read(table, columns or {})
-    found = Columns.of(rows, str(table), declared)
+    needed = ("seed",) if wide else NEEDED
+    if frame is None:
+        rows, said_of_file = table_file.read(table, columns or {}, needed)
+    else:
+        rows, said_of_file = table_file.plain(frame, table, columns or {}, needed), []
+    remarks = [Remark(text) for text in said_of_file]
+    if wide:
+        rows, declared, remark = table_wide.long(rows, str(table), declared)
+        remarks.append(remark)
+    if not wide and table_examples.is_of_examples(rows):
+        of_examples = table_examples.reduced(rows, str(table), declared)
+        found = Columns.of(of_examples.table, str(table), of_examples.declared, of_examples.correct)
+        found = replace(found, taken=(*found.taken, *of_examples.taken.values()))
+        remarks.append(of_examples.remark)
+    else:
+        found = Columns.of(rows, str(table), declared)
+    del rows  # of a large table half the memory
     _refuse_taken_names(found, table)
     of_arms = [str(arm) for arm in found.arm.values]
     if len(of_arms) < 2:
@@ -82,7 +109,7 @@ def analyze_table(
         )
     if not any(c.pairs.seeds for c in analysis.comparisons):
         raise _no_pairs(table, analysis)
-    said = (*(Remark(text) for text in remarks), *_remarks(analysis, found))
+    said = (*remarks, *_remarks(analysis, found))
     planned = sum(len(s.planned) for s in samples)
     with_result = sum(len(s.seeds) for s in samples)
     return replace(

@@ -114,7 +114,7 @@ def _numbers(
     10**-places, where these are exact, and the places."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    values = _floats(column)
+    values = floats(column)
     missing = ~np.isfinite(values)
     values[missing] = np.nan
     if pa.types.is_integer(column.type):
@@ -131,9 +131,12 @@ def _numbers(
     return values, whole, exact, places
 
 
-def _floats(column: pa.ChunkedArray) -> FloatArray:
-    """float64 (rows,). Single (half) precision that holds decimals of at most 6 (3) digits, such as
-    0.9027, is read as those: so many digits determine the float, and the float them."""
+def floats(column: pa.ChunkedArray) -> FloatArray:
+    """float64 (rows,), nan where missing.
+
+    Single (half) precision that holds decimals of at most 6 (3) digits, such as 0.9027, is read as
+    those: so many digits determine the float, and the float them.
+    """
     wide: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()  # null: nan
     if not (pa.types.is_float32(column.type) or pa.types.is_float16(column.type)):
         return wide

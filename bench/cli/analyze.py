@@ -1,12 +1,11 @@
 """`analyze`: the report again, or one of somebody's own table."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.options import show
+from bench.cli.options import listed, renamed, show
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -15,6 +14,7 @@ EXAMPLES = (
     "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
     'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
     'ptq-vs-qat analyze my-runs.csv --out report --columns "run=seed, method=arm" --ignore notes',
+    "ptq-vs-qat analyze wide.csv --out report --wide --metrics accuracy",
 )
 
 
@@ -23,8 +23,9 @@ def analyze(
         Path,
         typer.Argument(
             metavar="RESULTS",
-            help="A result folder; or a table of your own, CSV or Parquet: columns seed, arm, one "
-            "or more metrics, and if you like dataset, model, budget, extra and factors.",
+            help="A result folder; or a table of your own, CSV, JSON or Parquet: columns seed, "
+            "arm, one or more metrics (or example, prediction and label), and if you like dataset, "
+            "model, budget, extra and factors.",
         ),
     ],
     population: Annotated[
@@ -42,6 +43,13 @@ def analyze(
             metavar="A=B", help='Of a table: what its columns are called here, "run=seed".'
         ),
     ] = None,
+    wide: Annotated[
+        bool,
+        typer.Option(
+            "--wide",
+            help="Of a table: a row per seed and a column per arm; --metrics names what they hold.",
+        ),
+    ] = False,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Of a table: the metrics; by default all numbers."),
@@ -85,6 +93,7 @@ def analyze(
     of_a_table = {
         "--out": out,
         "--columns": columns,
+        "--wide": wide or None,
         "--metrics": metrics,
         "--factors": factors,
         "--ignore": ignore,
@@ -113,33 +122,16 @@ def analyze(
         out,
         population,
         declared=Declared(
-            metrics=None if metrics is None else _listed(metrics),
-            factors=_listed(factors),
-            ignore=_listed(ignore),
-            percent=_listed(percent),
-            lower=_listed(lower_is_better),
+            metrics=None if metrics is None else listed(metrics),
+            factors=listed(factors),
+            ignore=listed(ignore),
+            percent=listed(percent),
+            lower=listed(lower_is_better),
         ),
-        columns=_renamed(columns),
-        contrasts=None if contrasts is None else _listed(contrasts),
+        columns=renamed(columns),
+        wide=wide,
+        contrasts=None if contrasts is None else [contrasts],
         delta=delta,
         alpha=0.05 if alpha is None else alpha,
     )
     show(made, out, population)
-
-
-def _listed(text: str | None) -> list[str]:
-    """Names between commas; one that holds a comma itself stands in double quotes."""
-    parts = next(csv.reader([text or ""], skipinitialspace=True), [])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _renamed(text: str | None) -> dict[str, str]:
-    renamed: dict[str, str] = {}
-    for part in _listed(text):
-        old, _, new = (name.strip() for name in part.rpartition("="))
-        if not old or not new or new in renamed.values():
-            raise InputError(
-                "--columns", repr(part), 'allowed: name=meaning, each once, as in "run=seed"'
-            )
-        renamed[old] = new
-    return renamed

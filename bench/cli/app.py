@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.cli import analyze, check, claim, compare, list, new, plan, power, run
+from bench.cli import analyze, check, claim, compare, gate, list, new, plan, power, run
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ for _name, _command, _examples in (
     ("analyze", analyze.analyze, analyze.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
     ("claim", claim.claim, claim.EXAMPLES),
+    ("gate", gate.gate, gate.EXAMPLES),
     ("power", power.power, power.EXAMPLES),
     ("new", new.new, new.EXAMPLES),
     ("check", check.check, check.EXAMPLES),

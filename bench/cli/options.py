@@ -1,5 +1,6 @@
 """What several commands share."""
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,3 +43,21 @@ def written(option: str, path: Path, text: str) -> None:
         raise InputError(
             option, f"cannot write {str(path)!r} ({error.strerror})", "allowed: a new file"
         ) from None
+
+
+def listed(text: str | None) -> list[str]:
+    """Names between commas; one that holds a comma itself stands in double quotes."""
+    parts = next(csv.reader([text or ""], skipinitialspace=True), [])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def renamed(text: str | None) -> dict[str, str]:
+    renamed: dict[str, str] = {}
+    for part in listed(text):
+        old, _, new = (name.strip() for name in part.rpartition("="))
+        if not old or not new or new in renamed.values():
+            raise InputError(
+                "--columns", repr(part), 'allowed: name=meaning, each once, as in "run=seed"'
+            )
+        renamed[old] = new
+    return renamed

@@ -20,6 +20,7 @@ EXAMPLES = (
     "ptq-vs-qat run digits --set seeds=30 --set budgets=[1,16] --out results/longer",
     "ptq-vs-qat run digits --until decided --max-seeds 40 --out results/until-decided",
     "ptq-vs-qat run my-study.toml --address auto",
+    "ptq-vs-qat run digits --set seeds=1 --keep-models --out results/files",
 )
 
 
@@ -41,6 +42,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
     ] = None,
+    keep_models: Annotated[
+        bool,
+        typer.Option("--keep-models", help="Keep every TFLite file, in models/ of the folder."),
+    ] = False,
     until: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +105,15 @@ def run(
         with interrupts.raised():
             with RunProgress(Console(stderr=True), forecast) as progress:
                 asked = more if loaded.sequential else None
-                runner.run(loaded, folder, progress, address or None, workers, asked)
+                runner.run(
+                    loaded,
+                    folder,
+                    progress,
+                    address or None,
+                    workers,
+                    asked,
+                    keep_models=keep_models,
+                )
             from bench import report
 
             with writing(folder):

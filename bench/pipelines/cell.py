@@ -19,6 +19,7 @@ from bench.pipelines.starts import STARTS, Checkpoint
 from bench.pipelines.trainers import converter_of, pretrained, tensors, trained, trainer_of
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
+from bench.store.schema import FILE
 from bench.study.arms import ARMS, TRAININGS
 
 __all__ = ["Checkpoint", "prepare", "probe", "run_fork", "run_segment", "trace"]
@@ -114,6 +115,7 @@ def _evaluated(
     return {
         **cell.columns,
         **measured,
+        FILE: blob,
         "epochs": epochs,
         "steps": epochs * steps,
         "examples_seen": epochs * len(data.x_train),

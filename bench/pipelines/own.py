@@ -21,6 +21,7 @@ from bench.pipelines.returned import Answer
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.plugins import Own, blamed, whole
+from bench.store.schema import FILE, LOG
 from bench.study import own_pipeline
 
 Row = dict[str, Any]
@@ -191,7 +192,9 @@ def _row(own: Own, data: Dataset, cell: Cell, done: Done, spent: float) -> Row:
         "eval_s": time.perf_counter() - started,
         "finished_at": datetime.now(UTC),
     }
-    return row if done.log is None else row | {"log": done.log}
+    if done.answer.kind == "file":
+        row |= {FILE: done.answer.value}
+    return row if done.log is None else row | {LOG: done.log}
 
 
 def _of_command(own: Own, data: Dataset, cell: Cell) -> Row:
@@ -199,7 +202,7 @@ def _of_command(own: Own, data: Dataset, cell: Cell) -> Row:
         done = run_command(own, data, cell)
         return _row(own, data, cell, done, 0.0)
     except command.Failed as failed:
-        return cell.failure("failed", str(failed)) | {"log": failed.log}
+        return cell.failure("failed", str(failed)) | {LOG: failed.log}
     except InputError as error:
         return cell.failure("failed", str(error))
 

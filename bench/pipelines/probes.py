@@ -81,6 +81,8 @@ def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
         reason = f"cannot be built: {explained(error)}"
         if isinstance(error, FileNotFoundError):
             reason += "; a file that is read outside of data() has to stand in `files = [...]`"
+        elif len(shape) == 1:
+            reason += "; rows of a table need dense layers, as the built-in model mlp has them"
     if reason is None:
         return {}
     return {"unusable": _not_built(shape, classes, reason)}

@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 from typing import Any
 
 from bench import datasets, models
@@ -12,7 +11,7 @@ from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
 from bench.plugins import whole
 from bench.store.schema import CELLS, CONTRASTS, Status
-from bench.study import Study
+from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
 from bench.study.objective import Objective
@@ -148,23 +147,25 @@ def cells(study: Study) -> list[Cell]:
     content. Two places of a study can be one cell (the same data under two names): it then stands
     at both, with one id.
     """
-    data = [
-        (datasets.label(source), datasets.identity(source, study.reading))
+    data = {
+        datasets.label(source): datasets.identity(source, study.reading)
         for source in study.datasets
-    ]
-    if study.pipeline is None:
-        built = [(name, models.identity(name)) for name in study.models]
-    else:
-        built = [(name, whole.get(name).identity) for name in study.models]
-    recipes = {
-        (arm, model): list(_recipes(study, arm, model))
-        for arm, model in product(study.arms, study.models)
     }
+    if study.pipeline is None:
+        built = {name: models.identity(name) for name in study.models}
+    else:
+        built = {name: whole.get(name).identity for name in study.models}
     objective = study.objective.identity
+    planned = [
+        (place, arm, list(_recipes(study, arm, place)))
+        for place in designs.places(study)
+        for arm in study.arms
+    ]
     return [
         Cell(
             cell_id(
-                *(content, source, seed, budget, arm, extra, recipe.levels, recipe.pin, objective),
+                *(data[dataset], built[model], seed, budget, arm, extra),
+                *(recipe.levels, recipe.pin, objective),
                 own=recipe.pipeline is not None,
             ),
             dataset,
@@ -175,22 +176,22 @@ def cells(study: Study) -> list[Cell]:
             extra,
             recipe,
         )
-        for seed, (dataset, content), (model, source) in product(study.seeds, data, built)
-        for budget, arm in product(study.budgets, study.arms)
-        for recipe in recipes[arm, model]
-        for extra in (study.extra if study.arm(arm).extra else (None,))
+        for seed in study.seeds
+        for (dataset, model, budget), arm, recipes in planned
+        for recipe, extra in recipes
     ]
 
 
-def _recipes(study: Study, arm: str, model: str) -> Iterator[Recipe]:
-    """One for each combination of the levels that reach the arm of this model."""
-    names = study.reaching(arm, model=model)
+def _recipes(
+    study: Study, arm: str, place: tuple[str, str, int]
+) -> Iterator[tuple[Recipe, int | None]]:
+    """What runs of the arm there: the levels that reach it, and its epochs more."""
     if study.pipeline is not None:
-        for levels in product(*(study.levels(name) for name in names)):
-            chosen = tuple(zip(names, levels, strict=True))
-            yield Recipe(chosen, (), study.objective, study.pipeline.kind, study.pipeline.start)
+        kind, start = study.pipeline.kind, study.pipeline.start
+        for levels, extra in designs.combinations(study, (arm,), *place):
+            yield Recipe(levels, (), study.objective, kind, start), extra
         return
     stages = ARMS[arm].stages
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
-    for levels in product(*(study.levels(name) for name in names)):
-        yield Recipe(tuple(zip(names, levels, strict=True)), pin, study.objective)
+    for levels, extra in designs.combinations(study, (arm,), *place):
+        yield Recipe(levels, pin, study.objective), extra

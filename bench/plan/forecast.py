@@ -8,12 +8,14 @@ from typing import Any
 
 from bench.plan import times
 from bench.plan.cells import cells, check_data
+from bench.plan.costs import Cost, costs
 from bench.plan.simulate import critical_path, simulate
 from bench.plan.trajectories import OWN, Trajectory, trajectories
 from bench.statistics import families, power
 from bench.store.schema import RESULTS
-from bench.study import Study
+from bench.study import Study, designs, effects
 from bench.study.arms import TRAININGS
+from bench.study.effects import RECIPE, Effect
 from bench.study.factors import FACTORS, by_order
 from bench.study.heading import heading
 from bench.study.pipeline import OwnPipeline
@@ -37,7 +39,7 @@ class Forecast:
     seconds: wall clock on `workers` CPUs, simulated; longest: the same on any number of CPUs, of
     the longest chain; both None if nothing says what the model `unknown` takes; measured: do its
     times come from a run; family: tests in the primary family; detectable: true difference in pp
-    that is found with 80% power, by SD over seeds in pp.
+    that is found with 80% power, by SD over seeds in pp; costs: of each list of the study.
     """
 
     evaluated: int
@@ -52,6 +54,7 @@ class Forecast:
     family: int
     fewest_seeds: int
     detectable: Mapping[float, float | None]
+    costs: Mapping[str, Cost]
 
 
 def forecast(
@@ -96,6 +99,7 @@ def forecast(
         family=family,
         fewest_seeds=families.fewest_seeds(study.alpha, max(family, 1)),
         detectable={sd: power.detectable_difference(len(study.seeds), sd, level) for sd in sds},
+        costs=costs(study, assumed),
     )
 
 
@@ -130,26 +134,66 @@ def primary_family(study: Study) -> int:
 def primary_sizes(study: Study) -> dict[str, int]:
     """Tests in the primary family, by contrast (by `factor: contrast` for effects)."""
     sizes: dict[str, int] = {}
-    of = {contrast.name: contrast for contrast in study.contrasts}
     for name in study.primary_contrasts:
-        a, b = of[name].a, of[name].b
-        places = len(study.datasets) * len(study.budgets)
-        places *= len(study.extra) if study.arm(a).extra or study.arm(b).extra else 1
-        settings = 0
-        for model in study.models:
-            here = places
-            for factor in study.reaching(a, b, model=model):
-                here *= sum(study.is_primary_at({factor: v}) for v in study.levels(factor))
-            settings += here
-        sizes[name] = settings
-    for factor, name in study.primary_effects:
-        levels = study.levels(factor)
-        ordered = by_order(levels)
-        ends = len(levels) - 1 if ordered is None else (ordered[-1] != study.baseline_of(factor))
-        moved = [arm for arm in (of[name].a, of[name].b) if factor in study.of_arms(arm)]
-        hypothesis = name if len(moved) == 2 else moved[0]  # equal by construction: counted once
-        sizes[f"{factor}: {hypothesis}"] = ends + (ordered is not None)
+        sizes[name] = sum(_settings(study, name, place) for place in designs.places(study))
+    known: set[object] = set()
+    for effect in study.primary_effects:
+        # Those that are equal by construction are one.
+        found = set(_hypotheses(study, effect)) - known
+        known |= found
+        sizes[str(effect)] = len(found)
     return sizes
+
+
+def _arms(study: Study, contrast: str) -> tuple[str, str]:
+    known = study.known_contrasts[contrast]
+    return known.a, known.b
+
+
+def _settings(study: Study, contrast: str, place: tuple[str, str, int]) -> int:
+    """At how many settings there a contrast is primary."""
+    arms = _arms(study, contrast)
+    return designs.count(study, arms, *place, lambda f, level: study.is_primary_at({f: level}))
+
+
+def _hypotheses(study: Study, effect: Effect) -> Iterator[object]:
+    """What identifies each test of a declared effect: what changes, and of which arms."""
+    arms = _arms(study, effect.contrast)
+    named = effects.levels(study, effect) if effect.level is None else (effect.level,)
+    if effect.factor == "budget":
+        # Panel by panel, where it varies; over more than two budgets its slope as well.
+        panels, grown = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
+        for dataset, model, budget in designs.places(study):
+            for levels, extra in designs.combinations(study, arms, dataset, model, budget):
+                asked = study.is_primary_at(dict(levels))
+                panels[dataset, model, levels, extra] += asked
+                grown[dataset, model, levels, extra] += asked and budget > 0
+        for panel, budgets in panels.items():
+            if budgets > 1:
+                yield effect.contrast, panel, "ends"
+            if grown[panel] > 2 and effect.level is None:
+                yield effect.contrast, panel, "slope"
+    elif effect.factor == RECIPE:
+        base = next(iter(study.by_recipe.values()))
+        for name in named:
+            recipe = study.by_recipe[name]
+            moved = {
+                arm: tuple((f, level) for f, level in recipe.items() if f in reach)
+                for arm in arms
+                for reach in [
+                    {f for m in effects.models(study) for f in study.reaching(arm, model=m)}
+                ]
+                if any(recipe[f] != base[f] for f in reach if f in recipe)
+            }
+            if moved:
+                yield tuple(moved.items())
+    else:
+        other = effect.factor not in study.factors  # a data set, a model
+        moving = tuple(arm for arm in arms if other or effect.factor in study.of_arms(arm))
+        for level in named:
+            yield effect.factor, level, moving
+        if not other and effect.level is None and by_order(study.levels(effect.factor)):
+            yield effect.factor, "slope", moving
 
 
 def describe(study: Study, made: Forecast, sd_source: str) -> str:
@@ -201,6 +245,7 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
                 "twice that)"
             )
         )
+    lines += _costs(study, made.costs)
     if not made.family:
         return "\n".join([*lines, "no primary contrast: nothing is tested in a family"])
     n, each = len(study.seeds), f"alpha = {study.alpha:g}/{made.family} each"
@@ -244,6 +289,23 @@ def _of_pipeline(study: Study, pipeline: OwnPipeline, made: Forecast) -> Iterato
     yield f"{what} (in {pipeline.file}); {judged}"
     if made.trainings[OWN] and pipeline.kind == "functions":
         yield f"  {made.trainings[OWN]:>6,} starts, from each of which its arms fork"
+
+
+def _costs(study: Study, found: Mapping[str, Cost]) -> Iterator[str]:
+    """Each list, the dearest first: what would not run with the first of it alone."""
+    if not found:
+        return
+    how = "each combination runs" if study.design == "crossed" else "one list at a time"
+    yield f"what each list costs beyond its base, all seeds ({how}):"
+    for name, cost in sorted(found.items(), key=lambda each: -each[1].models):
+        if name == RECIPE:
+            name, values = "recipes", len(study.recipes)
+        else:
+            values = len(getattr(study, name))
+        minutes = "" if cost.cpu_s is None else f", {cost.cpu_s / 60:,.1f} CPU minutes"
+        yield (
+            f"  {name} ({values}): {cost.trainings:,} trainings, {cost.models:,} models{minutes}"
+        )
 
 
 def _reserved(study: Study) -> list[str]:

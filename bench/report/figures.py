@@ -216,10 +216,8 @@ class Plot:
             self.texts.add(whole, (x + 10) / width, y, text)
 
     def limits(self, x0: float, x1: float, y0: float, y1: float) -> None:
-        if x0 == x1:  # all at one point
-            x0, x1 = x0 - 1, x1 + 1
-        self.ax.set_xlim(x0, x1)
-        self.ax.set_ylim(y0, y1)
+        self.ax.set_xlim(*_apart(x0, x1))
+        self.ax.set_ylim(*_apart(y0, y1))
 
     def at_left(self, pixels: float, y: float, text: str, ha: str = "right", **style: Any) -> None:
         """Text whose anchor lies `pixels` to the left of the axes, at y in data."""
@@ -361,6 +359,14 @@ class Plot:
             self.at_left(7, y, text)
         x = -(self.left - 10) * pixel
         self.texts.add(self.ax.transAxes, x, 0.5, label, "center", "center", rotation=90)
+
+
+def _apart(start: float, end: float) -> tuple[float, float]:
+    """Limits of an axis that has a length, also where all values are one."""
+    largest = max(abs(start), abs(end))
+    if abs(end - start) > 1e-12 * largest:
+        return start, end
+    return start - max(1, 1e-6 * largest), end + max(1, 1e-6 * largest)
 
 
 def _key_places(entries: Sequence[tuple[str, Style]]) -> list[tuple[float, int]]:

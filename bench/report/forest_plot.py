@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.analysis import Comparison
+from bench.analysis import Comparison, Varying
 from bench.report import figures, scales, sentences, text_width, words
 from bench.statistics.families import Verdict
 
@@ -17,7 +17,7 @@ Group = tuple[str, str, Sequence[Comparison]]
 
 
 def grouped(
-    rows: Sequence[Comparison], varying: Sequence[str], by_panel: bool
+    rows: Sequence[Comparison], varying: Varying, by_panel: bool
 ) -> dict[str, list[Comparison]]:
     """Rows by contrast, in their order; by_panel: by all of the setting but the budget too, so
     that a row's label need only be its budget."""

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from bench.analysis import DISAGREEING, Analysis
+from bench.analysis import DISAGREEING, Analysis, Comparison
 from bench.analysis.reading import Reading
 from bench.report.content import Note, Text, code
 from bench.report.words import count, listed, percent, place
+from bench.statistics.families import Verdict, fewest_seeds
+from bench.statistics.sign_flip import smallest_p
 
 MOST_NAMED = 8
 """Names in a list; the rest is counted."""
@@ -100,6 +102,7 @@ def _of_a_table(analysis: Analysis, reading: Reading) -> Iterator[Note]:
             f"{count(checks.planned, 'value')} are not there. Each contrast rests on the seeds "
             "that have a value in both of its arms.",
         )
+    yield from _too_few(analysis)
     still = dict.fromkeys((arm, c.pairs.metric) for c in analysis.comparisons
                           for arm in c.pairs.unmoved)  # fmt: skip
     if still:
@@ -112,6 +115,38 @@ def _of_a_table(analysis: Analysis, reading: Reading) -> Iterator[Note]:
             "outcome are no repetitions: their contrasts have a difference and no verdict about "
             "new seeds.",
         )
+
+
+def _too_few(analysis: Analysis) -> Iterator[Note]:
+    """Where no contrast of a metric gets a verdict since they are so many: the way out."""
+    by_metric: dict[str, list[Comparison]] = {}
+    for c in analysis.comparisons:
+        if (c.family, c.population) == ("primary", "seeds") and not c.pairs.unmoved:
+            by_metric.setdefault(c.pairs.metric, []).append(c)
+    said = set()
+    for members in by_metric.values():
+        m, seeds = members[0].m, max(c.n_seeds for c in members)
+        if m == 1 or any(c.verdict != Verdict.TOO_FEW_SEEDS for c in members):
+            continue
+        most = int(analysis.alpha / smallest_p(seeds)) if seeds else 0
+        needed = fewest_seeds(analysis.alpha, m)
+        if (m, seeds) in said or needed <= seeds:
+            continue
+        said.add((m, seeds))
+        text = (
+            f"**Too few seeds for so many contrasts**: verdicts on {m:,} contrasts at once need "
+            f"{needed} seeds or more, and there {'is' if seeds == 1 else 'are'} {seeds}. "
+        )
+        if most:
+            text += (
+                f"With {seeds} seeds {'one alone gets' if most == 1 else f'up to {most} get'} a "
+                "verdict: `--contrasts` names those that matter (fewer metrics or settings help "
+                "likewise), best without an eye on their numbers."
+            )
+        else:
+            alone = fewest_seeds(analysis.alpha)
+            text += f"One alone needs {alone}: `--contrasts` names those that matter."
+        yield Note("warning", text)
 
 
 def _columns(reading: Reading) -> Text:

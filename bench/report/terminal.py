@@ -42,7 +42,8 @@ def print_verdicts(
         elif isinstance(block, Bullets):
             for item in block.items:
                 console.print(Text(f"- {_plain(item)}"))
-    primary = [c for c in analysis.select(population) if c.family == "primary"][:MOST_ROWS]
+    every = [c for c in analysis.select(population) if c.family == "primary"]
+    primary = every[:MOST_ROWS]
     if not primary:
         return
     level = words.level(analysis)
@@ -66,6 +67,11 @@ def print_verdicts(
         )
     console.print()
     console.print(table)
+    if len(every) > MOST_ROWS:
+        console.print(
+            f"The first {MOST_ROWS} of {len(every):,} primary contrasts; contrasts.parquet, beside "
+            "the report, has all."
+        )
 
 
 def _plain(text: str) -> str:

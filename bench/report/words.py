@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 
-from bench.analysis import Analysis, Comparison, Population, Setting, Value
+from bench.analysis import Analysis, Comparison, Population, Setting, Value, Varying
 from bench.report.content import Cell, Text
 from bench.statistics.checks import Interval
 from bench.study.factors import FACTORS
@@ -137,7 +137,7 @@ def value(of: Value, factor: str = "") -> Text:
     return "none" if of is None else f"{of:g}" if isinstance(of, float) else str(of)
 
 
-def place(setting: Setting, varying: Sequence[str]) -> Text:
+def place(setting: Setting, varying: Varying) -> Text:
     """The setting as a short label, of what differs between settings: `digits, E = 4`."""
     parts = []
     for name, of in setting.fields().items():
@@ -147,14 +147,16 @@ def place(setting: Setting, varying: Sequence[str]) -> Text:
             parts.append(f"k = {of}")
         elif name in ("dataset", "model") and name in varying:
             parts.append(value(of))
-        elif name in varying and name not in ("budget", "extra"):
+        elif name in varying and name not in ("budget", "extra", *varying.in_recipes):
             level = value(of, name)
             said = "as the model says" if level == "model" else level
             parts.append(f"{name.replace('_', ' ')} {said}")
+    if recipes := varying.recipes_of(setting):
+        parts.insert(0, f"recipe{'s' if len(recipes) > 1 else ''} {listed(recipes, 'or')}")
     return ", ".join(parts)
 
 
-def panel(setting: Setting, varying: Sequence[str]) -> Text:
+def panel(setting: Setting, varying: Varying) -> Text:
     """The same without the budget; empty where there is but one panel."""
     return place(setting.panel, varying)
 
@@ -162,7 +164,10 @@ def panel(setting: Setting, varying: Sequence[str]) -> Text:
 def population(analysis: Analysis, of: Population) -> Text:
     """Whom a conclusion speaks about; what else was held fixed in somebody's own table is theirs to
     know."""
-    return POPULATIONS[of] if analysis.study is not None else "new seeds, all else as in the table"
+    if analysis.study is not None:
+        return POPULATIONS[of]
+    also = " and new test examples" if of == "seeds+examples" else ""
+    return f"new seeds{also}, all else as in the table"
 
 
 def setting_meaning(analysis: Analysis) -> Text:

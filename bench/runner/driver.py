@@ -39,16 +39,18 @@ def run(
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
     pipeline: str | None = None,
+    keep_models: bool = False,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
 
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work, by default PIPELINE, of somebody's whole pipeline OWN_PIPELINE. Raises InputError if a
-    dataset is not there or not as expected, if `out` cannot be written or holds results that this
-    study may not be added to, if nothing answers at `address`, if no node there has this package
-    and TensorFlow, or if a model or pipeline is of no use; nothing is written then.
+    work, by default PIPELINE, of somebody's whole pipeline OWN_PIPELINE; keep_models: shall the
+    TFLite files be kept in the folder too? Raises InputError if a dataset is not there or not as
+    expected, if `out` cannot be written or holds results that this study may not be added to, if
+    nothing answers at `address`, if no node there has this package and TensorFlow, or if a model or
+    pipeline is of no use; nothing is written then.
     """
     check_data(study)
     module = pipeline or (PIPELINE if study.pipeline is None else OWN_PIPELINE)
@@ -71,6 +73,11 @@ def run(
             [results[cell] for cell in wanted if cell in results],
             folder.others(wanted),
         )
+        if keep_models and (without := folder.without_model()):
+            watcher.said(
+                f"{without} cells are there already without their file, which was not kept when "
+                "they ran: another folder (--out) has all of them"
+            )
         if not missing and more is not None:
             missing = list(more())
             folder.add(missing)
@@ -83,7 +90,8 @@ def run(
                 load.write_labels()
 
             stack.enter_context(connected(address, workers, module))
-            work = Pipeline(module, models.own(study.models), whole.named(study.models))
+            own, pipelines = models.own(study.models), whole.named(study.models)
+            work = Pipeline(module, own, keep_models, pipelines)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )

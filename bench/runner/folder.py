@@ -13,7 +13,7 @@ from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
 from bench.store.lock import Lock, writing
-from bench.store.schema import RESULTS
+from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
 
@@ -77,13 +77,25 @@ class Folder:
             with self._writing():
                 self._write_plan()
 
-    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows, and what programs printed: `log` in a row is no column, but a file."""
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Make rows durable, and before them the TFLite files and logs that they carry, which are
+        then taken out of them: a row that is there has its file there."""
         with self._writing():
             for row in rows:
-                if "log" in row:
-                    self._store.write_log(row["cell"], row["log"])
-            self._store.append([{n: v for n, v in row.items() if n != "log"} for row in rows])
+                file, log = row.pop(FILE, None), row.pop(LOG, None)
+                if file is not None:
+                    self._store.write_model(row["cell"], file)
+                if log is not None:
+                    self._store.write_log(row["cell"], log)
+            self._store.append(rows)
+
+    def without_model(self) -> int:
+        """How many evaluated cells of the plan have no TFLite file here."""
+        kept, planned = self._store.models(), {cell.id for cell in self.places}
+        return sum(
+            row["status"] in EVALUATED and cell in planned and cell not in kept
+            for cell, row in self._known.items()
+        )
 
     def remember(self, found: dict[str, Any]) -> None:
         """Note a worker's environment, once."""
@@ -253,6 +265,6 @@ def _declaration(study: Study) -> dict[str, Any]:
     return {
         "alpha": study.alpha,
         "delta": study.delta,
-        "primary": [*study.primary_contrasts, *(": ".join(e) for e in study.primary_effects)],
+        "primary": [*study.primary_contrasts, *map(str, study.primary_effects)],
         "primary_over": list(study.primary_over),
     }

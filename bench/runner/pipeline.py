@@ -12,10 +12,12 @@ from bench.plugins import Own, Part, whole
 @dataclass(frozen=True)
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, whole: pipelines
-    of theirs, by the names that cells carry."""
+    of theirs, by the names that cells carry; keep_models: shall rows bring their TFLite files to
+    the driver?"""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
+    keep_models: bool = False
     whole: Mapping[str, Own] = field(default_factory=dict)
 
     def prepared(self) -> Any:

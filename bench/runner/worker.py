@@ -16,6 +16,7 @@ from bench.plan.trajectories import Fork, Segment
 from bench.runner import board, environment
 from bench.runner.isolation import Crash, Isolated, WorkFailed
 from bench.runner.pipeline import Pipeline
+from bench.store.schema import FILE
 from bench.study.resources import Resources
 
 WORKER_ENVIRONMENT = {
@@ -186,7 +187,8 @@ def _run(
                     if fork is None:
                         after = body.run_segment(data, segment, after)
                     else:
-                        rows += body.run_fork(data, segment, fork, after)
+                        found = body.run_fork(data, segment, fork, after)
+                        rows += (_carried(row, pipeline.keep_models) for row in found)
                 except WorkFailed:
                     raise
                 except InputError as error:
@@ -201,6 +203,11 @@ def _run(
     return after, Outcome(
         [row | where for row in rows], time.perf_counter() - started, _first_time()
     )
+
+
+def _carried(row: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """A row as it travels: its TFLite file stays behind unless it is asked for."""
+    return row if whole else {name: value for name, value in row.items() if name != FILE}
 
 
 def _run_to_the_end(*arguments: Any) -> Outcome | Refusal | Unfit:

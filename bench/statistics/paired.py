@@ -133,6 +133,8 @@ def arms_correlation(a: Numbers, b: Numbers) -> float | None:
     same_shape(x, y, "a and b")
     if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
+    # Squares of values far from 1 leave the range of floats.
+    x, y = (v if 1e-100 < np.ptp(v) < 1e100 else (v - v.mean()) / np.ptp(v) for v in (x, y))
     return float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
 
 

@@ -3,6 +3,7 @@
     cells/*.parquet     one row per evaluated model; a new file per batch of rows
     labels.parquet      the test examples' labels, once per dataset
     plan.parquet        the cells that the study asks for
+    models/*.tflite     the files that were evaluated, by cell, where a run keeps them
     looks.parquet       which seeds each look at the data of a sequential study saw
     study.toml          the study as run
     metrics.json        unit, direction and smallest difference that matters of each metric
@@ -107,6 +108,15 @@ class Store:
         """Make rows durable: a new file in cells/. Raises ValueError for a key that is no column
         of schema.CELLS."""
         rows_of.write(self._files, from_rows(rows, CELL_SCHEMA))
+
+    def write_model(self, cell: str, file: bytes) -> None:
+        """models/CELL.tflite"""
+        self._files.write(f"models/{cell}.tflite", file)
+
+    def models(self) -> set[str]:
+        """The cells whose TFLite files are kept."""
+        entries = self._files.entries("models", ".tflite")
+        return {Path(entry.name).stem for entry in entries}
 
     def rows(self, *columns: str) -> Rows:
         """All valid rows, each cell once, with these columns and those of validity.IDENTITY.

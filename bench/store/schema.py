@@ -13,6 +13,12 @@ RESULTS: frozenset[str] = frozenset({"ok", "diverged", "unsupported"})
 EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of cells that have predictions. A diverged model is a result and stays in."""
 
+FILE = "file"
+"""What a row may carry beside its columns, from a worker to the driver: the TFLite file."""
+
+LOG = "log"
+"""The same of what somebody's program printed."""
+
 OWN_FACTORS = Column(
     "own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"
 )

@@ -4,6 +4,7 @@ A new arm is a row of ARMS. What its training and conversion do stands in
 bench.pipelines, in `starts` and `conversions`, one function each, under the same names.
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -221,7 +222,7 @@ def contrasts_of(
     Raises InputError naming `where`.
     """
     if chosen is not None:
-        names = [part.strip() for text in chosen for part in text.split(",") if part.strip()]
+        names = [name for text in chosen for name in _split(text, arms)]
         if not names:
             raise InputError(where, "none", "allowed: 'arm - arm', separated by commas")
         found = tuple(_contrast(name, arms, where) for name in dict.fromkeys(names))
@@ -234,13 +235,39 @@ def contrasts_of(
     return pairs, tuple(c.name for c in pairs)
 
 
-def _contrast(name: str, arms: Sequence[str], where: str) -> Contrast:
-    """`a - b`, where an arm's own name may hold ` - ` too."""
+def _split(text: str, arms: Sequence[str]) -> list[str]:
+    """Contrasts between commas, where an arm's own name may hold commas too; or in double quotes.
+
+    Where the text can be read as contrasts of these arms it is, whatever else it looks like.
+    """
+    pieces = text.split(",")
+    read: list[list[str] | None] = [[], *(None for _ in pieces)]  # of the first i pieces
+    for end in range(1, len(pieces) + 1):
+        for start in range(end):
+            before, name = read[start], ",".join(pieces[start:end]).strip()
+            if before is not None and (not name or _known(name, arms)):
+                read[end] = [*before, name] if name else before
+                break
+    if read[-1]:
+        return read[-1]
+    quoted = next(csv.reader([text], skipinitialspace=True), [])
+    return [part.strip() for part in quoted if part.strip()]
+
+
+def _splits(name: str) -> list[tuple[str, str]]:
     parts = name.split(" - ")
-    splits = [(" - ".join(parts[:i]), " - ".join(parts[i:])) for i in range(1, len(parts))]
-    for a, b in splits:
-        if a in arms and b in arms and a != b:
-            return CONTRASTS.get(name, Contrast(a, b, ""))
+    return [(" - ".join(parts[:i]), " - ".join(parts[i:])) for i in range(1, len(parts))]
+
+
+def _known(name: str, arms: Sequence[str]) -> tuple[str, str] | None:
+    """The two arms of `a - b`, where an arm's own name may hold ` - ` too."""
+    return next(((a, b) for a, b in _splits(name) if a in arms and b in arms and a != b), None)
+
+
+def _contrast(name: str, arms: Sequence[str], where: str) -> Contrast:
+    splits, known = _splits(name), _known(name, arms)
+    if known is not None:
+        return CONTRASTS.get(name, Contrast(*known, ""))
     if not splits:
         raise InputError(where, f"no contrast {name!r}", "allowed: 'arm - arm'")
     unknown = next((arm for arm in splits[0] if arm not in arms), None)

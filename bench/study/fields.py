@@ -4,7 +4,6 @@ A factor's field comes from its row in study.factors.
 """
 
 from collections.abc import Collection, Mapping
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
@@ -26,7 +25,7 @@ from bench import models as known_models
 from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
 from bench.metrics import Metric, Task
-from bench.study import objective
+from bench.study import effects, objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -38,17 +37,17 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Audio, Resize
+from bench.study.designs import Design, check_size
+from bench.study.effects import Effect
 from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
 from bench.study.pipeline import OwnArm, OwnPipeline
+from bench.study.recipes import Recipes, completed
 from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
 Stream = Literal["initialization", "order", "calibration"]
-
-MOST_CELLS = 10_000_000
-"""More than any cluster would finish; a slip of the keyboard, that would fill the memory."""
 
 
 def _levels(factor: Factor) -> Any:
@@ -75,9 +74,11 @@ else:
 class Study(_Factors):
     """A validated study. Lists may be written as a single value; every list is varied.
 
-    baseline: of a factor, the level that its effects are counted from; primary_over: factors at
-    whose every level the primary contrasts are primary (else at the baseline alone). adapted: does
-    the title speak of other fields than these, since `--set` has changed them?
+    design: whether every combination of the lists runs, or one list at a time from the first of
+    each; recipes: levels that go together, the first is the base; baseline: of a factor, the level
+    that its effects are counted from; primary_over: factors at whose every level the primary
+    contrasts are primary (else at the baseline alone; of recipes at each). adapted: does the title
+    speak of other fields than these, since `--set` has changed them?
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -94,6 +95,8 @@ class Study(_Factors):
     extra: Annotated[ListOf[Count], AfterValidator(ascending)] = (1,)
     arms: ListOf[str] = tuple(ARMS)
     pin: dict[Stream, NonNegative] = Field(default={})
+    design: Design = "crossed"
+    recipes: Recipes = ()
     task: Task | None = None
     loss: objective.Loss = None
     metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
@@ -166,26 +169,14 @@ class Study(_Factors):
         return self
 
     @model_validator(mode="after")
+    def _recipes(self) -> "Study":
+        self.by_recipe  # noqa: B018
+        return self
+
+    @model_validator(mode="after")
     def _primary(self) -> "Study":
         for name in self.primary or ():
-            factor, colon, contrast = name.rpartition(": ")
-            known = self._known_contrasts
-            if contrast not in known:
-                raise InputError("primary", f"no contrast {contrast!r}", nearest(contrast, known))
-            arms = (known[contrast].a, known[contrast].b)
-            for arm in arms:
-                if arm not in self.arms:
-                    raise InputError(
-                        "primary", f"{name!r} needs the arm {arm!r}", "allowed: arms of the study"
-                    )
-            if colon:
-                varied = [f for f in self.of_arms(*arms) if len(self.levels(f)) > 1]
-                if factor not in varied:
-                    raise InputError(
-                        "primary",
-                        f"{name!r}: {factor!r} is no factor of this contrast that varies here",
-                        nearest(factor, varied) if varied else "allowed: a factor with levels",
-                    )
+            effects.check(self, name, "primary")
         return self
 
     @model_validator(mode="after")
@@ -200,21 +191,17 @@ class Study(_Factors):
                 raise InputError(
                     f"baseline.{name}", f"found {level!r}", f"allowed: one of {shown}, its levels"
                 )
+            if name in self.in_recipes or (self.design != "crossed" and level != shown[0]):
+                raise InputError(
+                    f"baseline.{name}",
+                    f"found {level!r}, but here the first is the base",
+                    f"allowed: {shown[0]!r}, or leave it out",
+                )
         return self
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Study":
-        each = len(self.seeds) * len(self.datasets) * len(self.budgets)
-        cells = 0
-        for name, model in product(self.arms, self.models):
-            arm = each * (len(self.extra) if self.arm(name).extra else 1)
-            for factor in self.reaching(name, model=model):
-                arm *= len(self.levels(factor))
-            cells += arm
-        if cells > MOST_CELLS:
-            raise InputError(
-                "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
-            )
+        check_size(self)
         return self
 
     def arm(self, name: str) -> Arm | OwnArm:
@@ -259,14 +246,30 @@ class Study(_Factors):
 
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
+        by_recipe = self.by_recipe
+        if by_recipe and factor in next(iter(by_recipe.values())):
+            return tuple(dict.fromkeys(levels[factor] for levels in by_recipe.values()))
         own = None if self.pipeline is None else self.pipeline.levels(factor)
         levels: tuple[Value, ...] = getattr(self, factor) if own is None else own
         return levels
 
+    @property
+    def by_recipe(self) -> dict[str, dict[str, Value]]:
+        """Recipe -> the level of each factor that recipes name; the first is the base."""
+        own = {name: getattr(self, name) for name in FACTORS}
+        return completed(self.recipes, own) if self.recipes else {}
+
+    @property
+    def in_recipes(self) -> set[str]:
+        """Factors that recipes name."""
+        return {name for recipe in self.recipes for name in recipe.levels}
+
     def baseline_of(self, factor: str) -> Value:
-        """The level that effects are counted from: the declared one, else the default where it is
-        a level, else the first."""
+        """The level that effects are counted from: of recipes, and one list at a time, the first;
+        else the declared one, the default where it is a level, the first."""
         levels = self.levels(factor)
+        if self.design != "crossed" or factor in self.in_recipes:
+            return levels[0]
         if factor in self.baseline:
             declared = self.baseline[factor]
             return None if declared == self.factors[factor].none else declared
@@ -302,8 +305,9 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
+        anywhere = {*self.primary_over, *self.in_recipes}
         return all(
-            name in self.primary_over or name not in self.factors or level == self.baseline_of(name)
+            name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()
         )
 
@@ -318,7 +322,7 @@ class Study(_Factors):
         return self.with_seeds(self.sequential.looks[0]) if self.sequential else self
 
     @property
-    def _known_contrasts(self) -> Mapping[str, Contrast]:
+    def known_contrasts(self) -> Mapping[str, Contrast]:
         """By name; of a whole pipeline of somebody's own those that its file asks for."""
         return CONTRASTS if self.pipeline is None else {c.name: c for c in self._of_pipeline[0]}
 
@@ -331,7 +335,7 @@ class Study(_Factors):
     @property
     def contrasts(self) -> tuple[Contrast, ...]:
         """The contrasts whose two arms the study has."""
-        return tuple(c for c in self._known_contrasts.values() if {c.a, c.b} <= set(self.arms))
+        return tuple(c for c in self.known_contrasts.values() if {c.a, c.b} <= set(self.arms))
 
     @property
     def primary_contrasts(self) -> tuple[str, ...]:
@@ -342,10 +346,10 @@ class Study(_Factors):
         return tuple(c.name for c in self.contrasts if c.name in declared)
 
     @property
-    def primary_effects(self) -> tuple[tuple[str, str], ...]:
-        """The (factor, contrast) whose effects the study declares primary."""
-        split = (name.rpartition(": ") for name in self.primary or ())
-        return tuple((factor, contrast) for factor, colon, contrast in split if colon)
+    def primary_effects(self) -> tuple[Effect, ...]:
+        """The effects that the study declares primary."""
+        found = (effects.parsed(name)[0] for name in self.primary or ())
+        return tuple(effect for effect in found if effect is not None)
 
     def to_toml(self, folder: Path | None = None) -> str:
         """The study as a TOML file that `load` reads back to an equal study; folder: where the file
@@ -358,8 +362,9 @@ class Study(_Factors):
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]
         if self.seeds == tuple(range(len(self.seeds))):
             fields["seeds"] = len(self.seeds)
+        fields["recipes"] = [recipe.as_table() for recipe in self.recipes] or {}
         for name, factor in FACTORS.items():
-            fields[name] = [factor.shown(level) for level in self.levels(name)]
+            fields[name] = [factor.shown(level) for level in getattr(self, name)]
             if self.pipeline is not None and name not in self.of_arms(*self.pipeline.arms):
                 del fields[name]
         first = ("title", "datasets", "models", "seeds", "budgets", "extra", "arms")

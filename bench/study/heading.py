@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DESCRIBED = (
     *("datasets", "resize", "label_column", "audio", "models", "budgets", "extra", "arms"),
-    *FACTORS,
+    *("design", "recipes", *FACTORS),
 )
 """What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
 true."""
@@ -54,9 +54,11 @@ def _factors(study: "Study") -> str:
     said = ""
     for name, factor in study.factors.items():
         levels = study.levels(name)
-        if levels != (factor.default,):
+        if levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             said += f", {name.replace('_', ' ')} {shown}"
+    if study.recipes:
+        said += f", recipes {_listed([recipe.name for recipe in study.recipes])}"
     return said
 
 

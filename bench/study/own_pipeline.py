@@ -29,6 +29,14 @@ OF_ARMS = (*ALWAYS, "extra", "arm")
 DATA = "data"
 """The parameter that gets ((x_train, y_train), (x_test, y_test)) as data() gave them."""
 
+_ITS_OWN = {
+    "models": "makes its own networks",
+    "loss": "trains them by its own",
+    "pin": "draws its own numbers",
+    "recipes": "has no trainings of ours",
+}
+"""Fields of a study that no pipeline takes, and why."""
+
 PLACES = (*OF_ARMS, "out", "python")
 """What a command may hold in braces beside factors; python: the interpreter that runs it."""
 
@@ -121,7 +129,7 @@ def resolved(fields: Mapping[str, Any], own: Own, kind: str) -> dict[str, Any]:
     Raises InputError for a field that nothing takes, and for a parameter that nothing gives.
     """
     found = dict(fields)
-    for name, why in (("models", "makes its own networks"), ("pin", "draws its own numbers")):
+    for name, why in _ITS_OWN.items():
         if name in found:
             raise InputError(
                 name, f"set, but {own.name}, a whole pipeline, {why}", "allowed: leave it out"

@@ -25,7 +25,8 @@ def load(source: str, overrides: Sequence[str] = ()) -> Study:
     """Read and validate a study: a TOML file, the name of a shipped one, or a Python file with a
     model or data of somebody's own.
 
-    overrides: `field=value`, the value in TOML's syntax or a bare word.
+    overrides: `field=value`, the value in TOML's syntax or a bare word. Paths start from the
+    file's folder, those of a shipped study from the working directory.
     Raises InputError naming the file or field, what was found, and what is allowed.
     """
     path = shipped().get(source, Path(source))
@@ -43,7 +44,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Study:
             fields = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(source, str(error), "allowed: a TOML file") from None
-        fields = own.moved(fields, path.parent)
+        fields = own.moved(fields, Path() if source in shipped() else path.parent)
     named = _overridden(fields, overrides).get("source")  # its own fields lie below these
     fields = own.with_defaults(fields if named is None else fields | {"source": named})
     study = validate(own.resolved(_overridden(fields, overrides)), source)

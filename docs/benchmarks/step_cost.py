@@ -25,11 +25,12 @@ def epoch_seconds(trainer: train.Trainer, side: int) -> float:
     x = tf.constant(rng.integers(0, 256, (EXAMPLES, side, side, 1), dtype=np.uint8))
     y = tf.constant(rng.integers(0, 10, EXAMPLES, dtype=np.int32))
     order = [np.arange(EXAMPLES, dtype=np.int32)]
-    trainer.run(x, y, order, BATCH, 1e-3)  # traces
+    noise = [np.random.SeedSequence(0)]
+    trainer.run(x, y, order, BATCH, 1e-3, noise)  # traces
     times = []
     for _ in range(5):
         started = time.perf_counter()
-        trainer.run(x, y, order, BATCH, 1e-3)
+        trainer.run(x, y, order, BATCH, 1e-3, noise)
         times.append(time.perf_counter() - started)
     return float(np.median(times))
 

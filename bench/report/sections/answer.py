@@ -5,7 +5,7 @@ from itertools import groupby
 
 from bench.analysis import Analysis, Comparison, Population, Setting
 from bench.analysis.alike import unlike
-from bench.report import sentences, several, thread, words
+from bench.report import recipes, sentences, several, thread, words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.thread import MOST_PANELS
 from bench.statistics.families import Verdict
@@ -20,6 +20,15 @@ QUESTIONS = (
 )
 """The thread's questions, and the contrast that answers each."""
 
+OF_RECIPES = (
+    *QUESTIONS[:2],
+    (
+        "qat - ptq+k",
+        "Which recipe makes QAT win, and does it beat PTQ after as many epochs of the same?",
+    ),
+)
+"""The same of a study with recipes."""
+
 OF_A_TABLE = (
     ("ptq - float", "Is `ptq` better than `float`?"),
     ("qat - ptq", "Is `qat` better than `ptq`?"),
@@ -27,14 +36,14 @@ OF_A_TABLE = (
 )
 """The same of somebody's own table or pipeline, of which nothing is known but the arms' names."""
 
-MOST_LISTED = 6
+MOST_LISTED, MOST_RECIPES = 6, 16
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     comparisons = analysis.select(population)
     blocks: list[Block] = []
     shown: list[Comparison] = []
-    for name, question in QUESTIONS if analysis.ours else OF_A_TABLE:
+    for name, question in _questions(analysis):
         members = [c for c in comparisons if c.name == name]
         for metric in dict.fromkeys(c.pairs.metric for c in members):
             of_metric = [c for c in members if c.pairs.metric == metric]
@@ -48,6 +57,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         blocks += _overview(analysis, shown)
     blocks.append(Paragraph(_basis(analysis, population, shown)))
     return Section("", tuple(blocks))
+
+
+def _questions(analysis: Analysis) -> tuple[tuple[str, str], ...]:
+    if analysis.study is None or not analysis.ours:
+        return OF_A_TABLE
+    return OF_RECIPES if analysis.study.recipes else QUESTIONS
 
 
 def _answered(analysis: Analysis, question: Text, members: Sequence[Comparison]) -> Iterator[Block]:
@@ -68,7 +83,7 @@ def _answered(analysis: Analysis, question: Text, members: Sequence[Comparison])
         yield Paragraph(" ".join(text for text in said if text), lead=True)
         return
     items = [several.counts(members), *(f"{sentences.sentence(why)}." for why in reasons)]
-    if len(panels) <= MOST_PANELS:
+    if len(panels) <= (MOST_RECIPES if analysis.varying.recipes else MOST_PANELS):
         items = [
             f"With {words.panel(panel, analysis.varying)}: {_of_panel(analysis, of, False)}"
             for panel, of in panels.items()
@@ -76,6 +91,8 @@ def _answered(analysis: Analysis, question: Text, members: Sequence[Comparison])
     items.append(several.together(analysis, members))
     yield Paragraph(f"{question} {unlike_in}".strip(), lead=True)
     yield Bullets(tuple(item for item in items if item))
+    if chosen := recipes.largest(analysis, members):
+        yield Paragraph(chosen)
 
 
 def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:

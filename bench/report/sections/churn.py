@@ -2,9 +2,22 @@
 
 import numpy as np
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, Varying
+from bench.analysis.records import positions
 from bench.report import figures, forest_plot, scales, words
-from bench.report.content import Figure, Paragraph, Section
+from bench.report.content import (
+    Block,
+    Cell,
+    Column,
+    Details,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    code,
+)
+from bench.statistics.checks import Interval
+from bench.statistics.mcnemar import McNemar, mcnemar
 
 BY_POPULATION = False  # a share of this test set, over the seeds
 
@@ -23,7 +36,60 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         "**fixed** (now right) and **broken** (now wrong). Their difference is the contrast; their "
         "sum is what a user of the model would notice."
     )
-    return Section("Which predictions change", (Paragraph(text), _figure(analysis, primary)))
+    blocks: list[Block] = [Paragraph(text), _figure(analysis, primary)]
+    if analysis.study is None:  # of a study, `compare` says it of its files
+        blocks.append(_files(analysis, primary))
+    return Section("Which predictions change", tuple(blocks))
+
+
+def _files(analysis: Analysis, primary: list[Comparison]) -> Details:
+    """Single models, one seed's two arms: McNemar's exact test, never pooled over seeds."""
+    rows = []
+    for c in primary[: words.MOST_ROWS]:
+        tests = [_mcnemar(c, seed) for seed in c.pairs.seeds]
+        clear = [t for t in tests if t.p <= c.alpha]
+        above = sum(t.fixed > t.broken for t in clear)
+        first = tests[0]
+        low, high = first.interval(c.alpha)
+        rows.append(
+            (
+                Cell(code(c.name)),
+                Cell(words.place(c.setting, analysis.varying)),
+                Cell(f"{len(tests):,}", len(tests)),
+                Cell(f"{above:,}", above),
+                Cell(f"{len(clear) - above:,}", len(clear) - above),
+                Cell(f"{c.pairs.seeds[0]}", c.pairs.seeds[0]),
+                Cell(f"{first.fixed:,}", first.fixed),
+                Cell(f"{first.broken:,}", first.broken),
+                Cell(words.interval(Interval(100 * low, 100 * high))),
+                words.p_cell(first.p),
+            )
+        )
+    level = words.level(analysis)
+    columns = (
+        Column("contrast", "first model minus second, of one seed"),
+        Column("setting", words.setting_meaning(analysis)),
+        Column("seeds", "pairs of models", True),
+        Column("above", f"pairs whose first model is better, at p ≤ {analysis.alpha:g}", True),
+        Column("below", "likewise worse", True),
+        Column("smallest seed", "the pair of models that the next columns are about", True),
+        Column("fixed", "test examples that only its first model has right", True),
+        Column("broken", "that only its second model has right", True),
+        Column(f"{level} interval", "of their difference for new test examples, in pp", True),
+        Column("p", "exact McNemar test, of these two models alone", True),
+    )
+    caption = (
+        f"Two models as they are, on new test examples{words.first_of(primary)}. It says nothing "
+        "about what other seeds would give, and nothing is corrected:"
+    )
+    return Details(
+        "Single models against each other", (Table("files", caption, columns, tuple(rows)),)
+    )
+
+
+def _mcnemar(c: Comparison, seed: int) -> McNemar:
+    a, b = (s.correct[positions(s, [seed])[0]] for s in c.pairs.samples if s.correct is not None)
+    return mcnemar(int((a & ~b).sum()), int((b & ~a).sum()), a.size)
 
 
 def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
@@ -61,7 +127,9 @@ def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
                 colors += [figures.VERMILLION, figures.BLUE]
                 net.append([(f(fixed - broken), y - 0.42), (f(fixed - broken), y + 0.42)])
                 plot.at_left(
-                    8, y, words.place(c.setting, ("budget",) if headed else analysis.varying)
+                    8,
+                    y,
+                    words.place(c.setting, Varying(("budget",)) if headed else analysis.varying),
                 )
                 plot.at_right(RIGHT - 4, y, f"{words.MINUS}{broken:.2f}%  +{fixed:.2f}%")
         plot.limits(1.04 * f(-reach), 1.04 * f(reach), y - 0.8, 0)

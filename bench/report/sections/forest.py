@@ -1,6 +1,6 @@
 """Every contrast with its intervals, by budget."""
 
-from bench.analysis import Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, Varying
 from bench.report import forest_plot, sentences, words
 from bench.report.content import Block, Figure, Paragraph, Section, code
 
@@ -72,7 +72,7 @@ def _figure(
         axis,
         delta,
         f"first arm minus second, {unit}",
-        lambda c: words.place(c.setting, ("budget",) if headed else analysis.varying),
+        lambda c: words.place(c.setting, Varying(("budget",)) if headed else analysis.varying),
     )
     return Figure(name, svg, caption, "Forest plot. " + sentences.rows_in_words(analysis, rows))
 

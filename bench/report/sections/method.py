@@ -172,7 +172,14 @@ def _study(analysis: Analysis) -> Table:
     for name, factor in analysis.study.factors.items():
         levels = analysis.study.levels(name) if analysis.ours or name in taking else ()
         fields[name] = [factor.shown(level) for level in levels]
-    fields["primary"] = list(analysis.study.primary_contrasts)
+    fields["primary"] = [
+        *analysis.study.primary_contrasts,
+        *map(str, analysis.study.primary_effects),
+    ]
+    fields["recipes"] = [
+        f"{recipe.pop('name')} ({', '.join(f'{k} = {v}' for k, v in recipe.items())})"
+        for recipe in (each.as_table() for each in analysis.study.recipes)
+    ]
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import Analysis, Population, Setting
+from bench.analysis import Analysis, Population, Setting, Varying
 from bench.report import figures, words
 from bench.report.content import Block, Cell, Column, Figure, Paragraph, Section, Table
 from bench.statistics import single_runs as runs
@@ -147,7 +147,7 @@ def _row_of_curves(
             plot.markers(points, style, 4.5, linestyle=how, linewidth=1.4)
         ticks += x
         labels += [str(point.n) for point in curve]
-        where = words.place(outcome.setting, ("budget",) if headed else analysis.varying)
+        where = words.place(outcome.setting, Varying(("budget",)) if headed else analysis.varying)
         plot.above(x0 + (len(N_RUNS) - 1) / 2, where, bold=True)
         if block:
             edges.append(((x0 - 1, 0), (x0 - 1, 100)))

@@ -101,7 +101,7 @@ def _figure(
         "are seeds that disagree. The difference of two arms is tested on these slopes, not on the "
         "clouds."
     )
-    where = words.panel(samples[0].setting, [v for v in analysis.varying if v != "extra"])
+    where = words.panel(samples[0].setting, analysis.varying.without("extra"))
     metric = samples[0].metric
     several = len({s.metric for s in analysis.samples}) > 1
     shown = [where, code(metric) if several else ""]

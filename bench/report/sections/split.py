@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.analysis import Analysis, Population, Split, splits
+from bench.analysis import Analysis, Population, Split, Varying, splits
 from bench.report import figures, scales, text_width, words
 from bench.report.content import Block, Cell, Column, Figure, Paragraph, Section, Table, Terms
 from bench.statistics import paired
@@ -85,7 +85,7 @@ def _svg(analysis: Analysis, found: tuple[Split, ...]) -> str:
     for each in found:
         panels.setdefault(words.panel(each.setting, analysis.varying), []).append(each)
     headed = len(panels) > 1
-    shown = ("budget",) if headed else analysis.varying
+    shown = Varying(("budget",)) if headed else analysis.varying
     labels = {id(each): words.place(each.setting, shown) for each in found}
     left = min(max(16 + text_width.text_width(text) for text in labels.values()), 250.0)
     height = ROW * len(found) + (HEADING * len(panels) if headed else 0)

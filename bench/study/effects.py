@@ -1,0 +1,110 @@
+"""Names of effects in a study: `learning_rate: qat - ptq`, `learning_rate=0.01: qat - ptq`."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench import datasets
+from bench.errors import InputError, nearest
+from bench.study.factors import FACTORS, Value, by_order
+
+if TYPE_CHECKING:
+    from bench.study.fields import Study
+
+RECIPE = "recipe"
+"""What a change from the first recipe to another is of, as if it were a factor."""
+
+
+class Effect(NamedTuple):
+    """How a contrast changes with a factor: at `level` minus at the baseline; None: at each.
+
+    factor: of study.factors, or budget (the smallest minus the largest), dataset, model, recipe.
+    """
+
+    factor: str
+    level: str | None
+    contrast: str
+
+    def __str__(self) -> str:
+        at = "" if self.level is None else f"={self.level}"
+        return f"{self.factor}{at}: {self.contrast}"
+
+
+def parsed(name: str) -> tuple[Effect | None, str]:
+    """An effect's name as the effect, else None; and the contrast that it is of."""
+    head, colon, contrast = name.rpartition(": ")
+    if not colon:
+        return None, name
+    factor, equals, level = head.partition("=")
+    return Effect(factor.strip(), level.strip() if equals else None, contrast), contrast
+
+
+def written(factor: str, level: Value) -> str:
+    """A level in text, as a study writes it."""
+    if level is None and factor in FACTORS:
+        level = FACTORS[factor].shown(level)
+    return "" if level is None else f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def check(study: "Study", name: str, where: str) -> None:
+    """Raises InputError unless this names a contrast of the study, or an effect on one."""
+    effect, contrast = parsed(name)
+    known = study.known_contrasts
+    if contrast not in known:
+        raise InputError(where, f"no contrast {contrast!r}", nearest(contrast, known))
+    arms = known[contrast].a, known[contrast].b
+    for arm in arms:
+        if arm not in study.arms:
+            raise InputError(where, f"{name!r} needs the arm {arm!r}", "allowed: arms of the study")
+    if effect is None:
+        return
+    varied = varying(study, arms)
+    if effect.factor not in varied:
+        raise InputError(
+            where,
+            f"{name!r}: {effect.factor!r} is no factor of this contrast that varies here",
+            nearest(effect.factor, varied) if varied else "allowed: a factor with levels",
+        )
+    there = levels(study, effect)
+    if effect.level is not None and effect.level not in there:
+        raise InputError(
+            where,
+            f"{name!r}: there is no effect of {effect.factor} at {effect.level}",
+            f"allowed: {', '.join(there)}",
+        )
+
+
+def varying(study: "Study", arms: tuple[str, str]) -> tuple[str, ...]:
+    """What an effect on a contrast of these arms can be of, in this study."""
+    reaching = {name for model in models(study) for name in study.reaching(*arms, model=model)}
+    found = [
+        name
+        for name in study.of_arms(*arms)
+        if name in reaching and name not in study.in_recipes and len(study.levels(name)) > 1
+    ]
+    reached = reaching & study.in_recipes
+    if len({tuple(of[name] for name in reached) for of in study.by_recipe.values()}) > 1:
+        found.append(RECIPE)
+    several = {"budget": study.budgets, "dataset": study.datasets, "model": study.models}
+    return (*found, *(name for name, values in several.items() if len(values) > 1))
+
+
+def models(study: "Study") -> tuple[str, ...]:
+    """Those at which factors vary: one list at a time, the first alone."""
+    return study.models if study.design == "crossed" else study.models[:1]
+
+
+def levels(study: "Study", effect: Effect) -> tuple[str, ...]:
+    """At which levels there is such an effect, minus at the baseline: of an ordered factor of many
+    levels the last alone."""
+    if effect.factor == "budget":
+        return (str(study.budgets[0]),)
+    if effect.factor == RECIPE:
+        return tuple(study.by_recipe)[1:]
+    if effect.factor == "dataset":
+        return tuple(map(datasets.label, study.datasets[1:]))
+    if effect.factor == "model":
+        return study.models[1:]
+    here = study.levels(effect.factor)
+    ordered = by_order(here)
+    ends = here if ordered is None else ordered[-1:]
+    base = study.baseline_of(effect.factor)
+    return tuple(written(effect.factor, level) for level in ends if level != base)
