@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.cli import analyze, check, claim, compare, gate, list, new, plan, power, run
+from bench.cli import (
+    analyze,
+    check,
+    claim,
+    compare,
+    gate,
+    list,
+    new,
+    plan,
+    power,
+    run,
+    synthesize,
+)
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
@@ -46,6 +58,7 @@ for _name, _command, _examples in (
     ("plan", plan.plan, plan.EXAMPLES),
     ("analyze", analyze.analyze, analyze.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
+    ("synthesize", synthesize.synthesize, synthesize.EXAMPLES),
     ("claim", claim.claim, claim.EXAMPLES),
     ("gate", gate.gate, gate.EXAMPLES),
     ("power", power.power, power.EXAMPLES),

@@ -1,8 +1,13 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
+<<<<<<< HEAD
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+=======
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+>>>>>>> main
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +44,10 @@ class Recipe:
     def get(self, factor: str) -> Any:
         """A factor's level; None where it does not reach this."""
         return dict(self.levels).get(factor)
+
+    def without(self, factor: str) -> "Recipe":
+        """The same without one factor, which has become something else."""
+        return replace(self, levels=tuple(pair for pair in self.levels if pair[0] != factor))
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
@@ -192,6 +201,8 @@ def _recipes(
             yield Recipe(levels, (), study.objective, kind, start), extra
         return
     stages = ARMS[arm].stages
+    if "calibration_examples" in study.of_arms(arm):
+        stages |= {"calibration"}
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels, extra in designs.combinations(study, (arm,), *place):
         yield Recipe(levels, pin, study.objective), extra

@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from bench.study.arms import ARMS, CONVERSIONS, TRAININGS, Stage
-from bench.study.factors import FACTORS, Value
+from bench.study.arms import Stage
+from bench.study.effective import effective
+from bench.study.factors import Value
 
 STREAM_STAGES: dict[str, Stage] = {
     "initialization": "float",
@@ -39,6 +40,7 @@ def cell_id(
     data, model: what identifies their content; factors: those that reach the arm, of which a level
     at its default is left out, so that a new factor changes no identity; pin: streams that reach
     it; objective: Objective.identity. The arm counts by what it is, its training and its
+<<<<<<< HEAD
     conversion, not by its name; of a whole pipeline of somebody's own (own) it is what the source
     calls by that name, and every level counts: their defaults are the source's.
     """
@@ -51,5 +53,23 @@ def cell_id(
         levels = {name: level for name, level in factors if level != FACTORS[name].default}
     more = [] if objective is None else [list(objective)]
     determines = [data, model, *what, seed, budget, extra, levels, dict(pin), *more]
+=======
+    conversion at these levels, not by its name.
+    """
+    made = effective(arm, tuple(factors))
+    training, conversion = made.training, made.conversion
+    determines = [
+        data,
+        model,
+        [training.name, training.version],
+        [conversion.name, conversion.version],
+        seed,
+        budget,
+        extra,
+        dict(made.levels),
+        {stream: of for stream, of in pin if STREAM_STAGES[stream] in made.stages},
+        *([] if objective is None else [list(objective)]),
+    ]
+>>>>>>> main
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -5,11 +5,13 @@ content.py holds what is said, once; html.py and markdown.py render it, terminal
 verdicts. Neither TensorFlow nor Ray is ever imported here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.analysis import Analysis, Population, analyze
 from bench.errors import InputError
+from bench.report.content import Report
 from bench.store import folder as store
 
 
@@ -49,14 +51,39 @@ def write_table(
     return analysis
 
 
+def write_synthesis(folders: Sequence[Path], out: Path, **options: Any) -> Report:
+    """Pool several result folders and write the report over them into `out`, with synthesis.json.
+
+    options: of bench.analysis.synthesis.synthesize. Returns the report's content. Raises InputError
+    for folders that cannot be pooled, and for an `out` that holds a run's results.
+    """
+    from bench.analysis.synthesis import synthesize
+    from bench.report import synthesis
+
+    if (out / "study.toml").exists():
+        raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
+    together = synthesize(folders, **options)
+    report = synthesis.build(together)
+    store.Store(out).write_text("synthesis.json", synthesis.as_json(together))
+    _write(report, out, "seeds")
+    return report
+
+
 def write_report(analysis: Analysis, folder: Path, population: Population = "seeds") -> None:
     """Write the report of an analysis that is already made."""
-    from bench.report import build, html, markdown, svg, verdicts
+    from bench.report import build, verdicts
 
-    report = build.build(analysis)
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))
+    _write(build.build(analysis), folder, population)
+
+
+def _write(report: Report, folder: Path, population: Population) -> None:
+    """report.html, report.md and its figures, in place of those that were there."""
+    from bench.report import html, markdown, svg
+
+    out = store.Store(folder)
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
         out.write_text(f"figures/{name}", svg.standalone(figure.svg, figure.alt))

@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, Population
-from bench.report import notes, sentences, words
-from bench.report.content import Bullets, Paragraph
+from bench.report import content, notes, sentences, words
+from bench.report.content import Bullets, Paragraph, Report
 from bench.report.sections import answer, looks
 from bench.statistics.families import Verdict
 
@@ -72,6 +72,30 @@ def print_verdicts(
             f"The first {MOST_ROWS} of {len(every):,} primary contrasts; contrasts.parquet, beside "
             "the report, has all."
         )
+
+
+def print_report(report: Report, console: Console | None = None) -> None:
+    """Print a report's notes, its answer and its first table."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 140)
+    for note in report.notes:
+        console.print(Text(_plain(note.text), style=_LEVELS[note.level]))
+    blocks = [block for part in report.parts for s in part.variants.values() for block in s.blocks]
+    answer_blocks = next(iter(report.parts[0].variants.values())).blocks
+    for block in answer_blocks:
+        if isinstance(block, Paragraph):
+            console.print(Text(_plain(block.text)))
+    first = next((block for block in blocks if isinstance(block, content.Table)), None)
+    if first is None:
+        return
+    table = Table(title=_plain(first.caption), title_justify="left", box=None, pad_edge=False)
+    for column in first.columns:
+        table.add_column(column.name, justify="right" if column.number else "left")
+    for row in first.rows:
+        table.add_row(*(Text(_plain(cell.text)) for cell in row))
+    console.print()
+    console.print(table)
 
 
 def _plain(text: str) -> str:

@@ -18,7 +18,12 @@ from bench.report.content import (
     Terms,
     code,
 )
+<<<<<<< HEAD
 from bench.study.arms import ARMS
+=======
+from bench.study.arms import ARMS, Stage
+from bench.study.factors import FACTORS
+>>>>>>> main
 
 BY_POPULATION = False
 
@@ -158,6 +163,10 @@ def _columns(reading: Reading) -> Table:
     return Table("columns-table", "What each column was taken for", heads, rows)
 
 
+_FIRST: frozenset[Stage] = frozenset({"data", "float", "calibration"})
+"""Stages whose factors are shown at their defaults too."""
+
+
 def _study(analysis: Analysis) -> Table:
     assert analysis.study is not None
     fields = analysis.study.model_dump(mode="json")
@@ -168,10 +177,17 @@ def _study(analysis: Analysis) -> Table:
         f"{name} ({'; '.join(map(str, taken[name]))})" if name in taken else name
         for name in sorted({str(s.setting.dataset) for s in analysis.samples})
     ]
+<<<<<<< HEAD
     taking = analysis.study.of_arms(*analysis.study.arms)
     for name, factor in analysis.study.factors.items():
         levels = analysis.study.levels(name) if analysis.ours or name in taking else ()
         fields[name] = [factor.shown(level) for level in levels]
+=======
+    for name, factor in FACTORS.items():
+        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
+        if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
+            del fields[name]
+>>>>>>> main
     fields["primary"] = [
         *analysis.study.primary_contrasts,
         *map(str, analysis.study.primary_effects),
@@ -183,9 +199,8 @@ def _study(analysis: Analysis) -> Table:
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
     )
-    return Table(
-        "study-table", "The study as run", (Column("field"), Column("value", long=True)), rows
-    )
+    caption = "The study as run; factors that do not stand here are at their defaults"
+    return Table("study-table", caption, (Column("field"), Column("value", long=True)), rows)
 
 
 def _run(seeds: tuple[int, ...]) -> str:
