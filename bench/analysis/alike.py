@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.records import Sample, Value
-<<<<<<< HEAD
 from bench.study import Study
-=======
 from bench.study.effective import number_format, ranges
->>>>>>> main
 
 NOTHING = "nothing else of what is audited"
 
@@ -37,19 +34,15 @@ class Unlike:
 def unlike(members: Sequence[Comparison], study: Study) -> Unlike:
     """What differs between the arms of one contrast, over all the settings that it stands at."""
     first = members[0].pairs.contrast
-<<<<<<< HEAD
-    a, b = study.arm(first.a), study.arm(first.b)
-=======
->>>>>>> main
     pairs = [c.pairs.samples for c in members if c.pairs.kind == "contrast"]
     of_a, of_b = [p[0] for p in pairs], [p[1] for p in pairs]
     formats = ""
     a, b = _said(of_a, number_format), _said(of_b, number_format)
-    if a != b:
+    if a != b and study.pipeline is None:  # what somebody's own arms claim is not known
         formats = f"number format ({a} against {b})"
     others = list(_granularity(of_a, of_b))
     a, b = _said(of_a, ranges), _said(of_b, ranges)
-    if a and b and a != b:
+    if a and b and a != b and study.pipeline is None:
         others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
     mixed = sum(c.pairs.mixed for c in members)
     if mixed:

@@ -15,11 +15,8 @@ from bench.errors import InputError
 from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study, designs
-<<<<<<< HEAD
-=======
 from bench.study.arms import ARMS
 from bench.study.effective import number_format
->>>>>>> main
 from bench.study.factors import FACTORS
 
 Place = tuple[Setting, str]
@@ -190,7 +187,9 @@ class StudyRows:
 
     def _claimed(self, setting: Setting, arm: str) -> str | None:
         """What an arm's files claim to be; None where they claim nothing: somebody's annotate()
-        may leave layers of QAT in float."""
+        may leave layers of QAT in float, and what arms of a whole pipeline make is theirs."""
+        if self.study.pipeline is not None:
+            return None
         own = self.results.study.own.get(setting.model or "")
         if own is not None and own.annotates and ARMS[arm].conversion == "own-ranges":
             return None
@@ -209,15 +208,9 @@ class StudyRows:
                 with_result += c["status"][row] in RESULTS
                 if c["status"][row] not in EVALUATED:
                     continue
-<<<<<<< HEAD
-                claimed, found = self.study.arm(arm).number_format, c["number_format"][row]
-                if claimed is not None and found is not None and found != claimed:
-                    formats[arm, found] += 1
-=======
                 claimed, found = self._claimed(setting, arm), c["number_format"][row]
                 if claimed is not None and found is not None and found != claimed:
                     formats[arm, claimed, found] += 1
->>>>>>> main
                 differ, n = c["disagreements"][row], c["n"][row]
                 if claimed == "float32" and differ is not None and differ > DISAGREEING * n:
                     disagreements.append(Disagreement(setting, seed, differ, n))
@@ -228,13 +221,8 @@ class StudyRows:
             with_result=with_result,
             disagreements=tuple(disagreements),
             wrong_formats=tuple(
-<<<<<<< HEAD
-                WrongFormat(arm, str(self.study.arm(arm).number_format), found, cells)
-                for (arm, found), cells in sorted(formats.items())
-=======
                 WrongFormat(arm, claimed, found, cells)
                 for (arm, claimed, found), cells in sorted(formats.items())
->>>>>>> main
             ),
             mixed_seeds=tuple(sorted({place[-1] for place, on in machines.items() if len(on) > 1})),
             ignored_files=self.results.ignored,

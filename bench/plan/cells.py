@@ -1,13 +1,8 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
-<<<<<<< HEAD
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-=======
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
->>>>>>> main
 from datetime import UTC, datetime
 from typing import Any
 

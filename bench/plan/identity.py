@@ -40,36 +40,19 @@ def cell_id(
     data, model: what identifies their content; factors: those that reach the arm, of which a level
     at its default is left out, so that a new factor changes no identity; pin: streams that reach
     it; objective: Objective.identity. The arm counts by what it is, its training and its
-<<<<<<< HEAD
-    conversion, not by its name; of a whole pipeline of somebody's own (own) it is what the source
-    calls by that name, and every level counts: their defaults are the source's.
+    conversion at these levels, not by its name; of a whole pipeline of somebody's own (own) it is
+    what the source calls by that name, and every level counts: their defaults are the source's.
     """
     if own:
-        what = [["own", OWN_VERSION], ["own", arm]]
-        levels = dict(factors)
+        what, levels = [["own", OWN_VERSION], ["own", arm]], dict(factors)
+        streams: dict[str, int] = {}
     else:
-        training, conversion = TRAININGS[ARMS[arm].training], CONVERSIONS[ARMS[arm].conversion]
+        made = effective(arm, tuple(factors))
+        training, conversion = made.training, made.conversion
         what = [[training.name, training.version], [conversion.name, conversion.version]]
-        levels = {name: level for name, level in factors if level != FACTORS[name].default}
+        levels = dict(made.levels)
+        streams = {stream: of for stream, of in pin if STREAM_STAGES[stream] in made.stages}
     more = [] if objective is None else [list(objective)]
-    determines = [data, model, *what, seed, budget, extra, levels, dict(pin), *more]
-=======
-    conversion at these levels, not by its name.
-    """
-    made = effective(arm, tuple(factors))
-    training, conversion = made.training, made.conversion
-    determines = [
-        data,
-        model,
-        [training.name, training.version],
-        [conversion.name, conversion.version],
-        seed,
-        budget,
-        extra,
-        dict(made.levels),
-        {stream: of for stream, of in pin if STREAM_STAGES[stream] in made.stages},
-        *([] if objective is None else [list(objective)]),
-    ]
->>>>>>> main
+    determines = [data, model, *what, seed, budget, extra, levels, streams, *more]
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -18,12 +18,7 @@ from bench.report.content import (
     Terms,
     code,
 )
-<<<<<<< HEAD
-from bench.study.arms import ARMS
-=======
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS
->>>>>>> main
 
 BY_POPULATION = False
 
@@ -177,17 +172,14 @@ def _study(analysis: Analysis) -> Table:
         f"{name} ({'; '.join(map(str, taken[name]))})" if name in taken else name
         for name in sorted({str(s.setting.dataset) for s in analysis.samples})
     ]
-<<<<<<< HEAD
     taking = analysis.study.of_arms(*analysis.study.arms)
     for name, factor in analysis.study.factors.items():
-        levels = analysis.study.levels(name) if analysis.ours or name in taking else ()
-        fields[name] = [factor.shown(level) for level in levels]
-=======
-    for name, factor in FACTORS.items():
-        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
-        if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
-            del fields[name]
->>>>>>> main
+        levels = analysis.study.levels(name)
+        plain = levels == (factor.default,) and factor.stage not in _FIRST
+        if plain or (not analysis.ours and name not in taking):
+            fields.pop(name, None)
+        else:
+            fields[name] = [factor.shown(level) for level in levels]
     fields["primary"] = [
         *analysis.study.primary_contrasts,
         *map(str, analysis.study.primary_effects),
