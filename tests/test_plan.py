@@ -252,12 +252,15 @@ def test_a_row_says_which_cell_it_is():
         "arm": cell.arm,
         "extra": 1,
         "train_examples": None,
+        "class_imbalance": 1.0,
+        "label_noise": 0.0,
         "batch_size": 32,
         "optimizer": "adam",
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
         "own_factors": None,
+        "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")
     assert qat.columns["calibration_examples"] is None  # it does not reach it

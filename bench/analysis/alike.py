@@ -37,13 +37,14 @@ def unlike(members: Sequence[Comparison], study: Study) -> Unlike:
     pairs = [c.pairs.samples for c in members if c.pairs.kind == "contrast"]
     of_a, of_b = [p[0] for p in pairs], [p[1] for p in pairs]
     formats = ""
-    a, b = _said(of_a, number_format), _said(of_b, number_format)
-    if a != b and study.pipeline is None:  # what somebody's own arms claim is not known
-        formats = f"number format ({a} against {b})"
     others = list(_granularity(of_a, of_b))
-    a, b = _said(of_a, ranges), _said(of_b, ranges)
-    if a and b and a != b and study.pipeline is None:
-        others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
+    if study.pipeline is None:  # what somebody's own arms claim is not known
+        a, b = _said(of_a, number_format), _said(of_b, number_format)
+        if a != b:
+            formats = f"number format ({a} against {b})"
+        a, b = _said(of_a, ranges), _said(of_b, ranges)
+        if a and b and a != b:
+            others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
     mixed = sum(c.pairs.mixed for c in members)
     if mixed:
         others.append(f"CPU type or versions, in {mixed} pairs of models")

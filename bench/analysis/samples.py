@@ -147,19 +147,23 @@ class StudyRows:
                 keras=max(differing, default=None),
                 start_left=max(known, default=None),
                 accuracy=sum(right) / len(right) if right else None,
-                baselines=self._baselines(str(setting.dataset)),
+                baselines=self._baselines(setting),
                 examples=c["n"][next(iter(rows.values()))] if rows else None,
             )
             found.append(judged(check, self.study.delta_of("accuracy")))
         return tuple(found)
 
-    def _baselines(self, dataset: str) -> Baselines:
-        """As `run` has stored them; the commonest class follows from the labels themselves."""
+    def _baselines(self, setting: Setting) -> Baselines:
+        """As `run` has stored them, of test inputs as they are; the commonest class follows from
+        the labels themselves."""
+        dataset = str(setting.dataset)
         stored = self.results.environment.get("baselines", {}).get(dataset, {})
         labels = self.results.labels.get(dataset)
         commonest = None
         if labels is not None and len(labels):
             commonest = float(np.bincount(labels).max()) / len(labels)
+        if any(FACTORS[n].of_test and v != FACTORS[n].default for n, v in setting.factors):
+            return Baselines(commonest, None, None)
         return Baselines(commonest, stored.get("nearest_centroid"), stored.get("logistic"))
 
     def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.datasets import Dataset
+from bench.datasets.changed.shifts import shifted
 from bench.pipelines import hooks, measure, modes, train
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
@@ -73,7 +74,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
-    data = hooks.prepared(data, segment.model)
+    raw, data = data, hooks.prepared(data, segment.model)
     spent, started = checkpoint.train_s, time.perf_counter()
     at, behind = 0, steps_of(data, segment.recipe, segment.budget)
     epoch = -(-behind // modes.of_float(segment.recipe, len(data.x_train), 0).extent.steps)
@@ -98,7 +99,7 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
             trainer.reestimate(data.x_train, course.extent.batch)
         for cell in fork.cells:
             if (cell.extra or 0) == extra:
-                yield _evaluated(data, segment, cell, trainer, fork) | {"train_s": spent}
+                yield _evaluated(raw, data, segment, cell, trainer, fork) | {"train_s": spent}
                 spent = 0.0  # of the first cell: the others share it
         started = time.perf_counter()
 
@@ -117,14 +118,21 @@ def course_of(data: Dataset, fork: Fork, behind: int, extra: int) -> modes.Cours
 
 
 def _evaluated(
-    data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer, fork: Fork
+    raw: Dataset,
+    data: Dataset,
+    segment: Segment,
+    cell: Cell,
+    trainer: train.Trainer,
+    fork: Fork,
 ) -> Row:
+    """raw: the data before what a model's `inputs` makes of them."""
     arm = ARMS[cell.arm]
     try:
         started = time.perf_counter()
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = measure.measured(data, trainer, blob, _is_checked(cell))
+        tested = hooks.prepared(shifted(raw, cell.recipe.get("test_shift")), segment.model)
+        measured = measure.measured(tested, trainer, blob, _is_checked(cell))
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))

@@ -114,6 +114,11 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         datasets.check_source(source, "datasets")
     datasets.check_options(study.datasets, study.reading)
+    for name in ("class_imbalance", "label_noise"):
+        if study.task != "classification" and study.levels(name) != (FACTORS[name].default,):
+            raise InputError(
+                name, f"set for a task of {study.task}", "allowed: classes (classification)"
+            )
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         if study.pipeline is not None:

@@ -225,7 +225,10 @@ def _check_looks(store: Store, before: Study, study: Study) -> None:
     """What the first look has fixed stays: looks, level, margin and primary family."""
     if before.sequential is None and study.sequential is None:
         return
-    names = ("sequential", "alpha", "delta", "primary", "primary_over", "baseline")
+    names = (
+        *("sequential", "alpha", "delta", "primary", "primary_over", "baseline"),
+        *("decides", "direction"),
+    )
     changed = [
         f"{name} {_shown(getattr(before, name))} -> {_shown(getattr(study, name))}"
         for name in names
@@ -267,4 +270,5 @@ def _declaration(study: Study) -> dict[str, Any]:
         "delta": study.delta,
         "primary": [*study.primary_contrasts, *map(str, study.primary_effects)],
         "primary_over": list(study.primary_over),
+        **({"decides": study.decides, "direction": study.direction} if study.decides else {}),
     }

@@ -22,6 +22,12 @@ MOST_INT32 = 2**31 - 1
 Count = Annotated[int, Field(ge=1, le=MOST_INT32)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST_INT32)]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)]
+Shift = Literal[
+    "none", "noise-1", "noise-2", "noise-3", "blur-1", "blur-2", "blur-3",
+    "contrast-1", "contrast-2", "contrast-3", "brightness-1", "brightness-2", "brightness-3",
+]  # fmt: skip
+"""datasets.changed.shifts.LEVELS, as a type checker can read them."""
 RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
@@ -43,7 +49,8 @@ class Factor:
     """type: of its column, in Arrow; level: what one level may be, as an annotation for pydantic;
     default: one level; meaning: with its unit; stage: where it acts, and so which arms it reaches;
     none: the word that a study writes for the level None, which means no number; concerns: of a
-    factor that only some models have, says by name which; lacking: what the others lack."""
+    factor that only some models have, says by name which; lacking: what the others lack; of_test:
+    are the test inputs others at each level?"""
 
     name: str
     type: str
@@ -54,6 +61,7 @@ class Factor:
     none: str | None = None
     concerns: Callable[[str], bool] | None = None
     lacking: str = ""
+    of_test: bool = False
 
     @property
     def column(self) -> Column:
@@ -85,6 +93,15 @@ FACTORS = {
         Factor(
             "train_examples", "int32", Count, None,
             "training examples used, the first of a fixed permutation", "data", none="all",
+        ),
+        Factor(
+            "class_imbalance", "float64", Ratio, 1.0,
+            "training examples of the first class for one of the last, the others between, where "
+            "there were as many; 1 leaves all", "data",
+        ),
+        Factor(
+            "label_noise", "float64", Share, 0.0,
+            "share of training labels that are replaced by another class", "data",
         ),
         Factor("batch_size", "int32", Count, 32, "examples in a training step", "float"),
         Factor(
@@ -184,6 +201,11 @@ FACTORS = {
             "training examples drawn to calibrate", "calibration",
             concerns=lambda model: models.hook(model, "representative") is None,
             lacking="need of it: representative() in its file gives them",
+        ),
+        Factor(
+            "test_shift", "string", Shift, "none",
+            "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
+            "evaluation", of_test=True,
         ),
     )
 }  # fmt: skip
