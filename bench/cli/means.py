@@ -1,4 +1,4 @@
-"""Running means of accuracies: by data set, model and factors, never over them."""
+"""Running means of the first metric: by data set, model and factors, never over them."""
 
 import json
 from collections import defaultdict
@@ -21,9 +21,10 @@ def in_order(arms: Iterable[str]) -> tuple[str, ...]:
 
 
 class Means:
-    """Mean accuracy and number of cells, by group, arm and budget."""
+    """Mean of the first metric and number of cells, by group, arm and budget."""
 
     def __init__(self) -> None:
+        self.metric = "accuracy"
         self._factors: tuple[str, ...] = ()
         self.arms: tuple[str, ...] = ()
         """Of the cells that are planned, in the order in which they are shown."""
@@ -32,8 +33,10 @@ class Means:
         )
 
     def planned(self, wanted: Sequence[Cell]) -> None:
-        """Learn which arms there are, and which factors vary between these cells."""
+        """Learn which arms there are, which factors vary between these cells, and what they are
+        measured by."""
         self.arms = in_order(cell.arm for cell in wanted)
+        self.metric = next((c.recipe.objective.metrics[0] for c in wanted), self.metric)
         levels: dict[str, set[Any]] = defaultdict(set)
         for recipe in {cell.recipe for cell in wanted}:
             for name, level in recipe.levels:
@@ -42,12 +45,16 @@ class Means:
 
     def note(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
-            if row["status"] in EVALUATED and row.get("accuracy") is not None:
+            if row["status"] in EVALUATED:
+                measured = dict(row.get("metrics") or {})
+                value = measured.get(self.metric, row.get(self.metric))
+                if value is None:
+                    continue
                 own = json.loads(row.get("own_factors") or "{}")
                 levels = (row[name] if name in FACTORS else own.get(name) for name in self._factors)
                 group = (row["dataset"], row["model"], *levels)
                 mean = self._sums[group][row["arm"], row["budget"]]
-                mean[0] += row["accuracy"]
+                mean[0] += value
                 mean[1] += 1
 
     @property
@@ -64,11 +71,14 @@ class Means:
         ]
         return f"{model} on {dataset}{''.join(named)}"
 
+    def shown(self, mean: float, places: int = 1) -> str:
+        return f"{mean:.{places}%}" if self.metric == "accuracy" else f"{mean:.3g}"
+
     def budgets(self, group: Group) -> list[int]:
         return sorted({budget for _, budget in self._sums[group]})
 
     def of(self, group: Group, budget: int) -> Iterator[tuple[str, float, int]]:
-        """Arm, mean accuracy from 0 to 1 and cells, in the arms' order."""
+        """Arm, mean and cells, in the arms' order."""
         for arm in self.arms:
             if (arm, budget) in self._sums[group]:
                 total, n = self._sums[group][arm, budget]

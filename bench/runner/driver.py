@@ -14,6 +14,7 @@ from bench.datasets import Dataset
 from bench.datasets.changed.shifts import refusal
 from bench.datasets.changed.training import changed
 from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
@@ -56,8 +57,6 @@ def run(
     """
     check_data(study)
     module = pipeline or (PIPELINE if study.pipeline is None else OWN_PIPELINE)
-    if study.pipeline is None and study.metrics != ("accuracy",):
-        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     elif study.cpus > (there := workers or os.cpu_count() or 1):
@@ -92,8 +91,8 @@ def run(
                 load.write_labels()
 
             stack.enter_context(connected(address, workers, module))
-            own, pipelines = models.own(study.models), whole.named(study.models)
-            work = Pipeline(module, own, keep_models, pipelines)
+            own, measures = models.own(study.models), own_metrics.named(study.metrics)
+            work = Pipeline(module, own, keep_models, measures, whole.named(study.models))
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
@@ -146,6 +145,7 @@ class _Loader:
         all_of_them = study.pipeline is not None or len(chosen) < len(levels)
         self._most = None if all_of_them else max(chosen)
         self._folder, self._reading = folder, study.reading
+        self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -158,7 +158,7 @@ class _Loader:
         for name, _ in fresh:
             if name not in self._loaded:
                 source = self._sources[name]
-                self._loaded[name] = datasets.load(source, self._most, self._reading)
+                self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
         made = {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
         for cell in needed:
             _check_possible(cell, made.get(data_key(cell)))

@@ -1,4 +1,4 @@
-"""What a worker needs to do the work: a module's name, and the models of somebody's own as text."""
+"""What a worker needs to do the work: a module's name, and what is somebody's own as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from bench import models
+from bench.metrics import own as metrics
 from bench.plugins import Own, Part, whole
 
 
@@ -13,17 +14,19 @@ from bench.plugins import Own, Part, whole
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, whole: pipelines
     of theirs, by the names that cells carry; keep_models: shall rows bring their TFLite files to
-    the driver?"""
+    the driver? measures: metrics of somebody's own, by name."""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
     keep_models: bool = False
+    measures: Mapping[str, metrics.OwnMetric] = field(default_factory=dict)
     whole: Mapping[str, Own] = field(default_factory=dict)
 
     def prepared(self) -> Any:
         """The module, in a process where these are known. Imports TensorFlow, but not of a whole
         pipeline."""
         models.use(self.own)
+        metrics.use(self.measures)
         whole.use(self.whole)
         body = import_module(self.module)
         body.prepare()

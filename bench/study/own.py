@@ -5,7 +5,6 @@ the user has named.
 """
 
 import ast
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from typing import Any, Literal
 from bench import datasets, models, plugins
 from bench.errors import InputError
 from bench.plugins import Own, Part, blamed
-from bench.study import own_pipeline
+from bench.study import own_metrics, own_pipeline
 from bench.study.factors import FACTORS
 
 DEFAULT_MODEL = "bncnn"
@@ -32,8 +31,8 @@ WRITTEN_BY_RUN = frozenset({"own", "pipeline"})
 KNOWN = (
     "known names: model(shape, classes), data(), "
     + "".join(f"{name}({', '.join(given)}), " for name, given in models.HOOKS.items())
-    + 'study = dict(...), contrasts = [...], files = ["weights.h5"]; of a whole pipeline start(), '
-    "arm_NAME(), arms, command, labels()"
+    + 'study = dict(...), contrasts = [...], metrics = [...], files = ["weights.h5"]; of a whole '
+    "pipeline start(), arm_NAME(), arms, command, labels()"
 )
 
 ONE_KIND = (
@@ -41,11 +40,11 @@ ONE_KIND = (
     "command and arms of programs"
 )
 
-_FUNCTIONS = frozenset({"loss", "labels", "start"})
-_VALUES = frozenset({"arms", "command", "metrics"})
+_FUNCTIONS = frozenset({"labels", "start"})
+_VALUES = frozenset({"arms", "command"})
 """Names that would ask for something which is not done."""
 
-_REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
+_REFERENCE = own_metrics.REFERENCE
 
 
 def is_source(name: str) -> bool:
@@ -55,7 +54,7 @@ def is_source(name: str) -> bool:
 
 def is_own(fields: Mapping[str, Any]) -> bool:
     """Do these fields name a Python file?"""
-    named = [each for name in PARTS for each in _listed(fields.get(name))]
+    named = [each for name in (*PARTS, "metrics") for each in _listed(fields.get(name))]
     return "source" in fields or any(_REFERENCE.fullmatch(str(each)) for each in named)
 
 
@@ -73,7 +72,8 @@ def moved(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return str(folder / value)
         return datasets.based(value, folder) if isinstance(value, str) else value
 
-    found = {name: from_here(value) if name in PARTS else value for name, value in fields.items()}
+    named = (*PARTS, "metrics")
+    found = {name: from_here(value) if name in named else value for name, value in fields.items()}
     if isinstance(found.get("source"), str):
         found["source"] = str(folder / found["source"])
     return found
@@ -102,8 +102,10 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
     title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
     given = moved(given, Path(source).parent)
+    measured = own_metrics.references(own, source)
     if kind != NETWORK:
-        return {"title": title, "budgets": [1]} | given | dict(fields)
+        usual = {"title": title, "budgets": [1]}
+        return usual | ({"metrics": measured} if measured else {}) | given | dict(fields)
     with blamed(own, "contrasts"):
         contrasts = own.value("contrasts")
     if contrasts is not None:
@@ -111,6 +113,8 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
     if models.hooks(own) and "models" not in references:
         references["models"] = [DEFAULT_MODEL]
+    if measured is not None:
+        references["metrics"] = measured
     return {"title": title} | references | given | dict(fields)
 
 
@@ -160,6 +164,10 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
             names.append(name)
         if value is not None:
             found[field] = names
+    if "metrics" in found:
+        found["metrics"] = [_metric(each, files, own) for each in _listed(found["metrics"])]
+    if hooked:
+        own_metrics.check_loss(found, hooked)
     if source is not None and Path(source).name not in {each["file"] for each in own.values()}:
         raise InputError(
             "source",
@@ -201,17 +209,18 @@ def _check_hooks(own: Own) -> None:
             )
 
 
+def _metric(each: Any, files: dict[str, Own], own: dict[str, dict[str, Any]]) -> Any:
+    """A metric's name; of a function of a file its own, under which it is known from then on."""
+    match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
+    if match is None:
+        return each
+    part = own_metrics.part(_file(match["path"], files), match["function"])
+    own[part.function] = own_metrics.use(part)
+    return part.function
+
+
 def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
-    stem = Path(path).stem
-    if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
-        raise InputError(
-            path,
-            f"two files are called {Path(path).name}",
-            "allowed: files with names of their own",
-        )
-    own = files[stem] = files.get(stem) or plugins.load(path)
-    _check_names(own)
-    _check_hooks(own)
+    own = _file(path, files)
     if function not in own.names:
         raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
     with blamed(own, function):
@@ -226,6 +235,21 @@ def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
                 f"{own.name}, {function}()", f"parameter {parameter!r} is not known", allowed
             )
     return Part(own, function)
+
+
+def _file(path: str, files: dict[str, Own]) -> Own:
+    """A file, read once. Raises InputError."""
+    stem = Path(path).stem
+    if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
+        raise InputError(
+            path,
+            f"two files are called {Path(path).name}",
+            "allowed: files with names of their own",
+        )
+    own = files[stem] = files.get(stem) or plugins.load(path)
+    _check_names(own)
+    _check_hooks(own)
+    return own
 
 
 def _passed() -> tuple[str, ...]:

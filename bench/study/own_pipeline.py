@@ -14,6 +14,7 @@ from bench import datasets
 from bench.datasets.kinds import own_labels
 from bench.errors import InputError, nearest
 from bench.plugins import Own, Part, blamed, whole
+from bench.study import returned_metrics
 from bench.study.arms import contrasts_of
 from bench.study.factors import FACTORS
 from bench.study.fields import Study
@@ -170,7 +171,11 @@ def resolved(fields: Mapping[str, Any], own: Own, kind: str) -> dict[str, Any]:
     if found["datasets"] == [own.stem]:
         part["data"] = next((f for f in ("data", "labels") if f in own.names), "none")
     plain = pipeline.model_dump(exclude_none=True)
-    return found | {"models": [own.stem], "own": {own.stem: part}, "pipeline": plain}
+    parts = {own.stem: part}
+    if "metrics" in found:
+        named = found["metrics"] if isinstance(found["metrics"], list) else [found["metrics"]]
+        found["metrics"] = [returned_metrics.resolved(each, own, parts) for each in named]
+    return found | {"models": [own.stem], "own": parts, "pipeline": plain}
 
 
 def _data(own: Own, found: dict[str, Any]) -> bool:

@@ -157,12 +157,14 @@ BAD = {
     "an arm whose first parameter is a field": (
         PIPELINE + "def arm_x(seed): ...\n", "arm_x(): its first parameter, which gets what start"),
     "a parameter that nothing gives": (
-        PIPELINE + "def arm_x(net, sede): ...\n", "arm_x(): parameter 'sede' gets nothing; did you"),
+        PIPELINE + "def arm_x(net, sede): ...\n",
+        "arm_x(): parameter 'sede' gets nothing; did you"),
     "extra in start": (
         PIPELINE.replace("start(seed, budget)", "start(extra)"),
         "start(): parameter 'extra', which is a field of the study that no function gets"),
     "a field that is no factor": (
-        PIPELINE + "def arm_x(net, alpha=1): ...\n", "arm_x(): parameter 'alpha', which is a field"),
+        PIPELINE + "def arm_x(net, alpha=1): ...\n",
+        "arm_x(): parameter 'alpha', which is a field"),
     "data without data()": (
         PIPELINE + "def arm_x(net, data): ...\n", "arm_x(): parameter 'data', but no data()"),
     "a start that is none": (LABELS + "start = 3\ndef arm_a(n): ...\n", "start(): found 3"),
@@ -176,29 +178,38 @@ BAD = {
     "an arm that is not there": (PIPELINE + "study = dict(arms=['x'])\n", "arms: no arm 'x'"),
     "a contrast of no arm": (
         PIPELINE + "contrasts = ['ptq - foat']\n", "contrasts: no contrast 'ptq - foat': no arm"),
-    "contrasts that are none": (PIPELINE + "contrasts = 3\n", "contrasts: found 3; allowed: [\"arm"),
+    "contrasts that are none": (
+        PIPELINE + "contrasts = 3\n", "contrasts: found 3; allowed: [\"arm"),
     "levels that are none": (
         PIPELINE + "def arm_x(net, width=3): ...\nstudy = dict(width=[{}])\n", "width: found [{}]"),
     "levels of two kinds": (
-        PIPELINE + "def arm_x(net, w=3): ...\nstudy = dict(w=[1, 'a'])\n", "all numbers, or all te"),
+        PIPELINE + "def arm_x(net, w=3): ...\nstudy = dict(w=[1, 'a'])\n",
+        "all numbers, or all te"),
     "a level twice": (
         PIPELINE + "def arm_x(net, w=3): ...\nstudy = dict(w=[1, 1])\n", "numbers or texts, each"),
     "a factor called as a column": (
-        PIPELINE + "def arm_x(net, mean=3): ...\nstudy = dict(mean=[1])\n", "mean: a factor with the"),
+        PIPELINE + "def arm_x(net, mean=3): ...\nstudy = dict(mean=[1])\n",
+        "mean: a factor with the"),
     "two kinds": (PIPELINE + "command = 'x {arm} {out}'\n", "arm_float and command: two kinds at"),
     "inputs": (PIPELINE + "def inputs(x): return x\n", "inputs: no part of a whole pipeline"),
-    "datasets beside labels": (PIPELINE + "study = dict(datasets='digits')\n", "set beside labels()"),
+    "datasets beside labels": (
+        PIPELINE + "study = dict(datasets='digits')\n", "set beside labels()"),
     "labels that raise": ("def labels(): return 1 / 0\ndef arm_a(): ...\n", "labels() failed"),
     "labels that end the process": (
         "import sys\ndef labels(): sys.exit(3)\ndef arm_a(): ...\n", "sys.exit(3)"),
-    "labels with a parameter": ("def labels(s): ...\ndef arm_a(): ...\n", "labels(): parameter 's'"),
+    "labels with a parameter": (
+        "def labels(s): ...\ndef arm_a(): ...\n", "labels(): parameter 's'"),
     "no labels": ("def labels(): return []\ndef arm_a(): ...\n", "labels(): no label"),
-    "None for labels": ("def labels(): ...\ndef arm_a(): ...\n", "labels(): None; allowed: a class"),
-    "labels in two axes": ("def labels(): return [[1], [2]]\ndef arm_a(): ...\n", "the shape (2, 1)"),
+    "None for labels": (
+        "def labels(): ...\ndef arm_a(): ...\n", "labels(): None; allowed: a class"),
+    "labels in two axes": (
+        "def labels(): return [[1], [2]]\ndef arm_a(): ...\n", "the shape (2, 1)"),
     "negative labels": ("def labels(): return [0, -1]\ndef arm_a(): ...\n", "the label -1"),
     "NaN for a label": (
-        "def labels(): return [0.5, float('nan')]\ndef arm_a(): ...\n", "labels(): the type float64"),
-    "ragged labels": ("def labels(): return [[1], [2, 3]]\ndef arm_a(): ...\n", "labels(): no array"),
+        "def labels(): return [0.5, float('nan')]\ndef arm_a(): ...\n",
+        "labels(): the type float64"),
+    "ragged labels": (
+        "def labels(): return [[1], [2, 3]]\ndef arm_a(): ...\n", "labels(): no array"),
     "fewer groups": (
         "def labels(): return [0, 1], ['a']\ndef arm_a(): ...\n", "2 labels and 1 groups"),
     "groups of floats": (
@@ -212,8 +223,10 @@ BAD = {
     "an open quote": ("command = \"x '{arm} {out}\"\narms = ['a']\n", "No closing quotation"),
     "an open brace": ("command = 'x {arm} {out'\narms = ['a']\n", "command: "),
     "a place that nothing fills": (
-        "command = 'x {arm} {out} {sede}'\narms = ['a']\n", "{sede} gets nothing; did you mean 'see"),
-    "a field in braces": ("command = 'x {arm} {out} {alpha}'\narms = ['a']\n", "{alpha} is a field"),
+        "command = 'x {arm} {out} {sede}'\narms = ['a']\n",
+        "{sede} gets nothing; did you mean 'see"),
+    "a field in braces": (
+        "command = 'x {arm} {out} {alpha}'\narms = ['a']\n", "{alpha} is a field"),
     "a command without arms": ("command = 'x {arm} {out}'\n", "arms: found None"),
     "arms of a command that are functions": (
         "command = 'x {arm} {out}'\narms = {'a': len}\n", "arms: found {'a'"),
