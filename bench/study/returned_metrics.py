@@ -1,5 +1,5 @@
-"""Metrics of a whole pipeline: built-in ones, functions of its file, and numbers that its arms return
-by name."""
+"""Metrics of a whole pipeline: built-in ones, functions of its file, and numbers that its arms
+return by name."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ def test_each_is_judged_by_what_it_is(every_kind):
 
 
 def test_the_rest_is_as_for_built_in_pipelines(every_kind):
-    folder, done = every_kind
+    folder, _ = every_kind
     out = folder / "results" / "mine"
     report = (out / "report.md").read_text("utf-8")
     assert report.startswith("# Every kind of return value\n")
@@ -210,7 +210,8 @@ def test_the_log_of_every_command_is_kept_and_its_exit_code_decides(tmp_path):
         "if arm == 'classes': np.save(out + '/predictions.npy', np.where(y == int(seed), 1, y))\n"
         "if arm == 'metrics':\n    import json\n"
         "    json.dump({'accuracy': 0.5, 'width': int(width)}, open(out + '/metrics.json', 'w'))\n"
-        "if arm == 'both':\n    np.save(out + '/scores.npy', y); np.save(out + '/predictions.npy', y)\n"
+        "if arm == 'both':\n    np.save(out + '/scores.npy', y)\n"
+        "    np.save(out + '/predictions.npy', y)\n"
         "if arm == 'other': open(out + '/result.txt', 'w')\n"
         "if arm == 'broken': open(out + '/scores.npy', 'w').write('no array')\n"
     )
