@@ -79,11 +79,14 @@ def test_each_is_judged_by_what_it_is(every_kind):
         noise = np.random.RandomState(row["seed"]).normal(size=(3,))
         order = x[20:, :3] + noise * 0.3 + shift * np.arange(3)
         expected = of_file if row["arm"] in ("file", "path") else (order.argmax(1) == y).mean()
-        assert row["metrics"]["accuracy"] == expected, row["arm"]
+        assert dict(row["metrics"])["accuracy"] == expected, row["arm"]
         assert row["extra"] == (1 if row["arm"] == "metrics" else None)
         assert row["number_format"] == ("float32" if row["arm"] in ("file", "path") else None)
         if row["arm"] == "metrics":
-            assert (row["predictions"], row["metrics"]["latency_ms"]) == (None, 1 + row["seed"])
+            assert (row["predictions"], dict(row["metrics"])["latency_ms"]) == (
+                None,
+                1 + row["seed"],
+            )
         else:
             assert (row["n"], row["accuracy"]) == (40, expected)
 
@@ -227,7 +230,7 @@ def test_the_log_of_every_command_is_kept_and_its_exit_code_decides(tmp_path):
     found = {(row["arm"], row["seed"]): row for row in rows(out)}
     assert found["scores", 0]["accuracy"] == 1.0
     assert found["classes", 0]["accuracy"] == 0.5
-    assert found["metrics", 0]["metrics"] == {"accuracy": 0.5, "width": 8.0}
+    assert dict(found["metrics", 0]["metrics"]) == {"accuracy": 0.5, "width": 8.0}
     errors = {arm: row["error"] for (arm, seed), row in found.items() if seed == 0}
     assert errors["bad"] == "exit code 1: helped bad 0 / careful / no memory left"
     assert "it left predictions.npy, scores.npy in {out}; allowed: one of" in errors["both"]
