@@ -12,6 +12,7 @@ from bench.plan import cells as plan
 from bench.plan import identity
 from bench.plan.forecast import primary_family
 from bench.plan.trajectories import trajectories
+from bench.study import effective
 from bench.study.arms import ARMS, CONTRASTS, CONVERSIONS, TRAININGS
 from bench.study.factors import FACTORS, of_arms
 
@@ -78,18 +79,27 @@ def test_a_cell_that_stands_at_two_places_is_trained_once():
     assert sum(1 for each in planned for _ in each.cells) == len({cell.id for cell in cells})
 
 
-@pytest.mark.parametrize("factor", FACTORS)
+def other_level(factor):
+    """A level beside its default."""
+    row = FACTORS[factor]
+    if row.type == "string":
+        return next(word for word in row.level.__args__ if word != row.default)
+    return 2.0 if factor == "class_imbalance" else {"int32": 64, "float64": 0.5}[row.type]
+
+
+def of_a_model(factor):
+    """A built-in model that has what the factor is about."""
+    concerns = FACTORS[factor].concerns
+    return next((m for m in models.names() if concerns is None or concerns(m)), None)
+
+
+@pytest.mark.parametrize("factor", [name for name in FACTORS if of_a_model(name)])
 def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     """Neither their identity, nor their number, nor the size of a family."""
-    levels = {
-        "train_examples": ["all", 500],
-        "batch_size": [32, 64],
-        "optimizer": ["adam", "sgd"],
-        "learning_rate": [0.001, 0.01],
-        "batch_norm_momentum": ["model", 0.5],
-        "calibration_examples": [200, 50],
-    }[factor]
-    base = {"seeds": 2, "budgets": [1], "batch_norm_momentum": "model"}
+    row = FACTORS[factor]
+    levels = [row.shown(row.default), other_level(factor)]
+    model = of_a_model(factor)
+    base = {"seeds": 2, "budgets": [1], "batch_norm_momentum": "model", "models": model}
     plain = study.validate(base, "test")
     varied = study.validate(base | {factor: levels}, "test")
     before, after = ({arm: set() for arm in ARMS} for _ in range(2))
@@ -99,6 +109,12 @@ def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     reached = {arm for arm in ARMS if factor in of_arms(arm)}
     expected = {"data": set(ARMS), "float": set(ARMS)}
     expected["calibration"] = {"ptq", "ptq+k", "qat-recal", "qat-cal"}
+    expected["conversion"] = {"ptq", "ptq+k", "qat-recal"}
+    expected["extra"] = {"float+k", "ptq+k", "qat", "qat-recal", "qat-cal"}
+    expected["qat"] = {"qat", "qat-recal", "qat-cal"}
+    expected["evaluation"] = set(ARMS)
+    if factor == "qat_ranges_start":  # that of qat-cal is what it is
+        expected["qat"] = {"qat", "qat-recal"}
     assert reached == expected[FACTORS[factor].stage]
     for arm in ARMS:
         assert before[arm] <= after[arm]  # at its default it changes no identity
@@ -169,19 +185,34 @@ def test_identities_stay_what_they_were():
     assert _id() == "3583f012e69d8226"
 
 
+@pytest.fixture
+def fresh():
+    """Nothing is remembered of tables that were other ones."""
+    effective.effective.cache_clear()
+    yield
+    effective.effective.cache_clear()
+
+
+def patched(monkeypatch, table, rows):
+    monkeypatch.setattr(effective, table, rows)
+    effective.effective.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh")
 def test_an_arm_counts_by_what_it_is(monkeypatch):
     renamed = {**ARMS, "another name": replace(ARMS["qat"], name="another name")}
-    monkeypatch.setattr(identity, "ARMS", renamed)
+    patched(monkeypatch, "ARMS", renamed)
     assert _id(arm="another name") == _id()
 
 
+@pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("table", ["TRAININGS", "CONVERSIONS"])
 def test_a_raised_version_changes_only_its_own_cells(monkeypatch, table):
     rows = {"TRAININGS": TRAININGS, "CONVERSIONS": CONVERSIONS}[table]
     name = {"TRAININGS": "qat", "CONVERSIONS": "ptq"}[table]
     before = {arm: _id(arm=arm) for arm in ARMS}
     raised = {**rows, name: replace(rows[name], version=rows[name].version + 1)}
-    monkeypatch.setattr(identity, table, raised)
+    patched(monkeypatch, table, raised)
     kind = {"TRAININGS": "training", "CONVERSIONS": "conversion"}[table]
     changed = {arm for arm in ARMS if _id(arm=arm) != before[arm]}
     assert changed == {arm for arm, row in ARMS.items() if getattr(row, kind) == name}
@@ -202,10 +233,17 @@ def test_a_models_identity_is_its_syntax_tree_without_words():
     assert plugins.syntax(moved, ignored) == plugins.syntax(source, ignored)
 
 
+ABSENT = ("qat_ranges_start", "extra_augmentation", "extra_dropout")
+"""Factors of a stage that qat-cal goes through, which do not reach it, or not with bncnn."""
+
+
 def test_a_row_says_which_cell_it_is():
     made = study.load("digits", ["batch_norm_momentum=model"])
     cell = plan.cells(made)[-1]
-    assert cell.columns == {
+    assert cell.arm == "qat-cal"
+    others = {n: f.default for n, f in FACTORS.items() if f.stage in ("extra", "qat", "evaluation")}
+    absent = {n: None for n, f in FACTORS.items() if f.stage == "conversion" or n in ABSENT}
+    assert cell.columns == others | absent | {
         "cell": cell.id,
         "dataset": "digits",
         "model": "bncnn",
@@ -214,12 +252,54 @@ def test_a_row_says_which_cell_it_is():
         "arm": cell.arm,
         "extra": 1,
         "train_examples": None,
+        "class_imbalance": 1.0,
+        "label_noise": 0.0,
         "batch_size": 32,
         "optimizer": "adam",
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
+        "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")
     assert qat.columns["calibration_examples"] is None  # it does not reach it
     assert replace(cell, id="other").columns["cell"] == "other"
+
+
+def test_qat_whose_ranges_start_calibrated_is_qat_cal():
+    """One cell at two places, evaluated once; a cold one stands beside every calibration."""
+    made = study.load(
+        "digits",
+        ["seeds=1", "budgets=1", "batch_norm_momentum=model", "calibration_examples=[50,200]",
+         "qat_ranges_start=[cold,calibrated]"],
+    )  # fmt: skip
+    ids = {}
+    for cell in plan.cells(made):
+        start = cell.recipe.get("qat_ranges_start")
+        ids.setdefault((cell.arm, start), []).append(
+            (
+                cell.recipe["calibration_examples"]
+                if "calibration_examples" in dict(cell.recipe.levels)
+                else None,
+                cell.id,
+            )
+        )
+    assert ids["qat", "calibrated"] == ids["qat-cal", None]
+    cold = {cell for _, cell in ids["qat", "cold"]}
+    assert len(ids["qat", "cold"]) == 2
+    plain = plan.cells(study.load("digits", ["seeds=1", "budgets=1", "batch_norm_momentum=model"]))
+    assert cold == {cell.id for cell in plain if cell.arm == "qat"}
+    (trajectory,) = trajectories(plan.cells(made))
+    forks = [fork.training for segment in trajectory.segments for fork in segment.forks]
+    assert sorted(forks) == ["float", "float+k", "qat", "qat-cal", "qat-cal"]
+
+
+def test_a_schedule_over_all_epochs_shares_no_training_between_them():
+    def forks(*overrides):
+        made = study.load("digits", ["seeds=1", "budgets=1", "batch_norm_momentum=model",
+                                     "arms=[float+k,qat]", "extra=[1,2]", *overrides])  # fmt: skip
+        (trajectory,) = trajectories(plan.cells(made))
+        return [fork.extras for segment in trajectory.segments for fork in segment.forks]
+
+    assert forks() == [(1, 2)] * 2
+    assert forks("extra_schedule=cosine") == [(1,), (2,)] * 2

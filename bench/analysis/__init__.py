@@ -79,7 +79,7 @@ def analyze(results: Results) -> Analysis:
         known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
-    wrong = {each.arm: each.found for each in checks.wrong_formats}
+    wrong = {(each.arm, each.claimed): each.found for each in checks.wrong_formats}
     return replace(
         made,
         comparisons=believed(comparisons, float_checks, wrong),

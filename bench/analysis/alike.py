@@ -4,12 +4,12 @@ From the audited files and the recipes: number format, granularity of the weight
 of operator, how the ranges came about, optimizer steps. The protocol's "Like with like".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.records import Sample, Value
-from bench.study.arms import ARMS
+from bench.study.effective import number_format, ranges
 
 NOTHING = "nothing else of what is audited"
 
@@ -33,15 +33,16 @@ class Unlike:
 def unlike(members: Sequence[Comparison]) -> Unlike:
     """What differs between the arms of one contrast, over all the settings that it stands at."""
     first = members[0].pairs.contrast
-    a, b = ARMS[first.a], ARMS[first.b]
     pairs = [c.pairs.samples for c in members if c.pairs.kind == "contrast"]
     of_a, of_b = [p[0] for p in pairs], [p[1] for p in pairs]
     formats = ""
-    if a.number_format != b.number_format:
-        formats = f"number format ({a.number_format} against {b.number_format})"
+    a, b = _said(of_a, number_format), _said(of_b, number_format)
+    if a != b:
+        formats = f"number format ({a} against {b})"
     others = list(_granularity(of_a, of_b))
-    if a.ranges and b.ranges and a.ranges != b.ranges:
-        others.append(f"ranges ({_ranges(a.ranges, of_a)}, against {_ranges(b.ranges, of_b)})")
+    a, b = _said(of_a, ranges), _said(of_b, ranges)
+    if a and b and a != b:
+        others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
     mixed = sum(c.pairs.mixed for c in members)
     if mixed:
         others.append(f"CPU type or versions, in {mixed} pairs of models")
@@ -59,6 +60,12 @@ def _steps(pairs: Iterable[Sequence[Sample]]) -> str:
     ends = dict.fromkeys(f"{abs(step):,}" for step in (differing[0], differing[-1]))
     word = "more" if differing[-1] > 0 else "fewer"
     return f"optimizer steps ({' to '.join(ends)} {word})"
+
+
+def _said(samples: Sequence[Sample], what: Callable[..., str | None]) -> str:
+    """What an arm claims, over the settings of these samples."""
+    said = dict.fromkeys(what(sample.arm, sample.setting.factors) for sample in samples)
+    return " or ".join(each for each in said if each)
 
 
 def _ranges(how: str, samples: Sequence[Sample]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bench.analysis.comparisons import Comparison
 from bench.analysis.records import DISAGREEING, Sample, Setting
 from bench.statistics.families import Verdict
-from bench.study.arms import ARMS
+from bench.study.effective import number_format
 
 START_LEFT = 0.05
 """More of batch norm's start left in its averages than this: they have not converged."""
@@ -81,11 +81,12 @@ def judged(check: FloatCheck, delta: float | None) -> FloatCheck:
 def believed(
     comparisons: Iterable[Comparison],
     checks: Sequence[FloatCheck],
-    wrong_formats: Mapping[str, str],
+    wrong_formats: Mapping[tuple[str, str], str],
 ) -> tuple[Comparison, ...]:
     """The comparisons, each with what withholds or qualifies its verdict.
 
-    wrong_formats: arm -> the number format that some of its files were audited as, not the one
+    wrong_formats: arm and the number format that it claims -> the one that some of its files were
+    audited as
     that they claim.
     """
     of_setting: dict[Setting, tuple[FloatCheck, ...]] = {}
@@ -102,7 +103,7 @@ def believed(
 def _believed(
     c: Comparison,
     checks_of: Callable[[Sample], tuple[FloatCheck, ...]],
-    wrong_formats: Mapping[str, str],
+    wrong_formats: Mapping[tuple[str, str], str],
 ) -> Comparison:
     withheld: dict[str, None] = {}
     qualified: dict[str, None] = {}
@@ -110,8 +111,8 @@ def _believed(
         for check in checks_of(sample):
             withheld |= dict.fromkeys(check.withheld)
             qualified |= dict.fromkeys(check.qualified)
-        if found := wrong_formats.get(sample.arm):
-            claimed = ARMS[sample.arm].number_format
+        claimed = number_format(sample.arm, sample.setting.factors)
+        if claimed and (found := wrong_formats.get((sample.arm, claimed))):
             withheld[f"files of {sample.arm} are {found}, not {claimed}"] = None
         evaluated = sample.statuses.get("ok", 0)
         diverged = sample.statuses.get("diverged", 0)

@@ -107,7 +107,7 @@ def of_folder(folder: Path, asked: Asked, baseline: Path | None = None, arm: str
     results = store.read(folder)
     rows = StudyRows(results)
     samples = [s for s in rows.samples() if asked.metric in (None, s.metric)]
-    checks, wrong = rows.float_checks(), {f.arm: f.found for f in rows.checks().wrong_formats}
+    checks, wrong = rows.float_checks(), _wrong(rows)
     notes: list[str] = []
     if not rows.checks().complete:
         counts = rows.checks()
@@ -118,9 +118,9 @@ def of_folder(folder: Path, asked: Asked, baseline: Path | None = None, arm: str
         old = StudyRows(store.read(baseline))
         samples, contrast = _against(folder, samples, baseline, old, arm)
         checks = (*checks, *old.float_checks())
-        older = {f.arm: f.found for f in old.checks().wrong_formats}
-        if arm in older and arm not in wrong:
-            wrong[arm] = f"{older[arm]} in the baseline"
+        for key, found in _wrong(old).items():
+            if key[0] == arm:
+                wrong.setdefault(key, f"{found} in the baseline")
     made = analyze_samples(
         samples, (contrast,), primary=(), title="", alpha=2 * asked.alpha, deltas={}
     )
@@ -176,6 +176,11 @@ def contrast_of(name: str, arms: Sequence[str]) -> Contrast:
         raise InputError("--contrast", f"found {name!r}", allowed)
     unknown = next((part.strip() for part in parts if part.strip() not in there), parts[0])
     raise InputError("--contrast", f"no arm {unknown!r}", nearest(unknown, there))
+
+
+def _wrong(rows: StudyRows) -> dict[tuple[str, str], str]:
+    """Arm and the number format that it claims -> the one that files of it were audited as."""
+    return {(f.arm, f.claimed): f.found for f in rows.checks().wrong_formats}
 
 
 def _against(

@@ -15,6 +15,7 @@ from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study, designs
 from bench.study.arms import ARMS
+from bench.study.effective import number_format
 from bench.study.factors import FACTORS
 
 Place = tuple[Setting, str]
@@ -144,19 +145,23 @@ class StudyRows:
                 keras=max(differing, default=None),
                 start_left=max(known, default=None),
                 accuracy=sum(right) / len(right) if right else None,
-                baselines=self._baselines(str(setting.dataset)),
+                baselines=self._baselines(setting),
                 examples=c["n"][next(iter(rows.values()))] if rows else None,
             )
             found.append(judged(check, self.study.delta_of("accuracy")))
         return tuple(found)
 
-    def _baselines(self, dataset: str) -> Baselines:
-        """As `run` has stored them; the commonest class follows from the labels themselves."""
+    def _baselines(self, setting: Setting) -> Baselines:
+        """As `run` has stored them, of test inputs as they are; the commonest class follows from
+        the labels themselves."""
+        dataset = str(setting.dataset)
         stored = self.results.environment.get("baselines", {}).get(dataset, {})
         labels = self.results.labels.get(dataset)
         commonest = None
         if labels is not None and len(labels):
             commonest = float(np.bincount(labels).max()) / len(labels)
+        if any(FACTORS[n].of_test and v != FACTORS[n].default for n, v in setting.factors):
+            return Baselines(commonest, None, None)
         return Baselines(commonest, stored.get("nearest_centroid"), stored.get("logistic"))
 
     def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:
@@ -182,11 +187,19 @@ class StudyRows:
             np.equal(predictions, labels, out=correct[at])
         return correct
 
+    def _claimed(self, setting: Setting, arm: str) -> str | None:
+        """What an arm's files claim to be; None where they claim nothing: somebody's annotate()
+        may leave layers of QAT in float."""
+        own = self.results.study.own.get(setting.model or "")
+        if own is not None and own.annotates and ARMS[arm].conversion == "own-ranges":
+            return None
+        return number_format(arm, setting.factors)
+
     def checks(self) -> Checks:
         c = self.columns
         with_result = 0
         disagreements: list[Disagreement] = []
-        formats: Counter[tuple[str, str]] = Counter()
+        formats: Counter[tuple[str, str, str]] = Counter()
         machines: dict[tuple[Any, ...], set[tuple[Value, Value]]] = {}
         for (setting, arm), by_seed in self.at.items():
             for seed, row in by_seed.items():
@@ -195,9 +208,9 @@ class StudyRows:
                 with_result += c["status"][row] in RESULTS
                 if c["status"][row] not in EVALUATED:
                     continue
-                claimed, found = ARMS[arm].number_format, c["number_format"][row]
-                if found is not None and found != claimed:
-                    formats[arm, found] += 1
+                claimed, found = self._claimed(setting, arm), c["number_format"][row]
+                if claimed is not None and found is not None and found != claimed:
+                    formats[arm, claimed, found] += 1
                 differ, n = c["disagreements"][row], c["n"][row]
                 if claimed == "float32" and differ is not None and differ > DISAGREEING * n:
                     disagreements.append(Disagreement(setting, seed, differ, n))
@@ -208,8 +221,8 @@ class StudyRows:
             with_result=with_result,
             disagreements=tuple(disagreements),
             wrong_formats=tuple(
-                WrongFormat(arm, ARMS[arm].number_format, found, cells)
-                for (arm, found), cells in sorted(formats.items())
+                WrongFormat(arm, claimed, found, cells)
+                for (arm, claimed, found), cells in sorted(formats.items())
             ),
             mixed_seeds=tuple(sorted({place[-1] for place, on in machines.items() if len(on) > 1})),
             ignored_files=self.results.ignored,

@@ -41,7 +41,7 @@ class Study:
     samples: tuple[Sample, ...]
     contrasts: tuple[Contrast, ...]
     checks: tuple[FloatCheck, ...]
-    wrong_formats: Mapping[str, str]
+    wrong_formats: Mapping[tuple[str, str], str]
     deltas: Mapping[str, float | None]
     notes: tuple[str, ...]
 
@@ -137,7 +137,7 @@ def _study(group: Sequence[_Part]) -> Study:
         samples=samples,
         contrasts=tuple(contrasts.values()),
         checks=rows.float_checks(),
-        wrong_formats={wrong.arm: wrong.found for wrong in checks.wrong_formats},
+        wrong_formats={(f.arm, f.claimed): f.found for f in checks.wrong_formats},
         deltas=deltas,
         notes=tuple(notes),
     )

@@ -11,6 +11,7 @@ from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums
 from bench.statistics.interaction import slope_weights
+from bench.study.factors import FACTORS
 
 LARGEST_WHOLE = 10**15
 """Of differences in steps: below it their sums fit in 64 bits and in a float."""
@@ -159,13 +160,19 @@ def summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
 def _crossed(used: Sequence[Term], seeds: Sequence[int], divisor: float) -> dict[str, Any]:
     """The crossed sums of a change, where all its samples have the same test examples."""
     first = used[0][0].correct
-    if first is None or len({sample.setting.dataset for sample, _ in used}) > 1:
+    if first is None or len({_tested_on(sample.setting) for sample, _ in used}) > 1:
         return {}
     cells = np.zeros((len(seeds), first.shape[1]), dtype=_small_enough(used))
     for sample, weight in used:
         assert sample.correct is not None
         cells += int(weight) * sample.correct[positions(sample, seeds)].view(np.int8)
     return {"cells": crossed_sums(cells), "cell_step": 100 / divisor}
+
+
+def _tested_on(setting: Setting) -> tuple[Any, ...]:
+    """What decides the test examples: equal where they are the same."""
+    shifts = (level for name, level in setting.factors if name in FACTORS and FACTORS[name].of_test)
+    return setting.dataset, *shifts
 
 
 def _small_enough(used: Sequence[Term]) -> type[np.signedinteger]:

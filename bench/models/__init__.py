@@ -9,7 +9,7 @@ import ast
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -144,13 +144,38 @@ def normalizes(name: str) -> bool:
     return _names_batch_norm(ast.parse(source(name)))
 
 
+def augments(name: str) -> bool:
+    """Has the model augmentation: augment() beside it, or layers of Keras's? Read as `normalizes`
+    is."""
+    return hook(name, "augment") is not None or _may_have(name, _is_augmentation)
+
+
+def drops(name: str) -> bool:
+    """Has the model layers that draw in training, augmentation's left out? Read as `normalizes`."""
+    return _may_have(name, lambda layer: layer.endswith("Dropout") or layer == "GaussianNoise")
+
+
+def _is_augmentation(layer: str) -> bool:
+    return layer.startswith("Random") and layer[6:7].isupper()
+
+
+def _may_have(name: str, is_wanted: Callable[[str], bool]) -> bool:
+    if name in _own and (base := _built_in(_own[name])):
+        return _may_have(base, is_wanted)
+    if name in _own:
+        own = _own[name].own
+        return any(_names_one(t, is_wanted) or _from_elsewhere(t, own) for t in own.trees)
+    return name not in names() or _names_one(ast.parse(source(name)), is_wanted)
+
+
 def _names_batch_norm(tree: ast.Module) -> bool:
+    return _names_one(tree, lambda layer: layer == "BatchNormalization")
+
+
+def _names_one(tree: ast.Module, is_wanted: Callable[[str], bool]) -> bool:
     fields = ("attr", "id", "name")  # layers.X, X, `import X`
-    return any(
-        getattr(node, field, "") == "BatchNormalization"
-        for node in ast.walk(tree)
-        for field in fields
-    )
+    found = (getattr(node, field, "") for node in ast.walk(tree) for field in fields)
+    return any(isinstance(name, str) and is_wanted(name) for name in found)
 
 
 def _from_elsewhere(tree: ast.Module, own: plugins.Own) -> bool:

@@ -10,24 +10,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.datasets import Dataset
-from bench.pipelines import hooks, measure, train
+from bench.datasets.changed.shifts import shifted
+from bench.pipelines import hooks, measure, modes, train
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
 from bench.pipelines.lean import tf
 from bench.pipelines.probes import probe
 from bench.pipelines.starts import STARTS, Checkpoint
 from bench.pipelines.trainers import converter_of, pretrained, tensors, trained, trainer_of
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Recipe
 from bench.plan.trajectories import Fork, Segment
 from bench.store.schema import FILE
-from bench.study.arms import ARMS, TRAININGS
+from bench.study.arms import ARMS, CONVERSIONS, TRAININGS
 
 __all__ = ["Checkpoint", "prepare", "probe", "run_fork", "run_segment", "trace"]
 
 Row = dict[str, Any]
-
-OBSERVER_KEEPS = 0.999
-"""The share of an observer's range that a training step leaves (TFMOT's MovingAverageQuantizer)."""
 
 
 def prepare() -> None:
@@ -64,7 +62,9 @@ def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> C
     trainer = trainer_of(data, segment, False)
     started = time.perf_counter()
     state = before.state if before else trainer.initial(segment.seed, pin)
-    state = trained(trainer, data, segment, state, segment.start, segment.budget)
+    course = modes.of_float(segment.recipe, len(data.x_train), segment.budget)
+    start = steps_of(data, segment.recipe, segment.start)
+    state = trained(trainer, data, segment, state, course, start, course.total)
     return Checkpoint(segment.budget, state, time.perf_counter() - started)
 
 
@@ -74,9 +74,10 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
-    data = hooks.prepared(data, segment.model)
-    spent = checkpoint.train_s
-    at = segment.budget
+    raw, data = data, hooks.prepared(data, segment.model)
+    spent, started = checkpoint.train_s, time.perf_counter()
+    at, behind = 0, steps_of(data, segment.recipe, segment.budget)
+    epoch = -(-behind // modes.of_float(segment.recipe, len(data.x_train), 0).extent.steps)
     try:
         trainer, state = STARTS[fork.training](data, segment, fork, checkpoint)
     except train.Refused as error:
@@ -84,48 +85,102 @@ def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint
         return
     for extra in fork.extras or (0,):
         if fork.extras:
-            started = time.perf_counter()
-            state = trained(trainer, data, segment, state, at, segment.budget + extra)
-            spent, at = time.perf_counter() - started, segment.budget + extra
+            course = course_of(data, fork, behind, extra)
+            try:
+                state = trained(trainer, data, segment, state, course, at, course.total, epoch)
+            except train.Refused as error:
+                left = (cell for cell in fork.cells if (cell.extra or 0) >= extra)
+                yield from (cell.failure("unsupported", explained(error)) for cell in left)
+                return
+            now = time.perf_counter()
+            spent, started, at = now - started, now, course.total
         trainer.load(state)
+        if fork.extras and fork.recipe.get("extra_batch_norm_statistics") == "re-estimated":
+            trainer.reestimate(data.x_train, course.extent.batch)
         for cell in fork.cells:
             if (cell.extra or 0) == extra:
-                yield _evaluated(data, segment, cell, trainer, fork) | {"train_s": spent}
+                yield _evaluated(raw, data, segment, cell, trainer, fork) | {"train_s": spent}
                 spent = 0.0  # of the first cell: the others share it
+        started = time.perf_counter()
+
+
+def steps_of(data: Dataset, recipe: Recipe, budget: int) -> int:
+    """Steps of float training to a budget."""
+    return modes.of_float(recipe, len(data.x_train), budget).total
+
+
+def course_of(data: Dataset, fork: Fork, behind: int, extra: int) -> modes.Course:
+    """The epochs more of a fork. behind: steps of float training."""
+    if not fork.quantized:
+        return modes.of_extra(fork.recipe, len(data.x_train), extra)
+    before = behind if fork.recipe["qat_start"] == "scratch" else 0
+    return modes.of_extra(fork.recipe, len(data.x_train), extra, before)
 
 
 def _evaluated(
-    data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer, fork: Fork
+    raw: Dataset,
+    data: Dataset,
+    segment: Segment,
+    cell: Cell,
+    trainer: train.Trainer,
+    fork: Fork,
 ) -> Row:
+    """raw: the data before what a model's `inputs` makes of them."""
     arm = ARMS[cell.arm]
     try:
         started = time.perf_counter()
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
-        measured = measure.measured(data, trainer, blob, _is_checked(cell))
+        tested = hooks.prepared(shifted(raw, cell.recipe.get("test_shift")), segment.model)
+        measured = measure.measured(tested, trainer, blob, _is_checked(cell))
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
-    steps = -(-len(data.x_train) // cell.recipe["batch_size"])
-    epochs = cell.budget + (cell.extra or 0)
-    training = TRAININGS[fork.training]
-    cold = training.cold and arm.ranges == training.ranges
+    behind = modes.of_float(segment.recipe, len(data.x_train), segment.budget)
+    course = course_of(data, fork, behind.total, cell.extra) if cell.extra else None
+    steps = behind.total + (course.total if course else 0)
+    seen = behind.extent.seen(behind.total)
+    seen += course.extent.seen(course.total) if course else 0
+    own_ranges = fork.quantized and not CONVERSIONS[arm.conversion].ranges
+    cold = own_ranges and TRAININGS[fork.training].cold
     # Averages that came with the weights have no start of Keras's left.
     momentum = None if pretrained(data, segment) else trainer.batch_norm_momentum
     return {
         **cell.columns,
         **measured,
         FILE: blob,
-        "epochs": epochs,
-        "steps": epochs * steps,
-        "examples_seen": epochs * len(data.x_train),
-        "batch_norm_start_left": momentum ** (epochs * steps) if momentum is not None else None,
-        "range_start_left": OBSERVER_KEEPS ** (steps * (cell.extra or 0)) if cold else None,
+        "epochs": cell.budget + (cell.extra or 0),
+        "steps": steps,
+        "examples_seen": seen,
+        "batch_norm_start_left": _batch_norm_left(momentum, behind, course, fork),
+        "range_start_left": _range_left(course) if cold else None,
         "route": route,
         "convert_s": converted - started,
         "eval_s": evaluated - converted,
         "finished_at": datetime.now(UTC),
     }
+
+
+def _batch_norm_left(
+    momentum: float | None, behind: modes.Course, course: modes.Course | None, fork: Fork
+) -> float | None:
+    """The share of batch norm's start that is left in its averages."""
+    if momentum is None:
+        return None
+    if course is None:
+        return float(momentum**behind.total)
+    if fork.recipe.get("extra_batch_norm_statistics") == "re-estimated":
+        return None
+    frozen = course.batch_norm_frozen
+    moved = course.total if frozen is None else min(course.total, frozen)
+    return float(momentum ** (behind.total + moved))
+
+
+def _range_left(course: modes.Course | None) -> float | None:
+    """The share of an observer's start that is left in its range after QAT."""
+    if course is None or course.quantized is None:
+        return None
+    return course.quantized.range_left(course.quantized.behind + course.total)
 
 
 def _is_checked(cell: Cell) -> bool:

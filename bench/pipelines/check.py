@@ -21,7 +21,7 @@ from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
 from bench.pipelines.lean import QuantizeLayer, tf_keras, tfmot
 from bench.plan.trajectories import Fork, Segment
-from bench.study.arms import ARMS
+from bench.study.effective import effective
 
 Pieces = Sequence[tuple[Segment, Fork]]
 
@@ -234,7 +234,7 @@ def _arm(arm: str, data: Dataset, pieces: Pieces) -> Check:
     except Exception as error:  # whatever the libraries raise is why this arm cannot be
         return Check(what, False, explained(error), LEAVE)
     audited = audit(blob)
-    wanted = ARMS[arm].number_format
+    wanted = effective(arm, fork.cells[0].recipe.levels).number_format
     found = f"{audited.number_format}, {audited.bytes:,} bytes"
     if audited.number_format == wanted:
         return Check(what, True, found)

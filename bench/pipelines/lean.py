@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["QuantizeLayer", "forget_gradients", "tf", "tf_keras", "tfmot", "without_autograph"]
+__all__ = [
+    "QuantizeLayer",
+    "forget_gradients",
+    "quant_ops",
+    "tf",
+    "tf_keras",
+    "tfmot",
+    "without_autograph",
+]
 
 Made = TypeVar("Made")
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -33,6 +41,7 @@ with _absent("keras", "pandas", "scipy"):
     import tensorflow_model_optimization as tfmot
     import tf_keras
     from tensorflow.python.framework.ops import gradient_registry
+    from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
     from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import (
         QuantizeLayer,
     )

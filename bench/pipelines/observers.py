@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.pipelines.lean import tf, tfmot
+from bench.pipelines.lean import quant_ops, tf, tfmot
 
 quantizers = tfmot.quantization.keras.quantizers
 
@@ -49,6 +49,48 @@ def unquantized(
 
     for kind, own in zip(kinds, methods, strict=True):
         kind.__call__ = passing(own)
+    try:
+        yield
+    finally:
+        for kind, own in zip(kinds, methods, strict=True):
+            kind.__call__ = own
+
+
+@contextmanager
+def observing(frozen: bool, quantize: bool, decay: float, inputs: bool = False) -> Iterator[None]:
+    """While this is entered, what observers of activations do in training is: leave their ranges
+    (frozen), or move them with this decay; and quantize, or only observe.
+
+    inputs: is the range of the model's input, which holds all that it has seen, frozen too?
+    """
+    kinds = [k for k in ACTIVATIONS if "__call__" in vars(k)]
+    methods = [kind.__call__ for kind in kinds]
+
+    def moving(own: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, x: Any, training: Any, weights: Any, **more: Any) -> Any:
+            averaging = isinstance(self, quantizers.MovingAverageQuantizer)
+            if frozen and (averaging or inputs):
+                made = own(self, x, False, weights, **more)
+            elif averaging:
+                made = quant_ops.MovingAvgQuantize(
+                    x,
+                    weights["min_var"],
+                    weights["max_var"],
+                    ema_decay=decay,
+                    is_training=training,
+                    num_bits=self.num_bits,
+                    per_channel=self.per_axis,
+                    symmetric=self.symmetric,
+                    narrow_range=self.narrow_range,
+                )
+            else:
+                made = own(self, x, training, weights, **more)
+            return made if quantize else tf.convert_to_tensor(x)
+
+        return call
+
+    for kind, own in zip(kinds, methods, strict=True):
+        kind.__call__ = moving(own)
     try:
         yield
     finally:

@@ -51,6 +51,7 @@ class Randomness:
                 if isinstance(value, RandomGenerator):
                     found.setdefault(id(value), ((layer.name, attribute), layer, value))
         self._layers = list({id(layer): layer for _, layer, _ in found.values()}.values())
+        self._augmenting = {id(made) for _, layer, made in found.values() if _augments(layer)}
         self.names: list[Name] = list(numbered)
         free = list(enumerate(numbered))
         self._sources: list[tuple[int, Any, Any]] = []
@@ -69,17 +70,31 @@ class Randomness:
         """Does any layer have a generator?"""
         return bool(self._sources)
 
-    def begin(self, stream: np.random.SeedSequence | None) -> None:
+    def begin(
+        self,
+        stream: np.random.SeedSequence | None,
+        augmenting: np.random.SeedSequence | None = None,
+        draws: Sequence[int] = (),
+    ) -> None:
         """Start an epoch: every layer draws from a child of `stream`, from its beginning.
 
-        Raises ValueError if stream is None and there is a layer that draws.
+        augmenting: the stream of layers that augment, `stream` where it is None; draws: how many
+        each has drawn before, to go on in the middle of an epoch. Raises ValueError if stream is
+        None and there is a layer that draws.
         """
-        for number, _, state in self._sources:
-            if stream is None:
+        before = draws or [0] * len(self._sources)
+        for (number, generator, state), drawn in zip(self._sources, before, strict=True):
+            of = augmenting if augmenting and id(generator) in self._augmenting else stream
+            if of is None:
                 raise ValueError(f"{self.names[number][0]} draws: give a stream for each epoch")
-            key = (*stream.spawn_key, number)
-            words = np.random.SeedSequence(stream.entropy, spawn_key=key).generate_state(2)
-            state.assign([*words.view(np.int32), 0])
+            key = (*of.spawn_key, number)
+            words = np.random.SeedSequence(of.entropy, spawn_key=key).generate_state(2)
+            state.assign([*words.view(np.int32), drawn])
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        """How many numbers each layer has drawn since the epoch's beginning."""
+        return tuple(int(state.numpy()[2]) for _, _, state in self._sources)
 
     @contextmanager
     def controlled(self) -> Iterator[None]:
@@ -95,11 +110,14 @@ class Randomness:
             yield
 
     @contextmanager
-    def off(self) -> Iterator[None]:
-        """While this is entered, layers with a generator do what they do in inference."""
-        with ExitStack() as stack:
-            for layer in self._layers:
-                stack.enter_context(_replaced(layer, {"call": _in_inference(layer.call)}))
+    def off(self, kind: str | None = None) -> Iterator[None]:
+        """While this is entered, layers with a generator do what they do in inference.
+
+        kind: only those that augment ("augmentation"), or only the others ("dropout").
+        """
+        wanted = {None: (True, False), "augmentation": (True,), "dropout": (False,)}[kind]
+        chosen = [layer for layer in self._layers if _augments(layer) in wanted]
+        with in_inference(chosen):
             yield
 
     def check(self, trace: Callable[[bool], Any]) -> None:
@@ -154,6 +172,20 @@ class Randomness:
                 inner = getattr(layer, "layer", layer)  # what a wrapper wraps
                 return f"layer {inner.name} ({type(inner).__name__})"
         return f"operation {node}"
+
+
+@contextmanager
+def in_inference(layers: Sequence[Any]) -> Iterator[None]:
+    """While this is entered, these layers do what they do in inference."""
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(_replaced(layer, {"call": _in_inference(layer.call)}))
+        yield
+
+
+def _augments(layer: Any) -> bool:
+    """Is it one of Keras's layers of random augmentation?"""
+    return type(layer).__module__.startswith("tf_keras.src.layers.preprocessing")
 
 
 def _layers(model: Any) -> list[Any]:

@@ -32,6 +32,12 @@ def calibration_draw(n: int, draw: int, seed: int, pin: Mapping[str, int]) -> np
     return rng.permutation(n)[:draw]
 
 
-def noise(epoch: int, seed: int, pin: Mapping[str, int]) -> np.random.SeedSequence:
-    """What layers draw from in an epoch, counted as in `data_order`: so all arms see one mask."""
-    return stream("dropout", seed, pin, epoch)
+def noise(
+    epoch: int, seed: int, pin: Mapping[str, int], of: str = "dropout"
+) -> np.random.SeedSequence:
+    """What layers draw from in an epoch, counted as in `data_order`: so all arms see one mask.
+
+    of: layers of "dropout", or of "augmentation", which are pinned apart. Both draw from children
+    of one stream, in which each layer has its number.
+    """
+    return stream("dropout", pin.get(of, seed), {}, epoch)

@@ -6,9 +6,10 @@ from weakref import WeakKeyDictionary
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, streams, train
+from bench.pipelines import convert, hooks, modes, streams, train
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
+from bench.plan.cells import Recipe
 from bench.plan.trajectories import Segment
 
 Given = tuple[tuple[str, Any], ...]
@@ -20,15 +21,27 @@ optimizer. One more is traced again, in a second or two."""
 
 
 def trainer_of(
-    data: Dataset, segment: Segment, quantized: bool, anew: bool = False
+    data: Dataset,
+    segment: Segment,
+    quantized: bool,
+    anew: bool = False,
+    more: Recipe | None = None,
 ) -> train.Trainer:
-    """anew: one that was not there before, for a comparison."""
+    """The trainer of a segment's model. more: the recipe of the epochs more, where it is for those;
+    anew: one that was not there before, for a comparison."""
     shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
     momentum, fields = recipe.get("batch_norm_momentum"), given(segment)
     # What optimizer() of somebody's file makes may depend on the rate in any way.
     optimizer = recipe.get("optimizer") or recipe["learning_rate"]
+    decay = recipe.get("weight_decay") or 0.0
+    if more is not None:
+        optimizer = more.get("extra_optimizer") or optimizer
+        other = more.get("extra_weight_decay")
+        decay = decay if other is None else other
     make = _trainer.__wrapped__ if anew else _trainer
-    return make(segment.model, fields, shape, classes, data.scale, optimizer, momentum, quantized)
+    return make(
+        segment.model, fields, shape, classes, data.scale, optimizer, decay, momentum, quantized
+    )
 
 
 @lru_cache(maxsize=64)
@@ -55,15 +68,18 @@ def _trainer(
     classes: int,
     scale: float,
     optimizer: str | float,
+    weight_decay: float,
     momentum: float | None,
     quantized: bool,
 ) -> train.Trainer:
     build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
-        base = _trainer(model, given, shape, classes, scale, optimizer, momentum, False).model
+        base = _trainer(
+            model, given, shape, classes, scale, optimizer, weight_decay, momentum, False
+        ).model
     made = optimizer if isinstance(optimizer, str) else hooks.optimizer(model, optimizer)
     annotate = models.hook(model, "annotate")
-    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate)
+    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate, weight_decay)
 
 
 def converter_of(trainer: train.Trainer) -> convert.Converter:
@@ -86,16 +102,36 @@ def trained(
     data: Dataset,
     segment: Segment,
     state: train.State,
+    course: modes.Course,
     start: int,
     end: int,
+    epoch: int = 0,
 ) -> train.State:
-    recipe, seed = segment.recipe, segment.seed
-    pin, n = dict(recipe.pin), len(data.x_train)
+    """The state after the steps [start, end) of a course whose first epoch has the number `epoch`.
+
+    data: of which the course takes the first course.extent.examples, as Dataset.first chooses.
+    """
+    rate, seed, pin = segment.recipe["learning_rate"], segment.seed, dict(segment.recipe.pin)
+    n, batch = course.extent.examples, course.extent.batch
+    data = data if n == len(data.x_train) else data.first(n)
     trainer.load(state)
-    for epoch in range(start, end):
-        made = hooks.augmented(data, segment.model, epoch, seed, pin)
-        x, y = tensors(data) if made is None else map(tf.constant, made)
-        order = streams.data_order(n, epoch, seed, pin)
-        noise = streams.noise(epoch, seed, pin)
-        trainer.run(x, y, [order], recipe["batch_size"], recipe["learning_rate"], [noise])
+    at = None
+    for piece in course.pieces(start, end, epoch):
+        if piece.epoch != at:
+            order = streams.data_order(n, piece.epoch, seed, pin)
+            # In the middle of an epoch layers go on drawing where they were.
+            drawn = state.draws if piece.first and at is None else ()
+            of_both = [streams.noise(piece.epoch, seed, pin, of) for of in AUGMENTING]
+            trainer.randomness.begin(*of_both, drawn)
+            made = None
+            if course.augmentation:
+                made = hooks.augmented(data, segment.model, piece.epoch, seed, pin)
+            x, y = tensors(data) if made is None else map(tf.constant, made)
+            at = piece.epoch
+        rates = course.rates(rate, piece.step, piece.step + piece.last - piece.first)
+        trainer.steps(x, y, order, batch, rates, piece.first, piece.last, piece.mode)
     return trainer.state
+
+
+AUGMENTING = ("dropout", "augmentation")
+"""Streams of layers that draw."""

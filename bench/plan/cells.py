@@ -1,7 +1,7 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,10 @@ class Recipe:
     def get(self, factor: str) -> Any:
         """A factor's level; None where it does not reach this."""
         return dict(self.levels).get(factor)
+
+    def without(self, factor: str) -> "Recipe":
+        """The same without one factor, which has become something else."""
+        return replace(self, levels=tuple(pair for pair in self.levels if pair[0] != factor))
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
@@ -86,6 +90,11 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         datasets.check_source(source, "datasets")
     datasets.check_options(study.datasets, study.reading)
+    for name in ("class_imbalance", "label_noise"):
+        if study.task != "classification" and study.levels(name) != (FACTORS[name].default,):
+            raise InputError(
+                name, f"set for a task of {study.task}", "allowed: classes (classification)"
+            )
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         for examples in study.levels("train_examples"):
@@ -147,6 +156,8 @@ def _recipes(
 ) -> Iterator[tuple[Recipe, int | None]]:
     """What runs of the arm there: the levels that reach it, and its epochs more."""
     stages = ARMS[arm].stages
+    if "calibration_examples" in study.of_arms(arm):
+        stages |= {"calibration"}
     pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels, extra in designs.combinations(study, (arm,), *place):
         yield Recipe(levels, pin, study.objective), extra

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from bench.plan import times
+from bench.plan import extent, times
 from bench.plan.cells import cells, check_data
 from bench.plan.costs import Cost, costs
 from bench.plan.simulate import critical_path, simulate
@@ -74,9 +74,9 @@ def forecast(
     for trajectory in planned:
         first = trajectory.segments[0]
         examples = first.recipe["train_examples"] or sizes[first.dataset].train
-        for training, epochs in _trainings(trajectory):
-            trainings[training] += epochs > 0
-            steps[training] += epochs * ceil(examples / first.recipe["batch_size"])
+        for training, taken in _trainings(trajectory, examples):
+            trainings[training] += taken > 0
+            steps[training] += taken
     assumed = times.Measured(rows, times.Estimated(sizes))
     at_once = max(1, workers // study.cpus)
     seconds, longest, unknown = _times(planned, at_once, assumed)
@@ -112,13 +112,17 @@ def _times(
         return None, None, unknown.model
 
 
-def _trainings(trajectory: Trajectory) -> Iterator[tuple[str, int]]:
-    """The kind of each training in a trajectory, and how many epochs it has."""
-    yield "float", trajectory.segments[-1].budget
+def _trainings(trajectory: Trajectory, examples: int) -> Iterator[tuple[str, int]]:
+    """The kind of each training in a trajectory, and how many steps it has."""
+    last = trajectory.segments[-1]
+    yield "float", extent.float_steps(last.recipe, examples, last.budget)
     for segment in trajectory.segments:
         for fork in segment.forks:
             if fork.extras:
-                yield fork.training, fork.extras[-1]
+                yield (
+                    fork.training,
+                    extent.fork_steps(fork.recipe, examples, segment.budget, fork.extras[-1]),
+                )
 
 
 def primary_family(study: Study) -> int:

@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from bench.study.arms import ARMS, CONVERSIONS, TRAININGS, Stage
-from bench.study.factors import FACTORS, Value
+from bench.study.arms import Stage
+from bench.study.effective import effective
+from bench.study.factors import Value
 
 STREAM_STAGES: dict[str, Stage] = {
     "initialization": "float",
@@ -34,9 +35,10 @@ def cell_id(
     data, model: what identifies their content; factors: those that reach the arm, of which a level
     at its default is left out, so that a new factor changes no identity; pin: streams that reach
     it; objective: Objective.identity. The arm counts by what it is, its training and its
-    conversion, not by its name.
+    conversion at these levels, not by its name.
     """
-    training, conversion = TRAININGS[ARMS[arm].training], CONVERSIONS[ARMS[arm].conversion]
+    made = effective(arm, tuple(factors))
+    training, conversion = made.training, made.conversion
     determines = [
         data,
         model,
@@ -45,8 +47,8 @@ def cell_id(
         seed,
         budget,
         extra,
-        {name: level for name, level in factors if level != FACTORS[name].default},
-        dict(pin),
+        dict(made.levels),
+        {stream: of for stream, of in pin if STREAM_STAGES[stream] in made.stages},
         *([] if objective is None else [list(objective)]),
     ]
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))

@@ -11,10 +11,12 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, cycle, islice
+from math import inf
 from typing import Any
 
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment, Trajectory
+from bench.study.factors import FACTORS, Value
 
 AHEAD = 2
 """Tasks in flight per CPU: one runs, one is ready on the node when it ends."""
@@ -299,9 +301,18 @@ def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
 
-DataKey = tuple[str, int | None]
-"""A dataset's label and the training examples that are used of it; None: all."""
+DataKey = tuple[str, tuple[tuple[str, Value], ...]]
+"""A dataset's label, and the levels of the factors that change its training examples."""
 
 
-def data_key(segment: Segment) -> DataKey:
-    return segment.dataset, segment.recipe["train_examples"]
+def data_key(of: Cell | Segment) -> DataKey:
+    return of.dataset, of.recipe.within({"data"}).levels
+
+
+def fullness(key: DataKey) -> tuple[bool, float]:
+    """The greater, the less was done to the data: are all but their number as they were, and how
+    many training examples are used."""
+    levels = dict(key[1])
+    examples = levels.pop("train_examples", None)
+    plain = all(level == FACTORS[name].default for name, level in levels.items())
+    return plain, inf if not isinstance(examples, int) else examples

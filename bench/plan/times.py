@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
-from math import ceil
 from statistics import median
 from typing import Any
 
 from bench import models
 from bench.datasets import Size
+from bench.plan import extent
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
-from bench.study.arms import ARMS
+from bench.study.effective import effective
 from bench.study.factors import FACTORS
 
 START_S = 8.0
@@ -52,9 +52,17 @@ class Estimated:
 
     def seconds(self, segment: Segment, fork: Fork | None) -> float:
         if fork is None:
-            return self._training(segment, segment.budget - segment.start, False)
-        epochs = fork.extras[-1] if fork.extras else 0
-        trained = self._training(segment, epochs, fork.quantized)
+            start, end = (self._float(segment, n) for n in (segment.start, segment.budget))
+            return self._training(segment, end[0] - start[0], end[1] - start[1], False)
+        trained = 0.0
+        if fork.extras:
+            size, most = self._examples(segment), fork.extras[-1]
+            steps = extent.extra_steps(fork.recipe, size, most)
+            seen = extent.of_extra(fork.recipe, size).seen(steps)
+            if fork.recipe.get("qat_start") == "scratch":
+                before = self._float(segment, segment.budget)
+                steps, seen = steps + before[0], seen + before[1]
+            trained = self._training(segment, steps, seen, fork.quantized)
         return trained + sum(self._evaluation(segment, cell) for cell in fork.cells)
 
     def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
@@ -62,17 +70,27 @@ class Estimated:
         key = (kind, segment.dataset, segment.model, segment.recipe.get("optimizer"))
         return {key: TRACE_S[kind]}
 
-    def _training(self, segment: Segment, epochs: int, quantized: bool) -> float:
-        size, cost = self._sizes[segment.dataset], _cost(segment.model)
-        examples: int = segment.recipe["train_examples"] or size.train
-        steps = ceil(examples / segment.recipe["batch_size"])
-        epoch: float = steps * cost.step_ms * 1e-3 + examples * size.pixels * cost.pixel_us * 1e-6
-        return epochs * epoch * (cost.qat if quantized else 1.0)
+    def _examples(self, segment: Segment) -> int:
+        """Of its training set."""
+        chosen: int | None = segment.recipe["train_examples"]
+        return chosen or self._sizes[segment.dataset].train
+
+    def _float(self, segment: Segment, budget: int) -> tuple[int, int]:
+        """Steps of float training to a budget, and examples seen."""
+        of_float = extent.of_float(segment.recipe, self._examples(segment))
+        steps = extent.float_steps(segment.recipe, of_float.examples, budget)
+        return steps, of_float.seen(steps)
+
+    def _training(self, segment: Segment, steps: int, seen: int, quantized: bool) -> float:
+        cost, pixels = _cost(segment.model), self._sizes[segment.dataset].pixels
+        taken: float = steps * cost.step_ms * 1e-3 + seen * pixels * cost.pixel_us * 1e-6
+        return taken * (cost.qat if quantized else 1.0)
 
     def _evaluation(self, segment: Segment, cell: Cell) -> float:
         size, cost = self._sizes[segment.dataset], _cost(segment.model)
         # A float file's predictions are compared with Keras's own.
-        passes = 2 if ARMS[cell.arm].number_format == "float32" else 1
+        made = effective(cell.arm, cell.recipe.levels)
+        passes = 2 if made.number_format == "float32" else 1
         return CONVERT_S + passes * FORWARD * size.test * size.pixels * cost.pixel_us * 1e-6
 
 

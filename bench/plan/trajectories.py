@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bench.plan.cells import Cell, Recipe
-from bench.study.arms import ARMS, TRAININGS, Stage
+from bench.study.arms import TRAININGS, Stage
+from bench.study.effective import effective
 
 _CHECKPOINT: frozenset[Stage] = TRAININGS["float"].stages
 
@@ -69,16 +70,19 @@ def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
 
     Only budgets with a wanted cell become snapshots; cells that share a training share a fork.
     """
-    shared: dict[tuple[str, str, int, Recipe], list[Cell]] = {}
+    shared: dict[tuple[str, str, int, Recipe, int | None], list[Cell]] = {}
     within: dict[Recipe, Recipe] = {}
     for cell in {cell.id: cell for cell in wanted}.values():
         if cell.recipe not in within:
             within[cell.recipe] = cell.recipe.within(_CHECKPOINT)
-        key = (cell.dataset, cell.model, cell.seed, within[cell.recipe])
+        recipe = within[cell.recipe]
+        # A schedule over all of the epochs makes them others for each budget.
+        alone = recipe.get("schedule") not in (None, "constant")
+        key = (cell.dataset, cell.model, cell.seed, recipe, cell.budget if alone else None)
         shared.setdefault(key, []).append(cell)
     return [
         Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
-        for (dataset, model, seed, recipe), members in shared.items()
+        for (dataset, model, seed, recipe, _), members in shared.items()
     ]
 
 
@@ -93,10 +97,12 @@ def _segments(
 
 
 def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
-    shared: dict[tuple[str, Recipe], list[Cell]] = {}
+    shared: dict[tuple[str, Recipe, int | None], list[Cell]] = {}
     for cell in members:
-        training = TRAININGS[ARMS[cell.arm].training]
-        key = (training.name, cell.recipe.within(training.stages))
+        training = effective(cell.arm, cell.recipe.levels).training
+        recipe = cell.recipe.within(training.stages).without("qat_ranges_start")
+        alone = recipe.get("extra_schedule") not in (None, "constant")
+        key = (training.name, recipe, cell.extra if alone else None)
         shared.setdefault(key, []).append(cell)
-    for (training_name, recipe), together in shared.items():
+    for (training_name, recipe, _), together in shared.items():
         yield Fork(training_name, recipe, tuple(together))

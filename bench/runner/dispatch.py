@@ -9,7 +9,15 @@ from typing import Any
 from bench.datasets import Dataset
 from bench.errors import InputError, Unfinished
 from bench.plan.cells import Cell
-from bench.plan.schedule import AHEAD, DataKey, Schedule, Task, data_key, traced_ahead
+from bench.plan.schedule import (
+    AHEAD,
+    DataKey,
+    Schedule,
+    Task,
+    data_key,
+    fullness,
+    traced_ahead,
+)
 from bench.plan.trajectories import Trajectory
 from bench.runner import environment, nodes, probes
 from bench.runner.flights import Failed, Flights, InputLost, Overdue
@@ -196,13 +204,12 @@ class Dispatcher:
     def _send_baselines(self) -> None:
         """Once for each data set, on as many training examples as any cell uses."""
         of_label: dict[str, list[DataKey]] = {}
-        for label, examples in self._data:
-            of_label.setdefault(label, []).append((label, examples))
+        for key in self._data:
+            of_label.setdefault(key[0], []).append(key)
         for label, keys in of_label.items():
             if label not in self._trivial and not self._folder.has_baselines(label):
                 self._trivial.add(label)
-                most = max(keys, key=lambda key: inf if key[1] is None else key[1])
-                self._send_baselines_of(label, self._data[most])
+                self._send_baselines_of(label, self._data[max(keys, key=fullness)])
 
     def _send_baselines_of(self, label: str, data: Any) -> None:
         name = f"{label} baselines"

@@ -64,6 +64,12 @@ TRAININGS = {
             ranges="trained by QAT from calibration data",
             version=2,
         ),
+        Training(
+            "qat-cal-inference",
+            _CHECKPOINT | {"extra", "qat", "calibration"},
+            quantized=True,
+            ranges="trained by QAT from calibration data, taken in inference mode",
+        ),
     )
 }
 
@@ -101,7 +107,8 @@ CONVERSIONS = {
 class Arm:
     """One way to get a TFLite file out of the float checkpoint of a seed and budget.
 
-    color, marker, hollow: how figures draw it; sentence: what it is, for the report.
+    color, marker, hollow: how figures draw it; sentence: what it is, for the report; fixed: factors
+    that do not reach it, since what they choose is what this arm is.
     """
 
     name: str
@@ -111,6 +118,7 @@ class Arm:
     marker: str
     hollow: bool
     sentence: str
+    fixed: frozenset[str] = frozenset()
 
     @cached_property
     def stages(self) -> frozenset[Stage]:
@@ -164,6 +172,7 @@ ARMS = {
         Arm(
             "qat-cal", "qat-cal", "own-ranges", "vermillion", "D", True,
             "qat whose observers' ranges start from the calibration data, not from [-6, 6]",
+            frozenset({"qat_ranges_start"}),
         ),
     )
 }  # fmt: skip

@@ -22,6 +22,13 @@ MOST_INT32 = 2**31 - 1
 Count = Annotated[int, Field(ge=1, le=MOST_INT32)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST_INT32)]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)]
+Shift = Literal[
+    "none", "noise-1", "noise-2", "noise-3", "blur-1", "blur-2", "blur-3",
+    "contrast-1", "contrast-2", "contrast-3", "brightness-1", "brightness-2", "brightness-3",
+]  # fmt: skip
+"""datasets.changed.shifts.LEVELS, as a type checker can read them."""
+RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 FEW_LEVELS = 3
@@ -42,7 +49,8 @@ class Factor:
     """type: of its column, in Arrow; level: what one level may be, as an annotation for pydantic;
     default: one level; meaning: with its unit; stage: where it acts, and so which arms it reaches;
     none: the word that a study writes for the level None, which means no number; concerns: of a
-    factor that only some models have, says by name which; lacking: what the others lack."""
+    factor that only some models have, says by name which; lacking: what the others lack; of_test:
+    are the test inputs others at each level?"""
 
     name: str
     type: str
@@ -53,6 +61,7 @@ class Factor:
     none: str | None = None
     concerns: Callable[[str], bool] | None = None
     lacking: str = ""
+    of_test: bool = False
 
     @property
     def column(self) -> Column:
@@ -69,6 +78,15 @@ class Factor:
         return self.none if level is None else level
 
 
+Schedule = Literal["constant", "cosine", "warm-up"]
+Optimizer = Literal["adam", "rmsprop", "sgd"]
+Switch = Literal["on", "off"]
+
+_NO_OPTIMIZER: Any = {
+    "concerns": lambda model: models.hook(model, "optimizer") is None,
+    "lacking": "need of it: optimizer() in its file makes one",
+}
+
 FACTORS = {
     factor.name: factor
     for factor in (
@@ -76,12 +94,19 @@ FACTORS = {
             "train_examples", "int32", Count, None,
             "training examples used, the first of a fixed permutation", "data", none="all",
         ),
+        Factor(
+            "class_imbalance", "float64", Ratio, 1.0,
+            "training examples of the first class for one of the last, the others between, where "
+            "there were as many; 1 leaves all", "data",
+        ),
+        Factor(
+            "label_noise", "float64", Share, 0.0,
+            "share of training labels that are replaced by another class", "data",
+        ),
         Factor("batch_size", "int32", Count, 32, "examples in a training step", "float"),
         Factor(
-            "optimizer", "string", Literal["adam", "rmsprop", "sgd"], "adam",
-            "of every training, float, control and QAT", "float",
-            concerns=lambda model: models.hook(model, "optimizer") is None,
-            lacking="need of it: optimizer() in its file makes one",
+            "optimizer", "string", Optimizer, "adam",
+            "of every training, float, control and QAT", "float", **_NO_OPTIMIZER,
         ),
         Factor(
             "learning_rate", "float64", Rate, 0.001,
@@ -93,10 +118,94 @@ FACTORS = {
             concerns=models.normalizes, lacking="BatchNormalization layers",
         ),
         Factor(
+            "extra_learning_rate", "float64", Rate, 1.0,
+            "in the epochs more: times the float one", "extra",
+        ),
+        Factor(
+            "extra_schedule", "string", Schedule, "constant",
+            "of the learning rate in the epochs more: `cosine` falls to 1% of it over all of them, "
+            "`warm-up` grows linearly over their first tenth", "extra",
+        ),
+        Factor(
+            "extra_optimizer", "string", Optimizer, None,
+            "in the epochs more", "extra", none="same", **_NO_OPTIMIZER,
+        ),
+        Factor(
+            "extra_weight_decay", "float64", RateOrZero, None,
+            "in the epochs more, decoupled (AdamW), not of biases and batch norm", "extra",
+            none="same", **_NO_OPTIMIZER,
+        ),
+        Factor(
+            "extra_optimizer_state", "string", Literal["fresh", "carried-over"], "fresh",
+            "at the start of the epochs more: new, or as float training left it, each average with "
+            "its weight", "extra",
+        ),
+        Factor(
+            "extra_batch_norm_frozen", "int32", CountOrZero, None,
+            "steps of the epochs more after which batch normalization uses its moving statistics "
+            "and leaves them as they are; 0: from the start", "extra", none="never",
+            concerns=models.normalizes, lacking="BatchNormalization layers",
+        ),
+        Factor(
+            "extra_batch_norm_statistics", "string", Literal["moving", "re-estimated"], "moving",
+            "of the model that is converted after the epochs more: their moving averages, or the "
+            "mean over all batches of the training data with the final weights", "extra",
+            concerns=models.normalizes, lacking="BatchNormalization layers",
+        ),
+        Factor(
+            "extra_augmentation", "string", Switch, "on",
+            "augment() and Keras's augmentation layers in the epochs more", "extra",
+            concerns=models.augments, lacking="augmentation",
+        ),
+        Factor(
+            "extra_dropout", "string", Switch, "on",
+            "layers that draw while they train, in the epochs more", "extra",
+            concerns=models.drops, lacking="layers that draw",
+        ),
+        Factor(
+            "extra_examples", "int32", Count, None,
+            "training examples of the epochs more, the first of a fixed permutation", "extra",
+            none="all",
+        ),
+        Factor(
+            "extra_batch_size", "int32", Count, None,
+            "examples in a step of the epochs more", "extra", none="same",
+        ),
+        Factor(
+            "qat_ranges_start", "string",
+            Literal["cold", "calibrated", "calibrated-inference"], "cold",
+            "of the observers' ranges in QAT: TFMOT's [-6, 6], or those that calibration examples "
+            "take with batch statistics, or with moving ones; `qat-cal` has the second", "qat",
+        ),
+        Factor(
+            "qat_ranges_frozen", "int32", CountOrZero, None,
+            "steps of QAT after which observers leave their ranges; 0: from the start; that of the "
+            "model's input is left out", "qat", none="never",
+        ),
+        Factor(
+            "qat_ranges_decay", "float64", Share, 0.999,
+            "what a step of QAT leaves of an observer's range", "qat",
+        ),
+        Factor(
+            "qat_activations_after", "int32", CountOrZero, 0,
+            "steps of QAT before activations are quantized; until then they are observed only",
+            "qat",
+        ),
+        Factor(
+            "qat_start", "string", Literal["checkpoint", "scratch"], "checkpoint",
+            "of QAT: the float model after E epochs, or the initial weights, with E epochs of QAT "
+            "by the float recipe before the epochs more", "qat",
+        ),
+        Factor(
             "calibration_examples", "int32", Count, 200,
             "training examples drawn to calibrate", "calibration",
             concerns=lambda model: models.hook(model, "representative") is None,
             lacking="need of it: representative() in its file gives them",
+        ),
+        Factor(
+            "test_shift", "string", Shift, "none",
+            "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
+            "evaluation", of_test=True,
         ),
     )
 }  # fmt: skip
@@ -104,12 +213,20 @@ FACTORS = {
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 
 
-def of_arms(*arms: str) -> tuple[str, ...]:
+def of_arms(*arms: str, calibrated: bool = False) -> tuple[str, ...]:
     """The names of the factors that reach any of these arms, in the table's order. Which of them a
-    model has something for, a study says: Study.reaching."""
-    stages: set[Stage] = set()
-    stages = stages.union(*(ARMS[arm].stages for arm in arms))
-    return tuple(name for name, factor in FACTORS.items() if factor.stage in stages)
+    model has something for, a study says: Study.reaching.
+
+    calibrated: does calibration reach QAT too, since its ranges may start from there?
+    """
+    return tuple(name for name in FACTORS if any(_reaches(name, arm, calibrated) for arm in arms))
+
+
+def _reaches(factor: str, arm: str, calibrated: bool) -> bool:
+    row, stage = ARMS[arm], FACTORS[factor].stage
+    if factor in row.fixed:
+        return False
+    return stage in row.stages or (calibrated and stage == "calibration" and "qat" in row.stages)
 
 
 def by_order(levels: Sequence[Value]) -> list[float] | None:

@@ -215,7 +215,9 @@ class Study(_Factors):
 
     def of_arms(self, *arms: str) -> tuple[str, ...]:
         """The names of the factors that reach any of these arms, whatever the model."""
-        return of_arms(*arms) if self.pipeline is None else self.pipeline.reaching(*arms)
+        if self.pipeline is not None:
+            return self.pipeline.reaching(*arms)
+        return of_arms(*arms, calibrated=self.levels("qat_ranges_start") != ("cold",))
 
     @property
     def objective(self) -> Objective:

@@ -158,6 +158,8 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
                 for factor in FACTORS.values()
                 if factor.concerns is not None and not factor.concerns(name)
             ]
+            if models.hook(name, "annotate") is not None:
+                about["annotates"] = True
     _check_taken(found, own)
     return found | ({"own": own} if own else {})
 

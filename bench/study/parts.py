@@ -13,7 +13,8 @@ from bench.study.annotations import as_tuple
 class OwnPart(BaseModel):
     """What stands in a file of somebody's own, under one name: functions for a model and for data.
 
-    lacks: factors that the model has nothing for; loss, metric: functions of them.
+    lacks: factors that the model has nothing for; annotates: does annotate() choose what QAT
+    quantizes?; loss, metric: functions of them.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -22,6 +23,7 @@ class OwnPart(BaseModel):
     model: str | None = None
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    annotates: bool = False
     loss: str | None = None
     metric: str | None = None
 

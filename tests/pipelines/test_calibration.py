@@ -5,7 +5,7 @@ import pytest
 import tf_keras
 
 from bench import models
-from bench.pipelines import cell, streams, train
+from bench.pipelines import batch_norm, cell, streams, train
 from tests.pipelines import networks
 from tests.pipelines.networks import CLASSES, SCALE, SHAPE, layers
 
@@ -197,11 +197,11 @@ def momenta(model):
 
 def test_momentum_reaches_every_batch_normalization_or_none():
     model = averaging(SHAPE, CLASSES)
-    assert train.set_batch_norm_momentum(model, None) == 5
+    assert batch_norm.set_momentum(model, None) == 5
     assert momenta(model) == [0.99, 0.7, 0.99, 0.99, 0.99]
-    assert train.set_batch_norm_momentum(model, 0.5) == 5
+    assert batch_norm.set_momentum(model, 0.5) == 5
     assert momenta(model) == [0.5] * 5
-    assert train.set_batch_norm_momentum(models.get("tutorial_cnn").build(SHAPE, 3), 0.5) == 0
+    assert batch_norm.set_momentum(models.get("tutorial_cnn").build(SHAPE, 3), 0.5) == 0
 
 
 @pytest.mark.parametrize("momentum", [None, 0.5, 0.9])

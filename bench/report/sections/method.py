@@ -18,7 +18,7 @@ from bench.report.content import (
     Terms,
     code,
 )
-from bench.study.arms import ARMS
+from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS
 
 BY_POPULATION = False
@@ -152,6 +152,10 @@ def _columns(reading: Reading) -> Table:
     return Table("columns-table", "What each column was taken for", heads, rows)
 
 
+_FIRST: frozenset[Stage] = frozenset({"data", "float", "calibration"})
+"""Stages whose factors are shown at their defaults too."""
+
+
 def _study(analysis: Analysis) -> Table:
     assert analysis.study is not None
     fields = analysis.study.model_dump(mode="json")
@@ -164,6 +168,8 @@ def _study(analysis: Analysis) -> Table:
     ]
     for name, factor in FACTORS.items():
         fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
+        if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
+            del fields[name]
     fields["primary"] = [
         *analysis.study.primary_contrasts,
         *map(str, analysis.study.primary_effects),
@@ -175,9 +181,8 @@ def _study(analysis: Analysis) -> Table:
     rows = tuple(
         (Cell(code(name)), Cell(code(_plain(value)))) for name, value in fields.items() if value
     )
-    return Table(
-        "study-table", "The study as run", (Column("field"), Column("value", long=True)), rows
-    )
+    caption = "The study as run; factors that do not stand here are at their defaults"
+    return Table("study-table", caption, (Column("field"), Column("value", long=True)), rows)
 
 
 def _run(seeds: tuple[int, ...]) -> str:

@@ -1,0 +1,1 @@
+"""Data sets changed on purpose: mislabelled or unbalanced training examples, shifted tests."""

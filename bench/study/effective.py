@@ -1,0 +1,71 @@
+"""What an arm is at given levels of the factors: the training and the conversion that it then has.
+
+Some factors choose between trainings or file formats. Whatever asks what an arm trains, what its
+file claims to be, or what determines its result, asks here; the arm's own row says what it is at
+their defaults.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bench.study.arms import ARMS, CONVERSIONS, TRAININGS, Conversion, Stage, Training
+from bench.study.factors import FACTORS, Value
+
+QAT_BY_START: Mapping[Value, str] = {
+    "cold": "qat",
+    "calibrated": "qat-cal",
+    "calibrated-inference": "qat-cal-inference",
+}
+"""Level of qat_ranges_start -> the training that it is."""
+
+Levels = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """number_format: what its file claims to be; ranges: how those in it came about; levels: of the
+    factors, those that determine the result, each not at its default."""
+
+    training: Training
+    conversion: Conversion
+    number_format: str
+    ranges: str
+    levels: Levels
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Those that it goes through."""
+        return self.training.stages | self.conversion.stages | {"evaluation"}
+
+
+@lru_cache(maxsize=1 << 16)
+def effective(arm: str, levels: Levels) -> Effective:
+    """An arm at these levels of the factors that reach it; those left out are at their default."""
+    row, found = ARMS[arm], dict(levels)
+    training, conversion = TRAININGS[row.training], CONVERSIONS[row.conversion]
+    if training.name == "qat":
+        training = TRAININGS[QAT_BY_START[found.pop("qat_ranges_start", "cold")]]
+    stages = training.stages | conversion.stages | {"evaluation"}
+    determining = tuple(
+        (name, level)
+        for name, level in found.items()
+        if level != FACTORS[name].default and FACTORS[name].stage in stages
+    )
+    return Effective(
+        training,
+        conversion,
+        conversion.number_format,
+        conversion.ranges or training.ranges,
+        determining,
+    )
+
+
+def number_format(arm: str, levels: Levels) -> str | None:
+    """What an arm's files claim to be at these levels; None of an arm that is none of ARMS."""
+    return effective(arm, levels).number_format if arm in ARMS else None
+
+
+def ranges(arm: str, levels: Levels) -> str:
+    """How the ranges in an arm's files came about; empty where that is not known."""
+    return effective(arm, levels).ranges if arm in ARMS else ""
