@@ -39,6 +39,10 @@ MEANINGS = {
     "label_column": "of Parquet and CSV files, where it is not called `label`",
     "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
     "`hop_ms`, `floor_db`, `ceiling_db`",
+    "guess": "a hypothesis in a sentence: the report begins with what this study says of it",
+    "decides": "the contrast or effect whose one number answers the guess; the primary family, "
+    "where `primary` declares no other",
+    "direction": "`higher`, `lower` or `either`: on which side of 0 the guess expects it",
     "alpha": "level of the tests",
     "task": "`classification`, `regression`, or `reconstruction`, which finds anomalies by it; "
     "else what the first metric is for",

@@ -33,8 +33,9 @@ def list_() -> None:
         },
         "arms": {arm.name: arm.sentence for arm in ARMS.values()},
         "studies": {
-            name: tomllib.loads(path.read_text("utf-8")).get("title", "")
+            name: fields.get("title") or fields.get("guess", "")
             for name, path in shipped().items()
+            for fields in [tomllib.loads(path.read_text("utf-8"))]
         },
     }
     console = Console()

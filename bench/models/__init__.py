@@ -29,6 +29,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "annotate": ("model",),
     "inputs": ("x",),
     "representative": (),
+    "loss": ("y", "outputs", "x"),
 }
 """Functions that may stand beside a model in somebody's file, and what they are given."""
 
@@ -153,6 +154,14 @@ def augments(name: str) -> bool:
 def drops(name: str) -> bool:
     """Has the model layers that draw in training, augmentation's left out? Read as `normalizes`."""
     return _may_have(name, lambda layer: layer.endswith("Dropout") or layer == "GaussianNoise")
+
+
+def has_depthwise(name: str) -> bool:
+    """Has the model depthwise convolutions, separable ones among them? Read as `normalizes`."""
+    return _may_have(
+        name,
+        lambda layer: layer.startswith(("DepthwiseConv", "SeparableConv")),
+    )
 
 
 def _is_augmentation(layer: str) -> bool:

@@ -15,8 +15,8 @@ from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study, designs, effects
 from bench.study.arms import TRAININGS
-from bench.study.effects import RECIPE, Effect
-from bench.study.factors import FACTORS, by_order
+from bench.study.effects import RECIPE
+from bench.study.factors import FACTORS
 from bench.study.heading import heading
 from bench.study.resources import Resources, duration
 
@@ -139,61 +139,16 @@ def primary_sizes(study: Study) -> dict[str, int]:
     known: set[object] = set()
     for effect in study.primary_effects:
         # Those that are equal by construction are one.
-        found = set(_hypotheses(study, effect)) - known
+        found = set(effects.tests(study, effect)) - known
         known |= found
         sizes[str(effect)] = len(found)
     return sizes
 
 
-def _arms(study: Study, contrast: str) -> tuple[str, str]:
-    known = study.known_contrasts[contrast]
-    return known.a, known.b
-
-
 def _settings(study: Study, contrast: str, place: tuple[str, str, int]) -> int:
     """At how many settings there a contrast is primary."""
-    arms = _arms(study, contrast)
+    arms = effects.arms_of(study, contrast)
     return designs.count(study, arms, *place, lambda f, level: study.is_primary_at({f: level}))
-
-
-def _hypotheses(study: Study, effect: Effect) -> Iterator[object]:
-    """What identifies each test of a declared effect: what changes, and of which arms."""
-    arms = _arms(study, effect.contrast)
-    named = effects.levels(study, effect) if effect.level is None else (effect.level,)
-    if effect.factor == "budget":
-        # Panel by panel, where it varies; over more than two budgets its slope as well.
-        panels, grown = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
-        for dataset, model, budget in designs.places(study):
-            for levels, extra in designs.combinations(study, arms, dataset, model, budget):
-                asked = study.is_primary_at(dict(levels))
-                panels[dataset, model, levels, extra] += asked
-                grown[dataset, model, levels, extra] += asked and budget > 0
-        for panel, budgets in panels.items():
-            if budgets > 1:
-                yield effect.contrast, panel, "ends"
-            if grown[panel] > 2 and effect.level is None:
-                yield effect.contrast, panel, "slope"
-    elif effect.factor == RECIPE:
-        base = next(iter(study.by_recipe.values()))
-        for name in named:
-            recipe = study.by_recipe[name]
-            moved = {
-                arm: tuple((f, level) for f, level in recipe.items() if f in reach)
-                for arm in arms
-                for reach in [
-                    {f for m in effects.models(study) for f in study.reaching(arm, model=m)}
-                ]
-                if any(recipe[f] != base[f] for f in reach if f in recipe)
-            }
-            if moved:
-                yield tuple(moved.items())
-    else:
-        other = effect.factor not in study.factors  # a data set, a model
-        moving = tuple(arm for arm in arms if other or effect.factor in study.of_arms(arm))
-        for level in named:
-            yield effect.factor, level, moving
-        if not other and effect.level is None and by_order(study.levels(effect.factor)):
-            yield effect.factor, "slope", moving
 
 
 def describe(study: Study, made: Forecast, sd_source: str) -> str:

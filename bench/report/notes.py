@@ -179,7 +179,7 @@ def _declared_later(analysis: Analysis) -> Iterator[Note]:
             continue
         changed = [
             f"{name} from {_shown(before.get(name))} to {_shown(after.get(name))}"
-            for name in ("alpha", "delta", "primary", "primary_over")
+            for name in ("alpha", "delta", "primary", "primary_over", "decides", "direction")
             if before.get(name) != after.get(name)
         ]
         if changed:

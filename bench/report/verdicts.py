@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any
 
 from bench.analysis import METHODS, Analysis, Comparison
+from bench.report import guess
 from bench.statistics.checks import Interval
 
 FORMAT = "ptq-vs-qat/verdicts/2"
@@ -23,6 +24,9 @@ def render(analysis: Analysis) -> str:
         "alpha": analysis.alpha,
         "complete": checks.complete,
         "believable": not (checks.disagreements or checks.wrong_formats),
+        "guess": guess.document(
+            analysis, list(dict.fromkeys(c.population for c in analysis.comparisons))
+        ),
         "families": [
             {
                 "family": family,

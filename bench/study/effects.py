@@ -1,9 +1,12 @@
 """Names of effects in a study: `learning_rate: qat - ptq`, `learning_rate=0.01: qat - ptq`."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench import datasets
 from bench.errors import InputError, nearest
+from bench.study import designs
 from bench.study.factors import FACTORS, Value, by_order
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ class Effect(NamedTuple):
         return f"{self.factor}{at}: {self.contrast}"
 
 
+SLOPE = "slope"
+"""Ends what identifies a test of a slope."""
+
+
 def parsed(name: str) -> tuple[Effect | None, str]:
     """An effect's name as the effect, else None; and the contrast that it is of."""
     head, colon, contrast = name.rpartition(": ")
@@ -44,13 +51,19 @@ def written(factor: str, level: Value) -> str:
     return "" if level is None else f"{level:g}" if isinstance(level, float) else str(level)
 
 
+def arms_of(study: "Study", contrast: str) -> tuple[str, str]:
+    """Of one of its contrasts."""
+    known = study.known_contrasts[contrast]
+    return known.a, known.b
+
+
 def check(study: "Study", name: str, where: str) -> None:
     """Raises InputError unless this names a contrast of the study, or an effect on one."""
     effect, contrast = parsed(name)
     known = study.known_contrasts
     if contrast not in known:
         raise InputError(where, f"no contrast {contrast!r}", nearest(contrast, known))
-    arms = known[contrast].a, known[contrast].b
+    arms = arms_of(study, contrast)
     for arm in arms:
         if arm not in study.arms:
             raise InputError(where, f"{name!r} needs the arm {arm!r}", "allowed: arms of the study")
@@ -108,3 +121,42 @@ def levels(study: "Study", effect: Effect) -> tuple[str, ...]:
     ends = here if ordered is None else ordered[-1:]
     base = study.baseline_of(effect.factor)
     return tuple(written(effect.factor, level) for level in ends if level != base)
+
+
+def tests(study: "Study", effect: Effect) -> Iterator[tuple[object, ...]]:
+    """What identifies each test of a declared effect: what changes, and of which arms. Two that are
+    equal by construction are equal here."""
+    arms = arms_of(study, effect.contrast)
+    named = levels(study, effect) if effect.level is None else (effect.level,)
+    if effect.factor == "budget":
+        # Panel by panel, where it varies; over more than two budgets its slope as well.
+        panels, grown = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
+        for dataset, model, budget in designs.places(study):
+            for at, extra in designs.combinations(study, arms, dataset, model, budget):
+                asked = study.is_primary_at(dict(at))
+                panels[dataset, model, at, extra] += asked
+                grown[dataset, model, at, extra] += asked and budget > 0
+        for panel, budgets in panels.items():
+            if budgets > 1:
+                yield effect.contrast, panel, "ends"
+            if grown[panel] > 2 and effect.level is None:
+                yield effect.contrast, panel, SLOPE
+    elif effect.factor == RECIPE:
+        base = next(iter(study.by_recipe.values()))
+        for name in named:
+            recipe = study.by_recipe[name]
+            moved = {
+                arm: tuple((f, level) for f, level in recipe.items() if f in reach)
+                for arm in arms
+                for reach in [{f for m in models(study) for f in study.reaching(arm, model=m)}]
+                if any(recipe[f] != base[f] for f in reach if f in recipe)
+            }
+            if moved:
+                yield tuple(moved.items())
+    else:
+        other = effect.factor not in study.factors  # a data set, a model
+        moving = tuple(arm for arm in arms if other or effect.factor in study.of_arms(arm))
+        for level in named:
+            yield effect.factor, level, moving
+        if not other and effect.level is None and by_order(study.levels(effect.factor)):
+            yield effect.factor, moving, SLOPE

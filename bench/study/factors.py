@@ -192,9 +192,32 @@ FACTORS = {
             "qat",
         ),
         Factor(
+            "qat_layers", "string", Literal["all", "first-and-last-float"], "all",
+            "that QAT quantizes: all, or all but the first and the last with a kernel", "qat",
+        ),
+        Factor(
+            "qat_granularity", "string", Literal["stock", "depthwise-per-channel"], "stock",
+            "of the weights' ranges in QAT: TFMOT's, one for a whole depthwise or dense kernel, or "
+            "one for each channel of a depthwise one too", "qat",
+            concerns=models.has_depthwise, lacking="depthwise convolutions",
+        ),
+        Factor(
             "qat_start", "string", Literal["checkpoint", "scratch"], "checkpoint",
             "of QAT: the float model after E epochs, or the initial weights, with E epochs of QAT "
             "by the float recipe before the epochs more", "qat",
+        ),
+        Factor(
+            "ptq_format", "string",
+            Literal["int8", "int8-float-io", "dynamic-range", "int16", "float16"], "int8",
+            "what post-training quantization makes: int8 throughout, or with float input and "
+            "output; int8 weights in float computation; int16 activations with int8 weights; "
+            "float16 weights", "conversion",
+        ),
+        Factor(
+            "ptq_granularity", "string",
+            Literal["stock", "dense-per-tensor", "per-tensor"], "stock",
+            "of the weights' scales in post-training quantization: per channel; per tensor in "
+            "dense layers, as QAT has them; or per tensor in all", "conversion",
         ),
         Factor(
             "calibration_examples", "int32", Count, 200,

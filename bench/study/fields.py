@@ -25,7 +25,7 @@ from bench import models as known_models
 from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
 from bench.metrics import Metric, Task
-from bench.study import effects, objective
+from bench.study import effects, guess, objective
 from bench.study.annotations import (
     ListOf,
     NonNegative,
@@ -40,6 +40,7 @@ from bench.study.data import Audio, Resize
 from bench.study.designs import Design, check_size
 from bench.study.effects import Effect
 from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.guess import Guessing
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
 from bench.study.pipeline import OwnArm, OwnPipeline
@@ -62,11 +63,12 @@ def _levels(factor: Factor) -> Any:
 
 
 if TYPE_CHECKING:
-    _Factors = Reserving
+
+    class _Factors(Reserving, Guessing): ...
 else:
     _Factors = create_model(
         "_Factors",
-        __base__=Reserving,
+        __base__=(Reserving, Guessing),
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 
@@ -169,14 +171,11 @@ class Study(_Factors):
         return self
 
     @model_validator(mode="after")
-    def _recipes(self) -> "Study":
-        self.by_recipe  # noqa: B018
-        return self
-
-    @model_validator(mode="after")
     def _primary(self) -> "Study":
+        self.by_recipe  # noqa: B018
         for name in self.primary or ():
             effects.check(self, name, "primary")
+        guess.check(self)
         return self
 
     @model_validator(mode="after")
@@ -338,14 +337,21 @@ class Study(_Factors):
     def primary_contrasts(self) -> tuple[str, ...]:
         """The declared primary family; by default PRIMARY, as far as the arms allow, or what the
         rule for tables makes primary of a pipeline's arms."""
-        usual = PRIMARY if self.pipeline is None else self._of_pipeline[1]
-        declared = usual if self.primary is None else self.primary
-        return tuple(c.name for c in self.contrasts if c.name in declared)
+        return tuple(c.name for c in self.contrasts if c.name in self._declared)
+
+    @property
+    def _declared(self) -> tuple[str, ...]:
+        """What is primary, as declared; of a guess, what decides it."""
+        if self.primary is not None:
+            return self.primary
+        if self.decides is not None:
+            return (self.decides,)
+        return PRIMARY if self.pipeline is None else self._of_pipeline[1]
 
     @property
     def primary_effects(self) -> tuple[Effect, ...]:
         """The effects that the study declares primary."""
-        found = (effects.parsed(name)[0] for name in self.primary or ())
+        found = (effects.parsed(name)[0] for name in self._declared)
         return tuple(effect for effect in found if effect is not None)
 
     def to_toml(self, folder: Path | None = None) -> str:

@@ -20,8 +20,9 @@ true."""
 
 
 def heading(study: "Study") -> str:
-    """The declared title, unless there is none or it was written for other fields."""
-    return study.title if study.title and not study.adapted else made(study)
+    """The declared title, else the guess, unless they were written for other fields."""
+    title = study.title or study.guess
+    return title if title and not study.adapted else made(study)
 
 
 def same_matter(study: "Study", declared: "Study") -> bool:

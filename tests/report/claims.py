@@ -8,6 +8,7 @@ from tests.report.reader import (
     INTERVAL,
     LABELS,
     NUMBER,
+    PHRASES,
     Printed,
     Reader,
     estimates,
@@ -187,6 +188,35 @@ class Claims(Reader):
                 self.must(whole in sums, f"no such sum among {sums}", line)
         return len(rows)
 
+    def check_guess(self, expected: str) -> None:
+        """The first sentence against its own number and interval, and what was expected."""
+        # What must be known before it stands above, in notes.
+        below = [line for line in self.lines if line and line[0] not in ">#"]
+        first, second = below[0].lstrip("*"), below[1]
+        answered = r"This guess is (supported|refuted|undecided) here: “.*?”\.\*\* "
+        match = re.match(answered, first)
+        self.must(match is not None, "a first sentence on the guess", first)
+        if match is None:
+            return
+        self.must(f"expected {expected}." in second, f"expected {expected}", second)
+        side = {"above 0": 1, "below 0": -1, "away from 0": 0}[expected]
+        said, why = match[1], first[match.end() :]
+        found = estimates(why)
+        verdicts = [kind for kind, pattern in PHRASES if re.search(pattern, why)]
+        if not found or not verdicts:
+            self.must(said == "undecided", "an answer without a number", first)
+            return
+        kind, printed = verdicts[0], found[0]
+        same = side == 0 or printed.mean * side > 0
+        right = {
+            "matters": "supported" if same else "refuted",
+            "size undecided": "undecided" if same else "refuted",
+            "too small": "refuted",
+            "equivalent": "refuted",
+            "undecided": "undecided",
+        }[kind]
+        self.must(said == right, f"{right}, being {kind}", first)
+
     def check_looks(self, population: str) -> None:
         """Of a sequential study: what became clear, what is open, and the intervals beside it."""
         rows = self.table("Every look at every primary contrast")
@@ -269,6 +299,7 @@ def named_contrast(line: str) -> str:
         "Is PTQ better than the float model?": "ptq - float",
         "Is PTQ better than QAT, QAT having trained longer?": "qat - ptq",
         "And at equal compute": "qat - ptq+k",
+        "Which recipe makes QAT win": "qat - ptq+k",
         "Is `ptq` better than `float`?": "ptq - float",
         "Is `qat` better than `ptq`?": "qat - ptq",
         "And better than `ptq+k`?": "qat - ptq+k",

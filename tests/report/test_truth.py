@@ -26,6 +26,7 @@ from tests import synthetic
 from tests.report.claims import Claims
 from tests.report.reader import DIRECTED, INTERVAL, NUMBER, Printed, Reader, label, number
 
+EXPECTED = {"higher": "above 0", "lower": "below 0", "either": "away from 0"}
 EXAMPLES = settings(
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # an example costs seconds: it is not made smaller
@@ -55,6 +56,8 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         fields["primary_over"] = draw(st.sampled_from(([], ["batch_norm_momentum"])))
     elif draw(st.booleans()):
         fields["calibration_examples"] = [50, 100, 200, 400]
+    if draw(st.booleans()):
+        fields |= draw(st.sampled_from(designs(fields)))
     if seeds > 8 and draw(st.booleans()):
         fields["sequential"] = {"looks": draw(st.sampled_from(([seeds], [8, seeds])))}
     outcome = {
@@ -68,6 +71,31 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         "near": draw(st.booleans()),
     }
     return synthetic.study(**fields), outcome
+
+
+def designs(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a study may have beside its lists: another design, recipes, a guess."""
+    recipes = [
+        {"name": "slow"}, {"name": "fast", "learning_rate": 0.01},
+        {"name": "small", "batch_size": 8},
+        {"name": "both", "batch_size": 8, "learning_rate": 0.01},
+    ]  # fmt: skip
+    found: list[dict[str, Any]] = [{"design": "one-at-a-time"}, {"recipes": recipes}]
+    asked = ["ptq - float"]
+    if len(fields["budgets"]) > 1:
+        asked = ["budget: ptq - float"]
+    one = all(len(fields.get(name, [1])) == 1 for name in ("budgets", "models", "extra"))
+    if one or (len(fields["models"]) == 1 and "batch_norm_momentum" not in fields):
+        found += [
+            {"guess": "It is *so* `and` no other way", "decides": name, "direction": direction}
+            for name in asked
+            for direction in ("higher", "lower", "either")
+            if not fields.get("primary_over")
+        ]
+    if "calibration_examples" in fields:
+        found.append({"guess": "Few do", "decides": "calibration_examples: ptq - float",
+                      "direction": "lower"})  # fmt: skip
+    return found
 
 
 def written(folder: Path, study: Any, outcome: dict[str, Any]) -> Counter[str]:
@@ -202,7 +230,9 @@ def test_of_any_study(tmp_path_factory: pytest.TempPathFactory, made: tuple[Any,
         reader.check_cells(planned, with_result, statuses)
         if study.sequential is not None:
             reader.check_looks(population)
-        for budget in study.budgets:
+        if study.direction is not None:
+            reader.check_guess(EXPECTED[study.direction])
+        for budget in () if study.guess else study.budgets:
             reader.must(str(budget) in reader.lines[0], "a title of what ran", reader.lines[0])
         check(reader, analysis, population)
 

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from bench.analysis import Analysis, Comparison, Population, Setting
 from bench.analysis.alike import unlike
-from bench.report import recipes, sentences, several, thread, words
+from bench.report import guess, recipes, sentences, several, thread, words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.thread import MOST_PANELS
 from bench.statistics.families import Verdict
@@ -56,7 +56,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         shown = [c for c in comparisons if c.family == "primary"] or list(comparisons)
         blocks += _overview(analysis, shown)
     blocks.append(Paragraph(_basis(analysis, population, shown)))
-    return Section("", tuple(blocks))
+    return Section("", (*guess.blocks(analysis, population), *blocks))
 
 
 def _questions(analysis: Analysis) -> tuple[tuple[str, str], ...]:
