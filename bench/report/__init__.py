@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import Analysis, Population, analyze
+from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.report.content import Report
 from bench.store import folder as store
@@ -81,6 +81,8 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     """Write the report of an analysis that is already made."""
     from bench.report import build, verdicts
 
+    if analysis.detailed:
+        beside.exact_tests(c.pairs for c in analysis.select("seeds"))
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))
