@@ -29,6 +29,7 @@ Shift = Literal[
 ]  # fmt: skip
 """datasets.changed.shifts.LEVELS, as a type checker can read them."""
 RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Draw = Literal["random", "one-class", "skewed", "shifted", "uniform-noise", "augmented"]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 FEW_LEVELS = 3
@@ -85,6 +86,11 @@ Switch = Literal["on", "off"]
 _NO_OPTIMIZER: Any = {
     "concerns": lambda model: models.hook(model, "optimizer") is None,
     "lacking": "need of it: optimizer() in its file makes one",
+}
+
+_DRAWN: Any = {
+    "concerns": lambda model: models.hook(model, "representative") is None,
+    "lacking": "need of it: representative() in its file gives them",
 }
 
 FACTORS = {
@@ -244,8 +250,13 @@ FACTORS = {
         Factor(
             "calibration_examples", "int32", Count, 200,
             "training examples drawn to calibrate", "calibration",
-            concerns=lambda model: models.hook(model, "representative") is None,
-            lacking="need of it: representative() in its file gives them",
+            **_DRAWN,
+        ),
+        Factor(
+            "calibration_draw", "string", Draw, "random",
+            "what is drawn to calibrate: training examples, all alike, of one class only, skewed "
+            "(of each class half of the one before), shifted (contrast-3), or with augment() left "
+            "on; or uniform noise in their place", "calibration", **_DRAWN,
         ),
         Factor(
             "test_shift", "string", Shift, "none",
