@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, streams, train
+from bench.pipelines import convert, train
+from bench.pipelines.calibration import calibration_of
 from bench.pipelines.trainers import converter_of, trainer_of
-from bench.plan.cells import Cell, Recipe
+from bench.plan.cells import Cell
 from bench.plan.trajectories import Segment
 from bench.study.effective import effective
 
@@ -55,13 +54,3 @@ CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]
     "recalibrated": _recalibrated,
 }
 """What each conversion of study.arms does with a trainer that holds the weights."""
-
-
-def calibration_of(data: Dataset, model: str, seed: int, recipe: Recipe) -> np.ndarray:
-    """The examples to calibrate on: drawn from the training examples, or a model's own."""
-    if (own := hooks.representative(data, model)) is not None:
-        return own
-    chosen = streams.calibration_draw(
-        len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
-    )
-    return data.x_train[chosen]

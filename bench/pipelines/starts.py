@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.datasets import Dataset
 from bench.pipelines import modes, train
-from bench.pipelines.conversions import calibration_of
+from bench.pipelines.calibration import calibration_of
 from bench.pipelines.trainers import trained, trainer_of
 from bench.plan.cells import Recipe
 from bench.plan.trajectories import Fork, Segment

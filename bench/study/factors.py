@@ -29,6 +29,7 @@ Shift = Literal[
 ]  # fmt: skip
 """datasets.changed.shifts.LEVELS, as a type checker can read them."""
 RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Draw = Literal["random", "one-class", "skewed", "shifted", "uniform-noise", "augmented"]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 FEW_LEVELS = 3
@@ -87,6 +88,11 @@ _NO_OPTIMIZER: Any = {
     "lacking": "need of it: optimizer() in its file makes one",
 }
 
+_DRAWN: Any = {
+    "concerns": lambda model: models.hook(model, "representative") is None,
+    "lacking": "need of it: representative() in its file gives them",
+}
+
 FACTORS = {
     factor.name: factor
     for factor in (
@@ -111,6 +117,28 @@ FACTORS = {
         Factor(
             "learning_rate", "float64", Rate, 0.001,
             "constant, of every training", "float",
+        ),
+        Factor(
+            "schedule", "string", Schedule, "constant",
+            "of the learning rate in float training, over all E epochs: `cosine` falls to 1%, "
+            "`warm-up` grows over the first tenth; each budget is then trained by itself", "float",
+        ),
+        Factor(
+            "weight_decay", "float64", RateOrZero, 0.0,
+            "in every training, decoupled (AdamW), not of biases and batch norm", "float",
+            **_NO_OPTIMIZER,
+        ),
+        Factor(
+            "width", "float64", Rate, None,
+            "times the number of filters of every hidden layer", "float", none="model",
+            concerns=lambda model: "width" in models.parameters(model),
+            lacking="parameter `width`",
+        ),
+        Factor(
+            "activation", "string", Literal["relu", "relu6", "none"], None,
+            "behind each batch normalization", "float", none="model",
+            concerns=lambda model: "activation" in models.parameters(model),
+            lacking="parameter `activation`",
         ),
         Factor(
             "batch_norm_momentum", "float64", Share, None,
@@ -222,13 +250,27 @@ FACTORS = {
         Factor(
             "calibration_examples", "int32", Count, 200,
             "training examples drawn to calibrate", "calibration",
-            concerns=lambda model: models.hook(model, "representative") is None,
-            lacking="need of it: representative() in its file gives them",
+            **_DRAWN,
+        ),
+        Factor(
+            "calibration_draw", "string", Draw, "random",
+            "what is drawn to calibrate: training examples, all alike, of one class only, skewed "
+            "(of each class half of the one before), shifted (contrast-3), or with augment() left "
+            "on; or uniform noise in their place", "calibration", **_DRAWN,
         ),
         Factor(
             "test_shift", "string", Shift, "none",
             "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
             "evaluation", of_test=True,
+        ),
+        Factor(
+            "kernels", "string", Literal["xnnpack", "built-in", "reference"], "xnnpack",
+            "that run the file: XNNPACK's where it has one, TFLite's optimized or its reference "
+            "ones", "evaluation",
+        ),
+        Factor(
+            "threads", "int32", Count, 1,
+            "of the interpreter that runs the file", "evaluation",
         ),
     )
 }  # fmt: skip
