@@ -205,23 +205,23 @@ def test_the_log_of_every_command_is_kept_and_its_exit_code_decides(tmp_path):
     (tmp_path / "helper.py").write_text("WORD = 'helped'\n")
     (tmp_path / "table.txt").write_text("1 2 0")
     (tmp_path / "train.py").write_text(
-        "import sys, numpy as np, helper\nseed, arm, out, width = sys.argv[1:]\n"
+        "import sys, numpy as np, helper\nseed, arm, out, units = sys.argv[1:]\n"
         "print(helper.WORD, arm, seed)\nprint('careful', file=sys.stderr)\n"
         "if arm == 'bad': sys.exit('no memory left')\n"
         "y = np.array([0] + list(map(int, open('table.txt').read().split())))\n"
         "if arm == 'scores': np.save(out + '/scores.npy', np.eye(3)[y])\n"
         "if arm == 'classes': np.save(out + '/predictions.npy', np.where(y == int(seed), 1, y))\n"
         "if arm == 'metrics':\n    import json\n"
-        "    json.dump({'accuracy': 0.5, 'width': int(width)}, open(out + '/metrics.json', 'w'))\n"
+        "    json.dump({'accuracy': 0.5, 'units': int(units)}, open(out + '/metrics.json', 'w'))\n"
         "if arm == 'both':\n    np.save(out + '/scores.npy', y)\n"
         "    np.save(out + '/predictions.npy', y)\n"
         "if arm == 'other': open(out + '/result.txt', 'w')\n"
         "if arm == 'broken': open(out + '/scores.npy', 'w').write('no array')\n"
     )
     (tmp_path / "mine.py").write_text(
-        "command = '{python} train.py {seed} {arm} {out} {width}'\nfiles = ['table.txt']\n"
+        "command = '{python} train.py {seed} {arm} {out} {units}'\nfiles = ['table.txt']\n"
         "arms = ['scores', 'classes', 'metrics', 'bad', 'both', 'other', 'broken', 'none']\n"
-        "def labels(): return [0, 1, 2, 0]\nstudy = dict(seeds=2, width=8)\n"
+        "def labels(): return [0, 1, 2, 0]\nstudy = dict(seeds=2, units=8)\n"
         "contrasts = ['classes - scores']\n"
     )
     done = command("run", "mine.py", "--workers", "2", cwd=tmp_path)
@@ -230,7 +230,7 @@ def test_the_log_of_every_command_is_kept_and_its_exit_code_decides(tmp_path):
     found = {(row["arm"], row["seed"]): row for row in rows(out)}
     assert found["scores", 0]["accuracy"] == 1.0
     assert found["classes", 0]["accuracy"] == 0.5
-    assert dict(found["metrics", 0]["metrics"]) == {"accuracy": 0.5, "width": 8.0}
+    assert dict(found["metrics", 0]["metrics"]) == {"accuracy": 0.5, "units": 8.0}
     errors = {arm: row["error"] for (arm, seed), row in found.items() if seed == 0}
     assert errors["bad"] == "exit code 1: helped bad 0 / careful / no memory left"
     assert "it left predictions.npy, scores.npy in {out}; allowed: one of" in errors["both"]
