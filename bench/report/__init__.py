@@ -21,7 +21,7 @@ def write(folder: Path, population: Population = "seeds") -> Analysis:
     population: whom report.md speaks about, and what report.html shows until the reader switches.
     Raises InputError for a folder that is none, or whose files do not fit each other.
     """
-    analysis = analyze(store.read(folder))
+    analysis = analyze(store.read(folder, spill=True))
     write_report(analysis, folder, population)
     return analysis
 
