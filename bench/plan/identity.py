@@ -15,6 +15,8 @@ STREAM_STAGES: dict[str, Stage] = {
     "initialization": "float",
     "order": "float",
     "calibration": "calibration",
+    "augmentation": "float",
+    "dropout": "float",
 }
 """The stage that each random stream acts in: a pinned one changes no arm beyond it."""
 

@@ -70,6 +70,17 @@ CELLS = (
         "int32",
         "of arm float: test examples where Keras and the file differ, no ties",
     ),
+    Column(
+        "kernel_flips",
+        "int32",
+        "test examples classified otherwise than by XNNPACK on one thread; null there",
+    ),
+    Column(
+        "kernel_outputs",
+        "int32",
+        "test examples whose largest output is more than a step away from XNNPACK's; null for "
+        "float outputs and there",
+    ),
     Column("not_finite", "int32", "test examples with outputs that are not finite"),
     Column(
         "batch_norm_start_left",

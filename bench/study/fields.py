@@ -48,7 +48,7 @@ from bench.study.recipes import Recipes, completed
 from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
-Stream = Literal["initialization", "order", "calibration"]
+Stream = Literal["initialization", "order", "calibration", "augmentation", "dropout"]
 
 
 def _levels(factor: Factor) -> Any:
