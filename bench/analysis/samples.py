@@ -41,7 +41,7 @@ class StudyRows:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.cells = results.cells
-        self._measured = MeasuredRows(results.cells, results.labels)
+        self._measured = MeasuredRows(results.cells, results.labels, results.spill)
         self.columns: dict[str, list[Any]] = {
             name: self.cells[name].to_pylist()
             for name in (*_USED, *AUDITED)

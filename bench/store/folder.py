@@ -37,6 +37,7 @@ from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
 from bench.store.lock import Lock
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
+from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
 from bench.store.validity import Rejected
 from bench.study import Study, validate
@@ -74,7 +75,8 @@ class Results:
     rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
     else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
     is none, as in a folder of an older version; groups: dataset -> the group of each test example,
-    of data that have them; metrics: what is measured, the first one primary.
+    of data that have them; metrics: what is measured, the first one primary; spill: where the
+    predictions are, if they are not in `cells`.
     """
 
     study: Study
@@ -89,6 +91,7 @@ class Results:
     looks: pa.Table | None = None
     groups: Groups = field(default_factory=dict)
     metrics: tuple[Metric, ...] = (ACCURACY,)
+    spill: Spill | None = None
 
 
 class Store:
@@ -118,17 +121,18 @@ class Store:
         entries = self._files.entries("models", ".tflite")
         return {Path(entry.name).stem for entry in entries}
 
-    def rows(self, *columns: str) -> Rows:
+    def rows(self, *columns: str, spill: Spill | None = None) -> Rows:
         """All valid rows, each cell once, with these columns and those of validity.IDENTITY.
 
         Rows are checked against the labels that were trusted or written here, else against
-        labels.parquet, as far as that can be read.
+        labels.parquet, as far as that can be read. spill: where predictions go, see there.
         """
         try:
             labels = self.labels()
         except InputError:
             labels = {}
-        return rows_of.gather(self._files, columns, {**labels, **self._trusted}, self._trusted)
+        known = {**labels, **self._trusted}
+        return rows_of.gather(self._files, columns, known, self._trusted, spill)
 
     def cells(self) -> tuple[pa.Table, tuple[str, ...]]:
         """All valid rows, each cell once, and the names of files that cannot be read."""
@@ -342,15 +346,19 @@ def _text(level: Any) -> str | None:
     return level if level is None or isinstance(level, str) else str(level)
 
 
-def read(folder: Path) -> Results:
-    """Read a result folder. Raises InputError naming the file that is missing or damaged."""
+def read(folder: Path, *, spill: bool = False) -> Results:
+    """Read a result folder. Raises InputError naming the file that is missing or damaged.
+
+    spill: keep predictions outside of the memory, where `Results.spill` has them.
+    """
     store = Store(folder)
     study = store.study()
     if study is None:
         raise InputError(
             str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
-    rows = store.rows(*CELL_SCHEMA.names)
+    kept = Spill() if spill else None
+    rows = store.rows(*CELL_SCHEMA.names, spill=kept)
     needed = {datasets.label(source) for source in study.datasets}
     where = str(folder / "labels.parquet")
     for dataset in rows.doubted:
@@ -376,6 +384,7 @@ def read(folder: Path) -> Results:
         looks=store.looks(),
         groups=groups,
         metrics=study.declared_metrics(store.metrics()),
+        spill=kept,
     )
 
 

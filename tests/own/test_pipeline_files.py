@@ -181,7 +181,7 @@ BAD = {
     "contrasts that are none": (
         PIPELINE + "contrasts = 3\n", "contrasts: found 3; allowed: [\"arm"),
     "levels that are none": (
-        PIPELINE + "def arm_x(net, breadth=3): ...\nstudy = dict(breadth=[{}])\n", "breadth: found [{}]"),
+        PIPELINE + "def arm_x(net, wide=3): ...\nstudy = dict(wide=[{}])\n", "wide: found [{}]"),
     "levels of two kinds": (
         PIPELINE + "def arm_x(net, w=3): ...\nstudy = dict(w=[1, 'a'])\n",
         "all numbers, or all te"),
