@@ -31,7 +31,7 @@ from bench.metrics import Metric
 from bench.store import cells as rows_of
 from bench.store import labels as labels_of
 from bench.store import side_files
-from bench.store.buffers import array, empty
+from bench.store.buffers import array, as_text, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
@@ -226,7 +226,7 @@ class Store:
         standard = set(CONTRAST_SCHEMA.names)
         own = list(dict.fromkeys(name for row in rows for name in row if name not in standard))
         columns = [array([row.get(f.name) for row in rows], f.type) for f in fields]
-        columns += [array([_text(row.get(name)) for row in rows], pa.string()) for name in own]
+        columns += [array([as_text(row.get(name)) for row in rows], pa.string()) for name in own]
         fields += [pa.field(name, pa.string()) for name in own]
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._files.write("contrasts.parquet", encode(table))
@@ -340,10 +340,6 @@ class Store:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
             raise InputError(where, f"damaged: {error}", remedy) from None
-
-
-def _text(level: Any) -> str | None:
-    return level if level is None or isinstance(level, str) else str(level)
 
 
 def read(folder: Path, *, spill: bool = False) -> Results:

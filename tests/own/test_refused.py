@@ -51,7 +51,7 @@ BAD_FILES = {
     "null bytes": ("x = 1\0\n", "null bytes"),
     "a study that is none": (MODEL + "study = 3\n", "study: found 3; allowed: study = dict("),
     "an unknown field": (MODEL + "study = dict(seds=3)\n", "did you mean 'seeds'?"),
-    "a factor of nobody's": (MODEL + "study = dict(width=[3])\n", "width: unknown field"),
+    "a factor of nobody's": (MODEL + "study = dict(wide=[3])\n", "wide: unknown field"),
     "a parameter": ("def model(shape, classes, seed): ...\n", "parameter 'seed' is not known"),
     "a misnamed one": ("def model(input_shape, classes): ...\n", "parameter 'input_shape' is not"),
     "data with one": ("def data(seed): ...\n", "parameter 'seed' is not known; allowed: none"),
