@@ -6,6 +6,7 @@ verdicts. Neither TensorFlow nor Ray is ever imported here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,31 @@ from bench.report.content import Report
 from bench.store import folder as store
 
 
-def write(folder: Path, population: Population = "seeds") -> Analysis:
+def write(
+    folder: Path, population: Population = "seeds", self_check: int | None = None
+) -> Analysis:
     """Analyze a result folder and write its report into it.
 
-    population: whom report.md speaks about, and what report.html shows until the reader switches.
-    Raises InputError for a folder that is none, or whose files do not fit each other.
+    population: whom report.md speaks about, and what report.html shows until the reader switches;
+    self_check: draws of the report's check of itself, None for the usual. Raises InputError for a
+    folder that is none, or whose files do not fit each other.
     """
-    analysis = read(folder)
+    analysis = read(folder, self_check)
     write_report(analysis, folder, population)
     return analysis
 
 
-def read(folder: Path) -> Analysis:
+def read(folder: Path, self_check: int | None = None) -> Analysis:
     """Analyze a result folder. Raises InputError for one that is none."""
-    return analyze(store.read(folder))
+    return replace(analyze(store.read(folder, spill=True)), self_check=self_check)
 
 
 def write_table(
-    table: Path, out: Path, population: Population = "seeds", **options: Any
+    table: Path,
+    out: Path,
+    population: Population = "seeds",
+    self_check: int | None = None,
+    **options: Any,
 ) -> Analysis:
     """Analyze somebody's own results and write the same report.
 
@@ -44,7 +52,7 @@ def write_table(
 
     if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
-    analysis = analyze_table(table, **options)
+    analysis = replace(analyze_table(table, **options), self_check=self_check)
     populations = {c.population for c in analysis.comparisons}
     if population not in populations:
         raise InputError(
