@@ -101,6 +101,20 @@ def _same(table: pa.Table) -> pa.Table:
     return table
 
 
+def why_nothing(rows: Rows) -> str:
+    """What is there instead of a finished cell, in words."""
+    said = "no finished cell"
+    if rows.unread:
+        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
+        more = len(rows.unread) - len(shown)
+        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
+    if rows.rejected:
+        first = rows.rejected[0]
+        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
+        said += f"cell {first.cell} in {first.file}: {first.what}"
+    return said
+
+
 def snapshot(files: AnyFiles) -> Iterator[tuple[str, bytes | OSError]]:
     """Every file of cells/ once, its name and bytes, no row missed while a run appends or compacts.
 

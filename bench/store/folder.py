@@ -378,7 +378,7 @@ def read(folder: Path, *, spill: bool = False) -> Results:
             raise InputError(where, f"most rows of {dataset!r} contradict it", MADE_ANEW)
     if rows.table.num_rows == 0:
         raise InputError(
-            files.shown(folder, "cells"), _why_nothing(rows), "allowed: at least one row"
+            files.shown(folder, "cells"), rows_of.why_nothing(rows), "allowed: at least one row"
         )
     labels, groups = store.labels_and_groups()
     for dataset in rows.unlabelled:
@@ -400,16 +400,3 @@ def read(folder: Path, *, spill: bool = False) -> Results:
         metrics=study.declared_metrics(store.metrics()),
         spill=kept,
     )
-
-
-def _why_nothing(rows: Rows) -> str:
-    said = "no finished cell"
-    if rows.unread:
-        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
-        more = len(rows.unread) - len(shown)
-        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
-    if rows.rejected:
-        first = rows.rejected[0]
-        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
-        said += f"cell {first.cell} in {first.file}: {first.what}"
-    return said
