@@ -63,7 +63,8 @@ class Analysis:
 
     samples: every arm at every setting; comparisons: every contrast at every setting, by family;
     detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
-    somebody's own table was read, None of a study.
+    somebody's own table was read, None of a study; self_check: draws of the report's self-check,
+    None for the usual.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Analysis:
     environment: Mapping[str, Any]
     float_checks: tuple[FloatCheck, ...] = ()
     reading: Reading | None = None
+    self_check: int | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:

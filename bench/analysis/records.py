@@ -351,15 +351,10 @@ class Pairs:
         a, b = (sample.over(planned) for sample in self.samples)
         return missing.worst_case_mean(a, b, 0.0, 100.0)
 
-    def bootstrap(self, alpha: float) -> Interval | None:
-        """Studentized bootstrap interval of the mean over seeds, from a fixed stream."""
-        if not 0 < len(self.seeds) <= DETAILED_SEEDS:
-            return None
-        return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
-
 
 @lru_cache(maxsize=4)
-def _resamples(n_seeds: int) -> FloatArray:
+def resamples(n_seeds: int) -> FloatArray:
+    """Of the bootstrap, from a fixed stream."""
     return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 

@@ -20,6 +20,7 @@ SECTIONS = (
     "differences",
     "groups",
     "checks",
+    "self_check",
     "variance",
     "failures",
     "method",
