@@ -309,5 +309,7 @@ def named_contrast(line: str) -> str:
         "And better than `ptq+k`?": "qat - ptq+k",
     }
     found = next((name for text, name in questions.items() if text in line), "")
-    over = re.match(r"`([^`]+ - [^`]+)`(?: \(`[^`]+`\))?: (?:Over all|The settings differ)", line)
+    over = re.match(
+        r"`([^`]+ - [^`]+)`(?: \(`[^`]+`[^)]*\))?: (?:Over all|The settings differ)", line
+    )
     return over[1] if over else found
