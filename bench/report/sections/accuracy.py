@@ -69,19 +69,12 @@ def _figure(
     scale = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     dot, why = "one model trained from its own start", "Arms of one seed share data order and start"
     shown = metric.capitalize()
-<<<<<<< HEAD
-    if metric != "accuracy":
-        shown = f"{code(metric)}{_direction(samples[0])}"
-    if analysis.study is None:
-        dot, why = "one value of the table", "Arms are paired by seed"
-        shown = f"{code(metric)}{_direction(samples[0])}"
-=======
     if not analysis.ours:
         dot, why = "one run of the pipeline", "Arms are paired by seed"
     if analysis.study is None:
         dot = "one value of the table"
-        shown = code(metric)
->>>>>>> main
+    if metric != "accuracy" or analysis.study is None:
+        shown = f"{code(metric)}{_direction(samples[0])}"
     caption = (
         f"**{shown}{', ' + where if where else ''}.** Each dot is one seed: {dot}. The mark is the "
         f"mean of the seeds, its whisker the {words.level(analysis)} t interval for new seeds. "

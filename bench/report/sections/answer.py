@@ -300,12 +300,8 @@ def _basis(analysis: Analysis, population: Population, shown: Sequence[Compariso
     )
     if any(c.pairs.unit.startswith("pp") for c in analysis.comparisons):
         text += " pp: percentage points of accuracy (from 95% to 96% is 1 pp)."
-<<<<<<< HEAD
     text += _directions(shown)
-    if analysis.study is not None and any(ARMS[arm].extra for arm in analysis.arms):
-=======
     if analysis.ours and analysis.study and any(ARMS[arm].extra for arm in analysis.arms):
->>>>>>> main
         text += (
             " Float training took E epochs; QAT, and the controls at equal compute, took "
             f"{words.listed((str(k) for k in analysis.study.extra), 'or')} more."
