@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench import datasets
 from bench.study.arms import ARMS, TRAININGS
-from bench.study.factors import FACTORS
+from bench.study.factors import FACTORS, REPLICATES
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -47,7 +47,9 @@ def made(study: "Study") -> str:
         parts.append(f"and {_listed([str(k) for k in study.extra])} more")
     for name, factor in FACTORS.items():
         levels = study.levels(name)
-        if levels != (factor.default,) and name not in study.in_recipes:
+        if name in REPLICATES and len(levels) > 1:
+            parts.append(f"{len(levels)} calibration draws")
+        elif levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             parts.append(f"{name.replace('_', ' ')} {shown}")
     if study.recipes:
