@@ -19,6 +19,7 @@ SECTIONS = (
     "churn",
     "differences",
     "checks",
+    "self_check",
     "variance",
     "failures",
     "method",

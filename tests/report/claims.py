@@ -122,6 +122,51 @@ class Claims(Reader):
         self.must(all(n == len(rows) for n in alls), f"{len(rows)} rows", line)
         self.must(match[5] is None or alike <= u[2] <= len(rows), f"{alike} equivalent", line)
 
+    def check_self(self) -> None:
+        """What the report says of its own tests against the table below: means, ends, who is
+        skewed."""
+        prose = "\n".join(self.sentences())
+        said = re.findall(
+            r"t-test claims one in ([\d.]+)% of cases \(it promises ([\d.]+)%\), and a verdict on "
+            r"any of (\d+) primary contrasts? in ([\d.]+)%",
+            prose,
+        )
+        tables = [
+            self.table(caption)
+            for caption in dict.fromkeys(
+                line for line in self.lines if line.startswith("The tests on the study's own")
+            )
+        ]
+        self.must(len(said) == len(tables), f"{len(tables)} tables", said)
+        for (mean, alpha, n, _), rows in zip(said, tables, strict=True):
+            self.must(float(alpha) == round(100 * self.alpha, 1), "the level", alpha)
+            self.must(int(n) == len(rows), f"{len(rows)} rows", n)
+            shares = [float(row["errs, by signs"].rstrip("%")) for row in rows]
+            found = sum(shares) / len(shares)
+            self.must(abs(found - float(mean)) < 0.11, f"a mean of {found}", mean)
+        if len(tables) != 1:
+            return
+        for column, pattern in (
+            ("errs, drawn again", r"the t-test errs in ([\d.]+)% to ([\d.]+)% of cases"),
+            ("planted, found", r"is claimed by a verdict in ([\d.]+)% to ([\d.]+)% of cases"),
+        ):
+            ends = re.findall(pattern, prose)
+            there = [row[column] for row in tables[0] if column in row]
+            self.must(bool(ends) == bool(there), f"a column {column}", ends)
+            if ends:
+                shares = [float(share.rstrip("%")) for share in there]
+                low, high = map(float, ends[0])
+                self.must((low, high) == (min(shares), max(shares)), f"{shares}", ends)
+        skewed = re.findall(r"Skewed differences: for (.*) the t-test errs in more than", prose)
+        flagged = [
+            named(row["contrast"])
+            for row in tables[0]
+            if float(row.get("errs, drawn again", "0%").rstrip("%")) > 200 * self.alpha
+        ]
+        names = re.findall(r"`([^`]+)`", skewed[0]) if skewed else []
+        # a share may round down to the bound
+        self.must(set(flagged) <= set(names) and bool(names) >= bool(flagged), f"{flagged}", names)
+
     def check_split(self) -> int:
         """Parts that add up, in sentences and in the table, to the contrast's own mean."""
         rows = self.table("The parts and their sum")
