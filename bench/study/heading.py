@@ -56,7 +56,7 @@ def _factors(study: "Study") -> str:
     for name, factor in study.factors.items():
         levels = study.levels(name)
         if name in REPLICATES and len(levels) > 1:
-            parts.append(f"{len(levels)} calibration draws")
+            said += f", {len(levels)} calibration draws"
         elif levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             said += f", {name.replace('_', ' ')} {shown}"
