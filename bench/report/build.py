@@ -21,6 +21,7 @@ SECTIONS = (
     "checks",
     "self_check",
     "variance",
+    "sources",
     "failures",
     "method",
 )
