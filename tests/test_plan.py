@@ -270,6 +270,7 @@ def test_a_row_says_which_cell_it_is():
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
+        "own_factors": None,
         "calibration_draw": "random",
         "test_shift": "none",
     }

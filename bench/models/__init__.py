@@ -161,7 +161,7 @@ def normalizes(name: str) -> bool:
         )
     if name not in names():
         return True
-    return _names_batch_norm(ast.parse(source(name)))
+    return _names_batch_norm(_parsed(source(name)))
 
 
 def augments(name: str) -> bool:
@@ -193,7 +193,7 @@ def _may_have(name: str, is_wanted: Callable[[str], bool]) -> bool:
     if name in _own:
         own = _own[name].own
         return any(_names_one(t, is_wanted) or _from_elsewhere(t, own) for t in own.trees)
-    return name not in names() or _names_one(ast.parse(source(name)), is_wanted)
+    return name not in names() or _names_one(_parsed(source(name)), is_wanted)
 
 
 def _names_batch_norm(tree: ast.Module) -> bool:
@@ -201,9 +201,19 @@ def _names_batch_norm(tree: ast.Module) -> bool:
 
 
 def _names_one(tree: ast.Module, is_wanted: Callable[[str], bool]) -> bool:
+    return any(map(is_wanted, _names_in(tree)))
+
+
+@lru_cache(maxsize=256)
+def _names_in(tree: ast.Module) -> frozenset[str]:
     fields = ("attr", "id", "name")  # layers.X, X, `import X`
     found = (getattr(node, field, "") for node in ast.walk(tree) for field in fields)
-    return any(isinstance(name, str) and is_wanted(name) for name in found)
+    return frozenset(name for name in found if isinstance(name, str))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def _from_elsewhere(tree: ast.Module, own: plugins.Own) -> bool:
