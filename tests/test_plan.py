@@ -125,6 +125,8 @@ def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     doubled = sum(
         2 if {CONTRASTS[c].a, CONTRASTS[c].b} & reached else 1 for c in plain.primary_contrasts
     )
+    if factor == "randomness":  # nothing is tested where a source of it is pinned
+        doubled = primary_family(plain)
     assert primary_family(declared) == doubled
 
 
