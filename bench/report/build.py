@@ -18,6 +18,7 @@ SECTIONS = (
     "seeds",
     "churn",
     "differences",
+    "groups",
     "checks",
     "self_check",
     "variance",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,13 @@ class Folder:
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
             self._store.write_labels(label, data.y_test, data.classes, data.paths, data.groups)
-            taken = self._about.setdefault("taken", {})
-            if data.notes and taken.get(label) != list(data.notes):
-                taken[label] = list(data.notes)
+            before = deepcopy(self._about)
+            if data.notes:
+                self._about.setdefault("taken", {})[label] = list(data.notes)
+            if data.groups is not None and data.trained_groups is not None:
+                trained = len(data.trained_groups & set(data.groups))
+                self._about.setdefault("groups", {})[label] = trained
+            if self._about != before:
                 self._store.write_environment(self._about)
 
     def compact(self) -> None:

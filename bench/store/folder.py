@@ -231,11 +231,11 @@ class Store:
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._files.write("contrasts.parquet", encode(table))
 
-    def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
-        """The smallest, median and largest SD over seeds, in pp, of these contrasts' accuracies;
-        empty where there is no contrasts.parquet or all SDs in it are zero. Raises InputError if
-        it is damaged."""
-        names = ("kind", "contrast", "unit", "population", "sd")
+    def pilot_sds(self, contrasts: Collection[str], metric: str = "accuracy") -> tuple[float, ...]:
+        """The smallest, median and largest SD over seeds, in its unit, of these contrasts by a
+        metric; empty where there is no contrasts.parquet or all SDs in it are zero. Raises
+        InputError if it is damaged."""
+        names = ("kind", "contrast", "metric", "population", "sd")
         schema = pa.schema([CONTRAST_SCHEMA.field(name) for name in names])
         table = self._table_or_none("contrasts.parquet", schema, "`analyze` writes it anew", names)
         if table is None:
@@ -243,7 +243,7 @@ class Store:
         sds = sorted(
             row["sd"]
             for row in table.to_pylist()
-            if (row["kind"], row["unit"], row["population"]) == ("contrast", "pp", "seeds")
+            if (row["kind"], row["metric"], row["population"]) == ("contrast", metric, "seeds")
             and row["contrast"] in contrasts
             and row["sd"]
         )
