@@ -85,6 +85,12 @@ class Analysis:
         """Rows of contrasts.parquet."""
         return [comparison.row(self.detailed) for comparison in self.comparisons]
 
+    @property
+    def ours(self) -> bool:
+        """Are the arms those of this package, so that it is known what they are? Not so of a table,
+        or of a whole pipeline of somebody's own."""
+        return self.study is not None and self.study.pipeline is None
+
     @cached_property
     def arms(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(sample.arm for sample in self.samples))

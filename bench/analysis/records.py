@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.right import Correct
 from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
@@ -132,7 +133,7 @@ class Sample:
     statuses: Mapping[str, int]
     seeds: tuple[int, ...]
     values: FloatArray
-    correct: NDArray[np.bool_] | None = None
+    correct: Correct | None = None
     per_example: NDArray[np.float32] | None = None
     scale: float = 100.0
     groups: tuple[str, ...] | None = None
@@ -149,7 +150,7 @@ class Sample:
     def counts(self) -> IntArray:
         """int (seeds,): test examples classified correctly."""
         assert self.correct is not None, "only where examples are known"
-        counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
+        counts: IntArray = np.asarray(self.correct.sum(axis=1, dtype=np.int64))
         return counts
 
     @property

@@ -39,11 +39,12 @@ class Check:
     remedy: str = ""
 
 
-def checks(data: Dataset, calibration_examples: int) -> Iterator[Check]:
-    """All of them. calibration_examples: how many a study draws."""
+def checks(data: Dataset, calibration_examples: int | None) -> Iterator[Check]:
+    """All of them. calibration_examples: how many a study draws, None: it draws none."""
     yield _shapes(data)
     yield _scaled_alike(data)
-    yield _calibration(data, calibration_examples)
+    if calibration_examples is not None:
+        yield _calibration(data, calibration_examples)
     yield _classes(data)
     yield _apart(data)
 

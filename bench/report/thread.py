@@ -19,7 +19,7 @@ UNSAID = (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS, Verdict.WITHHELD)
 
 def changes_of(analysis: Analysis, population: Population) -> list[Comparison]:
     """How QAT minus PTQ changes with the budget, panel by panel; empty without any."""
-    if analysis.study is None:
+    if not analysis.ours:
         return []
     found = analysis.select(population, "interaction", "qat - ptq")
     return [c for c in found if c.mean is not None]
@@ -78,7 +78,7 @@ def _parts(split: Split, change: Comparison) -> Text:
 def looks_like(analysis: Analysis) -> Iterator[Block]:
     """Whose single runs after the smallest budget look like the thread's own numbers."""
     study = analysis.study
-    if study is None:
+    if study is None or not analysis.ours:
         return
     smallest = min(study.budgets)
     judged = [

@@ -13,11 +13,11 @@ from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
 from bench.store.lock import Lock, writing
-from bench.store.schema import EVALUATED, FILE, RESULTS
+from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
 
-SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy", "metrics")
+SHOWN = ("dataset", "model", *FACTORS, "own_factors", "arm", "budget", "accuracy", "metrics")
 """Columns of a row that progress is made of."""
 
 
@@ -88,13 +88,15 @@ class Folder:
                 self._write_plan()
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Make rows durable, and before them the TFLite files that they carry, which are then taken
-        out of them: a row that is there has its file there."""
+        """Make rows durable, and before them the TFLite files and logs that they carry, which are
+        then taken out of them: a row that is there has its file there."""
         with self._writing():
             for row in rows:
-                file = row.pop(FILE, None)
+                file, log = row.pop(FILE, None), row.pop(LOG, None)
                 if file is not None:
                     self._store.write_model(row["cell"], file)
+                if log is not None:
+                    self._store.write_log(row["cell"], log)
             self._store.append(rows)
 
     def without_model(self) -> int:

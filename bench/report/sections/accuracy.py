@@ -68,8 +68,10 @@ def _figure(
     scale = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     dot, why = "one model trained from its own start", "Arms of one seed share data order and start"
     shown = metric.capitalize()
+    if not analysis.ours:
+        dot, why = "one run of the pipeline", "Arms are paired by seed"
     if analysis.study is None:
-        dot, why = "one value of the table", "Arms are paired by seed"
+        dot = "one value of the table"
         shown = code(metric)
     caption = (
         f"**{shown}{', ' + where if where else ''}.** Each dot is one seed: {dot}. The mark is the "
@@ -160,7 +162,9 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
         Column("arm"),
         Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if several else []),
-        Column("seeds", "models evaluated, each from a start of its own" if ours else "", True),
+        Column(
+            "seeds", "models evaluated, each from a start of its own" if analysis.ours else "", True
+        ),
         Column("mean", f"over seeds: {unit_of}", True),
         Column(
             "SD", f"standard deviation over seeds{', in percentage points' if ours else ''}", True

@@ -34,7 +34,7 @@ OF_A_TABLE = (
     ("qat - ptq", "Is `qat` better than `ptq`?"),
     ("qat - ptq+k", "And better than `ptq+k`?"),
 )
-"""The same of somebody's own table, of which nothing is known but the arms' names."""
+"""The same of somebody's own table or pipeline, of which nothing is known but the arms' names."""
 
 MOST_LISTED, MOST_RECIPES = 6, 16
 
@@ -60,7 +60,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 
 def _questions(analysis: Analysis) -> tuple[tuple[str, str], ...]:
-    if analysis.study is None:
+    if analysis.study is None or not analysis.ours:
         return OF_A_TABLE
     return OF_RECIPES if analysis.study.recipes else QUESTIONS
 
@@ -100,7 +100,7 @@ def _unlike(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     there = [c for c in members if not c.pairs.impossible]
     if analysis.study is None or not there:
         return ""
-    found = unlike(there)
+    found = unlike(there, analysis.study)
     said = [text for text in (found.number_format, found.steps) if text]
     return f"They also differ in {words.listed(said)}." if said else ""
 
@@ -270,11 +270,11 @@ def _basis(analysis: Analysis, population: Population, shown: Sequence[Compariso
     there = [c for c in analysis.select(population) if not c.pairs.impossible]
     seeds = sorted({c.n_seeds for c in there})
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
-    repeated = (
-        "taken to be independent repetitions"
-        if analysis.study is None
-        else "independent repetitions of the whole training"
-    )
+    repeated = "independent repetitions of the whole training"
+    if analysis.study is None:
+        repeated = "taken to be independent repetitions"
+    elif not analysis.ours:
+        repeated = "independent repetitions of the whole pipeline"
     text = (
         f"In brackets: {words.level(analysis)} intervals{_hold(analysis, population, shown)}. "
         f"The numbers rest on {number} {'seed' if seeds == [1] else 'seeds'} ({repeated}) and "
@@ -282,7 +282,7 @@ def _basis(analysis: Analysis, population: Population, shown: Sequence[Compariso
     )
     if any(c.pairs.unit.startswith("pp") for c in analysis.comparisons):
         text += " pp: percentage points of accuracy (from 95% to 96% is 1 pp)."
-    if analysis.study is not None and any(ARMS[arm].extra for arm in analysis.arms):
+    if analysis.ours and analysis.study and any(ARMS[arm].extra for arm in analysis.arms):
         text += (
             " Float training took E epochs; QAT, and the controls at equal compute, took "
             f"{words.listed((str(k) for k in analysis.study.extra), 'or')} more."

@@ -36,10 +36,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
 
 
 def _alike(analysis: Analysis) -> Table:
+    assert analysis.study is not None
     rows = []
     for name in dict.fromkeys(c.name for c in analysis.select("seeds")):
         there = [c for c in analysis.select("seeds", name=name) if not c.pairs.impossible]
-        rows.append((Cell(code(name)), Cell(unlike(there).line if there else "impossible here")))
+        line = unlike(there, analysis.study).line if there else "impossible here"
+        rows.append((Cell(code(name)), Cell(line)))
     return Table(
         "alike-table",
         "Like with like: what else differs between the two arms",

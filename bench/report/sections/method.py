@@ -19,7 +19,6 @@ from bench.report.content import (
     code,
 )
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS
 
 BY_POPULATION = False
 
@@ -28,11 +27,11 @@ STATUSES = ("ok", "diverged", "unsupported", "failed", "timeout", "missing")
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = []
-    if analysis.study is not None and set(analysis.arms) <= set(ARMS):
+    if analysis.ours:
         arms = tuple((code(arm), ARMS[arm].sentence) for arm in analysis.arms)
         blocks.append(Details("The arms", (Terms(arms),)))
     asked = tuple((code(c.name), _question(analysis, c)) for c in analysis.contrasts if c.question)
-    if asked and analysis.study is not None:
+    if asked and analysis.ours:
         blocks.append(Details("The contrasts and what they ask", (Terms(asked),)))
     blocks.append(Details("The statistics", (Bullets(tuple(_statistics(analysis))),)))
     if analysis.reading is not None:
@@ -63,6 +62,13 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
     )
     pairing = "both arms of a pair start from the same weights and see the same data in the same"
     pairing += " order. One test, named in advance:"
+    if analysis.study is not None and analysis.study.pipeline is not None:
+        pairing = "both arms of a pair got the same seed"
+        if analysis.study.pipeline.kind == "functions":
+            pairing = (
+                "both arms of a pair ran in one task, from copies of what the seed's start left"
+            )
+        pairing += ". One test, named in advance:"
     if analysis.study is None:
         pairing = "that what one seed gave to two arms belongs together is an assumption. One test:"
     yield (
@@ -166,10 +172,14 @@ def _study(analysis: Analysis) -> Table:
         f"{name} ({'; '.join(map(str, taken[name]))})" if name in taken else name
         for name in sorted({str(s.setting.dataset) for s in analysis.samples})
     ]
-    for name, factor in FACTORS.items():
-        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
-        if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
-            del fields[name]
+    taking = analysis.study.of_arms(*analysis.study.arms)
+    for name, factor in analysis.study.factors.items():
+        levels = analysis.study.levels(name)
+        plain = levels == (factor.default,) and factor.stage not in _FIRST
+        if plain or (not analysis.ours and name not in taking):
+            fields.pop(name, None)
+        else:
+            fields[name] = [factor.shown(level) for level in levels]
     fields["primary"] = [
         *analysis.study.primary_contrasts,
         *map(str, analysis.study.primary_effects),
