@@ -18,9 +18,11 @@ SECTIONS = (
     "seeds",
     "churn",
     "differences",
+    "groups",
     "checks",
     "self_check",
     "variance",
+    "sources",
     "failures",
     "method",
 )
