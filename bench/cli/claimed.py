@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.claims import Claim, Pair
+from bench.console import Console
 from bench.report.words import MINUS, listed, number, p_value
 from bench.statistics.mcnemar import MOST_EXAMPLES, examples_needed
 
