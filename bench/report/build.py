@@ -22,6 +22,7 @@ SECTIONS = (
     "checks",
     "self_check",
     "variance",
+    "sources",
     "failures",
     "method",
 )
