@@ -175,6 +175,8 @@ class Flights:
         try:
             return ray.get(ref)
         except exceptions.RayTaskError as error:
+            if isinstance(error.cause, exceptions.ObjectLostError):
+                return InputLost()
             return Failed(reason(error))
         except (exceptions.NodeDiedError, exceptions.TaskCancelledError):
             return Overdue(flight.limit) if flight.killed else None
