@@ -25,7 +25,9 @@ def write(
     self_check: draws of the report's check of itself, None for the usual. Raises InputError for a
     folder that is none, or whose files do not fit each other.
     """
-    analysis = replace(analyze(store.read(folder, spill=True)), self_check=self_check)
+    analysis = replace(
+        analyze(store.read(folder, spill=True)), self_check=self_check, folder=str(folder)
+    )
     write_report(analysis, folder, population)
     return analysis
 

@@ -11,6 +11,7 @@ SECTIONS = (
     "forest",
     "looks",
     "accuracy",
+    "costs",
     "one_epoch",
     "effects",
     "split",
@@ -22,7 +23,9 @@ SECTIONS = (
     "self_check",
     "variance",
     "failures",
+    "next_steps",
     "method",
+    "paper",
 )
 """Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
 
