@@ -11,10 +11,10 @@ def list_() -> None:
     import ast
     import tomllib
 
-    from rich.console import Console
     from rich.table import Table
 
     from bench import datasets, metrics, models
+    from bench.console import Console
     from bench.datasets import kinds
     from bench.study import shipped
     from bench.study.arms import ARMS
@@ -25,7 +25,7 @@ def list_() -> None:
 
     groups = {
         "datasets": {name: sentence(datasets, name) for name in datasets.names()}
-        | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[1:]},
+        | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[2:]},
         "models": {name: sentence(models, name) for name in models.names()},
         "metrics": {
             name: f"{sentence(metrics, name)} ({metrics.get(name).direction})"

@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     create_model,
     field_validator,
@@ -39,7 +38,7 @@ from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_
 from bench.study.data import Audio, Resize
 from bench.study.designs import Design, check_size
 from bench.study.effects import Effect
-from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.factors import FACTORS, RANDOMNESS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.guess import Guessing
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
@@ -208,6 +207,11 @@ class Study(_Factors):
         return ARMS[name] if self.pipeline is None else self.pipeline.arms[name]
 
     @property
+    def all_arms(self) -> Collection[str]:
+        """The names of all arms that this study could have, in their order."""
+        return ARMS if self.pipeline is None else self.pipeline.arms
+
+    @property
     def factors(self) -> Mapping[str, Factor]:
         """All factors that this study knows, by name, in the table's order."""
         return FACTORS if self.pipeline is None else self.pipeline.all_factors
@@ -266,11 +270,11 @@ class Study(_Factors):
         levels = self.levels(factor)
         if self.design != "crossed" or factor in self.in_recipes:
             return levels[0]
-        if factor in self.baseline:
+        if factor in self.baseline and factor != RANDOMNESS:
             declared = self.baseline[factor]
             return None if declared == self.factors[factor].none else declared
         default = self.factors[factor].default
-        return default if default in levels else levels[0]
+        return default if default in levels or factor == RANDOMNESS else levels[0]
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
@@ -301,7 +305,7 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
-        anywhere = {*self.primary_over, *self.in_recipes}
+        anywhere = {*self.primary_over, *self.in_recipes} - {RANDOMNESS}
         return all(
             name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()
@@ -375,26 +379,3 @@ class Study(_Factors):
         return tomli_w.dumps(
             {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
         )
-
-
-def validate(fields: dict[str, Any], source: str) -> Study:
-    """A study of these fields. Raises InputError that names every field that is wrong."""
-    try:
-        return Study.model_validate(fields)
-    except ValidationError as error:
-        problems = [_explain(dict(e)) for e in error.errors()]
-        raise InputError(f"{source}", "\n".join(problems), "nothing was run") from None
-
-
-def _explain(problem: dict[str, Any]) -> str:
-    """One of pydantic's errors as `field: found; allowed`."""
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return str(cause)
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown field; {nearest(where, Study.model_fields)}"
-    if cause is not None:
-        return f"{where}: {cause}"
-    allowed = problem["msg"].removeprefix("Input should be ")
-    return f"{where}: found {problem['input']!r}; allowed: {allowed}"
