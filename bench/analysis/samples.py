@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.analysis import costs
 from bench.analysis.belief import Baselines, FloatCheck, judged
+from bench.analysis.draws import averaged
 from bench.analysis.measured import MeasuredRows
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
@@ -86,6 +87,10 @@ class StudyRows:
         return at
 
     def samples(self) -> Iterator[Sample]:
+        """Every arm at every setting by every metric; of several calibration draws their mean."""
+        yield from averaged(self._of_draws())
+
+    def _of_draws(self) -> Iterator[Sample]:
         c = self.columns
         for (setting, arm), by_seed in self.at.items():
             rows_of = {seed: row for seed, row in by_seed.items() if row is not None}
