@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analysis import costs
 from bench.analysis.belief import Baselines, FloatCheck, judged
 from bench.analysis.draws import averaged
 from bench.analysis.measured import MeasuredRows
@@ -147,6 +148,16 @@ class StudyRows:
             lower_is_better=metric.lower_is_better,
             unsupported="" if rows else self._unsupported(rows_of.values()),
         )
+
+    def costs(self) -> tuple[tuple[costs.ArmCost, ...], float | None]:
+        """What each arm costs, and the CPU seconds of a seed."""
+        columns = {
+            name: self.cells[name].to_pylist()
+            if name in self.cells.column_names
+            else [None] * self.cells.num_rows
+            for name in (*costs.COLUMNS, "status")
+        }
+        return costs.of_arms(self.at, columns), costs.seconds_per_seed(self.at, columns)
 
     def _unsupported(self, rows: Iterable[int]) -> str:
         """Why the arm of these rows, none of which was evaluated, cannot be; empty where it can."""

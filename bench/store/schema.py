@@ -100,6 +100,12 @@ CELLS = (
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
     Column("eval_s", "float64", "seconds"),
+    Column(
+        "latency_us",
+        "float64",
+        "median microseconds of the interpreter for one test example alone, on this CPU beside "
+        "whatever else ran there",
+    ),
     Column("node", "string", "which node of the cluster, shortened id"),
     Column("cpu", "string", "CPU model"),
     Column("versions", "string", "key into environment.json"),
