@@ -52,7 +52,7 @@ MEANINGS = {
     "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
     "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"` or '
-    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `dataset`, `model`, `recipe`',
+    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `extra`, `dataset`, `model`, `recipe`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "
