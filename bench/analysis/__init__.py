@@ -71,7 +71,7 @@ def analyze(results: Results) -> Analysis:
         primary=study.primary_contrasts,
         title=heading(study),
         alpha=study.alpha,
-        deltas={"accuracy": study.delta_of("accuracy")},
+        deltas={metric.name: metric.delta for metric in results.metrics},
         design=_design(study),
     )
     comparisons = made.comparisons
@@ -96,6 +96,7 @@ def _design(study: Study) -> Design:
         declared=study.primary_effects,
         is_primary=lambda setting: study.is_primary_at(dict(setting.factors)),
         recipes=study.by_recipe,
+        metric=study.metrics[0],
         asked=lambda contrast, setting: designs.asks(
             study,
             (contrast.a, contrast.b),

@@ -20,6 +20,7 @@ from bench.statistics import equivalence, families, paired, power
 from bench.statistics.checks import Interval
 from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
+from bench.statistics.groups import Grouped
 from bench.statistics.sequential import Look
 from bench.study.factors import FACTORS
 
@@ -171,9 +172,9 @@ class Comparison:
 def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:
     """Which correction a comparison falls under: the protocol's "Many differences at once"."""
     if pairs.kind == "contrast":
-        named = pairs.contrast.name in primary
+        named = pairs.contrast.name in primary and design.metric in (None, pairs.metric)
         return "primary" if named and design.is_primary(pairs.setting) else "exploratory"
-    if pairs.declared:
+    if pairs.declared and design.metric in (None, pairs.metric):
         return "primary"
     if pairs.kind == "overall":
         return "overall"
@@ -212,7 +213,9 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
         estimate = pairs.crossed
     margin = pairs.margin
     two_one_sided = (
-        None if estimate is None or margin is None else equivalence.tost_of(estimate, margin)
+        None
+        if estimate is None or margin is None or pairs.not_finite
+        else equivalence.tost_of(estimate, margin)
     )
     return Comparison(
         pairs=pairs,
@@ -260,6 +263,9 @@ def _correct_family(
                 delta=member.pairs.margin,
                 alpha=alpha,
                 m=m,
+                n_groups=(
+                    member.estimate.n_groups if isinstance(member.estimate, Grouped) else None
+                ),
             )
         detect, equivalent_seeds = (
             seeds_needed(member, verdict, m, alpha) if detailed else (None, None)

@@ -15,7 +15,8 @@ class Design:
     reference: factor -> the level that its effects are counted from, where that is declared (else
     the first in a setting's order); declared: the effects in the primary family; is_primary: are
     the primary contrasts primary at this setting? recipes: name -> level of each factor that
-    recipes name, the base first; asked: does the study ask for a contrast at this setting?
+    recipes name, the base first; asked: does the study ask for a contrast at this setting? metric:
+    the one whose contrasts are primary, None where all metrics' are.
     """
 
     reference: Mapping[str, Value] = field(default_factory=dict)
@@ -23,6 +24,7 @@ class Design:
     is_primary: Callable[[Setting], bool] = lambda setting: True
     recipes: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     asked: Callable[[Contrast, Setting], bool] = lambda contrast, setting: True
+    metric: str | None = None
 
     @property
     def in_recipes(self) -> Collection[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from bench.analysis.sums import LARGEST_WHOLE
 from bench.errors import InputError
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
-from bench.statistics.crossed import CrossedSums
+from bench.statistics.crossed import CrossedSums, MeanSquares, real_mean_squares
+from bench.statistics.groups import group_sums
 from bench.study.arms import Contrast
 
 
@@ -64,7 +66,7 @@ def _paired_settings(
             if len(extras) > 1:
                 continue
             setting = _union(a.setting, b.setting, next(iter(extras), None))
-            if not (a.seeds or b.seeds or a.correct is not None):
+            if not (a.seeds or b.seeds or a.n_examples is not None):
                 continue  # never measured: no contrast, and none to count
             known = found.get((setting, a.metric))
             if known is None or _explicit(a, b) > _explicit(*known):
@@ -100,24 +102,27 @@ def _explicit(a: Sample, b: Sample) -> int:
 def _pair(
     contrast: Contrast, setting: Setting, arms: tuple[Sample, Sample], delta: float | None
 ) -> Pairs:
-    """Pair two samples by seed identity."""
+    """Pair two samples by seed identity. Seeds in which a value is not finite are left out."""
     a, b = arms
-    seeds = tuple(sorted(set(a.seeds) & set(b.seeds)))
+    both = set(a.seeds) & set(b.seeds)
+    seeds = tuple(sorted(both & set(a.finite) & set(b.finite)))
     at_a, at_b = positions(a, seeds), positions(b, seeds)
-    whole, cells, churn, step = None, None, None, 1.0
+    whole, churn, step = None, None, 1.0
+    cells: CrossedSums | MeanSquares | None = None
     d = paired.subtract(a.values[at_a], b.values[at_b]) if seeds else np.empty(0)
     if a.whole is not None and b.whole is not None and seeds:
         whole = a.whole[at_a] - b.whole[at_b]
         step = a.step
         d = decimals.in_unit(whole, step)
         whole = whole if abs(whole).max() <= LARGEST_WHOLE else None
+    if None not in (a.n_examples, b.n_examples) and a.n_examples != b.n_examples and seeds:
+        raise InputError(
+            f"cells, {contrast.name}",
+            f"{a.n_examples} and {b.n_examples} test examples",
+            "allowed: the same test examples for both arms",
+        )
+    groups = None
     if a.correct is not None and b.correct is not None and seeds:
-        if a.correct.shape[1] != b.correct.shape[1]:
-            raise InputError(
-                f"cells, {contrast.name}",
-                f"{a.correct.shape[1]} and {b.correct.shape[1]} test examples",
-                "allowed: the same test examples for both arms",
-            )
         n_examples = a.correct.shape[1]
         whole = a.counts[at_a] - b.counts[at_b]
         step = 100 / n_examples
@@ -128,6 +133,10 @@ def _pair(
             examples=_by_example(a, at_a) - _by_example(b, at_b),
             squares=round(churn.total * len(seeds) * n_examples),
         )
+    elif a.per_example is not None and b.per_example is not None and seeds:
+        cells = real_mean_squares(_differences(a, b, seeds))
+    if cells is not None and a.groups is not None:
+        groups = group_sums(_differences(a, b, seeds), a.groups)
     mixed = 0
     if a.machines and b.machines:
         mixed = sum(a.machines[i] != b.machines[j] for i, j in zip(at_a, at_b, strict=True))
@@ -145,10 +154,30 @@ def _pair(
         step=step,
         delta=delta,
         cells=cells,
+        groups=groups,
+        not_finite=tuple(_worse(a, b, seed) for seed in sorted(both - set(seeds))),
+        cell_step=a.scale,
         churn=churn,
         mixed=mixed,
         lower_is_better=a.lower_is_better,
     )
+
+
+def _differences(a: Sample, b: Sample, seeds: Sequence[int]) -> NDArray[Any]:
+    """a minus b, (seeds, examples): whole numbers of right and wrong, else float64."""
+    of_a, of_b = a.cells(seeds), b.cells(seeds)
+    assert of_a is not None, "only where examples are known"
+    assert of_b is not None, "only where examples are known"
+    kind = np.int8 if of_a.dtype == np.bool_ else np.float64
+    difference: NDArray[Any] = of_a.astype(kind) - of_b
+    return difference
+
+
+def _worse(a: Sample, b: Sample, seed: int) -> int:
+    """Of a seed in which a value is not finite, the sign of a minus b, where what is not finite is
+    the worst that can be: 0 where both are."""
+    direction = 1 if a.lower_is_better else -1
+    return direction * ((seed not in a.finite) - (seed not in b.finite))
 
 
 def _rows(correct: NDArray[np.bool_], at: IntArray) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
-from bench.statistics.crossed import Crossed, CrossedSums, crossed
+from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
+from bench.statistics.groups import GroupSums, grouped
 from bench.study.arms import Contrast
 
 Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
@@ -113,7 +114,10 @@ class Sample:
 
     planned: the seeds that should be there; statuses: of their cells, `missing` where there is no
     row; seeds: those evaluated, ascending; values: float (seeds,), in `unit` (accuracies in
-    percent); correct: bool (seeds, examples), None where only values are known; machines: per
+    percent; not finite where a model's outputs are not); correct: bool (seeds, examples), right or
+    wrong; per_example: float32 (seeds, examples), whose means times `scale` are `values`; both None
+    where only values are known; groups: of each test example, None where there are none; own_runs:
+    are its seeds known to be repetitions, since this package trained them? machines: per
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
     beside their number format; not_finite: models with outputs that are not finite; whole: int
     (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
@@ -129,6 +133,10 @@ class Sample:
     seeds: tuple[int, ...]
     values: FloatArray
     correct: NDArray[np.bool_] | None = None
+    per_example: NDArray[np.float32] | None = None
+    scale: float = 100.0
+    groups: tuple[str, ...] | None = None
+    own_runs: bool = False
     machines: tuple[tuple[Value, Value], ...] = ()
     audited: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     not_finite: int = 0
@@ -145,6 +153,23 @@ class Sample:
         return counts
 
     @property
+    def n_examples(self) -> int | None:
+        """Test examples, where they are known."""
+        known = self.per_example if self.correct is None else self.correct
+        return None if known is None else int(known.shape[1])
+
+    @cached_property
+    def finite(self) -> tuple[int, ...]:
+        """The seeds whose values are finite."""
+        return tuple(s for s, v in zip(self.seeds, self.values, strict=True) if np.isfinite(v))
+
+    def cells(self, seeds: Sequence[int]) -> NDArray[Any] | None:
+        """Of these seeds, all evaluated: right or wrong, or values, (seeds, examples); None where
+        examples are not known."""
+        known = self.per_example if self.correct is None else self.correct
+        return None if known is None else known[positions(self, seeds)]
+
+    @property
     def in_steps(self) -> tuple[IntArray, float] | None:
         """Values as whole multiples of a step, and the step in `unit`; None where they are none."""
         if self.correct is not None:
@@ -152,7 +177,7 @@ class Sample:
         return None if self.whole is None else (self.whole, self.step)
 
     def mean(self) -> float | None:
-        return float(self.values.mean()) if self.seeds else None
+        return float(self.at(self.finite).mean()) if self.finite else None
 
     def at(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, all evaluated: (seeds,)."""
@@ -169,8 +194,9 @@ class Sample:
         return np.array([known.get(seed, np.nan) for seed in seeds])
 
     def interval(self, alpha: float) -> Interval | None:
-        """t interval of the arm's mean over new seeds; None for fewer than two seeds."""
-        return paired.paired_t(self.values).interval(alpha) if self.seeds else None
+        """t interval of the arm's mean over new seeds, of those with a finite value; None for fewer
+        than two of them."""
+        return paired.paired_t(self.at(self.finite)).interval(alpha) if self.finite else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +206,10 @@ class Pairs:
 
     planned: seeds that should be there; seeds: shared by all samples, ascending; d: float (seeds,),
     arm a minus arm b in `unit`; whole: int (seeds,), d in steps of `step`, None where only real
-    values are known; cells: sums over seeds and over test examples, in steps of `cell_step`; churn:
+    values are known; cells: sums over seeds and over test examples, in steps of `cell_step`, or of
+    real values what is left of them; groups: the same by group of test examples, where they have
+    any; not_finite: seeds that are left out since a model's value is not finite, as who is worst
+    there, -1 where arm a is below b; churn:
     of contrasts only; mixed: shared seeds whose cells ran on different CPUs or versions; delta: the
     smallest difference of the contrast that matters, None where none is declared; doublings: from
     the smallest to the largest level, 1 unless this is a slope. factor, level, reference: of a
@@ -201,7 +230,9 @@ class Pairs:
     whole: IntArray | None = None
     step: float = 1.0
     delta: float | None = None
-    cells: CrossedSums | None = None
+    cells: CrossedSums | MeanSquares | None = None
+    groups: GroupSums | None = None
+    not_finite: tuple[int, ...] = ()
     cell_step: float = 100.0
     churn: paired.Churn | None = None
     mixed: int = 0
@@ -225,6 +256,8 @@ class Pairs:
 
     @property
     def n_examples(self) -> int | None:
+        if isinstance(self.cells, MeanSquares):
+            return self.cells.n_examples
         return None if self.cells is None else self.cells.examples.size
 
     @property
@@ -235,8 +268,8 @@ class Pairs:
 
     @property
     def of_values(self) -> bool:
-        """Are only values known, not test examples?"""
-        return all(sample.correct is None for sample in self.samples)
+        """Are only values of runs known that this package has not made?"""
+        return all(s.n_examples is None and not s.own_runs for s in self.samples)
 
     @property
     def impossible(self) -> Mapping[str, str]:
@@ -263,7 +296,15 @@ class Pairs:
 
     @cached_property
     def crossed(self) -> Crossed | None:
-        """The estimate for new seeds and new test examples."""
+        """The estimate for new seeds and new test examples: for new groups of them, where they
+        come in groups."""
+        if self.groups is not None:
+            return grouped(self.groups, scale=self.cell_step)
+        return self.ungrouped
+
+    @cached_property
+    def ungrouped(self) -> Crossed | None:
+        """The estimate if every test example were drawn by itself."""
         return None if self.cells is None else crossed(self.cells, scale=self.cell_step)
 
     @cached_property
@@ -280,7 +321,9 @@ class Pairs:
 
     @cached_property
     def win_rate(self) -> proportions.WinRate | None:
-        return proportions.win_rate(self.d) if self.seeds and not self.unmoved else None
+        """Of all shared seeds: a value that is not finite is the worst."""
+        d = np.concatenate([self.d, self.not_finite])
+        return proportions.win_rate(d) if d.size and not self.unmoved else None
 
     @property
     def dz(self) -> float | None:

@@ -1,16 +1,17 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.belief import Baselines, FloatCheck, judged
+from bench.analysis.measured import MeasuredRows
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
+from bench.metrics import Metric
 from bench.store.folder import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study, designs
@@ -39,6 +40,7 @@ class StudyRows:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.cells = results.cells
+        self._measured = MeasuredRows(results.cells, results.labels)
         self.columns: dict[str, list[Any]] = {
             name: self.cells[name].to_pylist()
             for name in (*_USED, *AUDITED)
@@ -88,30 +90,57 @@ class StudyRows:
             statuses = Counter(c["status"][row] for row in rows_of.values())
             if missing := len(by_seed) - len(rows_of):
                 statuses["missing"] = missing
-            seeds = tuple(s for s in sorted(rows_of) if c["status"][rows_of[s]] in EVALUATED)
-            rows = [rows_of[seed] for seed in seeds]
-            correct = self._correct(str(setting.dataset), rows)
-            yield Sample(
-                setting=setting,
-                arm=arm,
-                metric="accuracy",
-                unit="pp",
-                planned=tuple(sorted(by_seed)),
-                statuses=dict(statuses),
-                seeds=seeds,
-                values=100 * correct.sum(axis=1, dtype=np.int64) / correct.shape[1],
-                correct=correct,
-                machines=tuple((c["cpu"][row], c["versions"][row]) for row in rows),
-                audited={
-                    name: tuple(
-                        dict.fromkeys(c[name][row] for row in rows if c[name][row] is not None)
-                    )
-                    for name in AUDITED
-                    if name in c
-                },
-                not_finite=sum(bool(c["not_finite"][row]) for row in rows),
-                unsupported="" if rows else self._unsupported(rows_of.values()),
-            )
+            evaluated = tuple(s for s in sorted(rows_of) if c["status"][rows_of[s]] in EVALUATED)
+            for metric in self.results.metrics:
+                yield self._sample(setting, arm, metric, by_seed, rows_of, statuses, evaluated)
+
+    def _sample(
+        self,
+        setting: Setting,
+        arm: str,
+        metric: Metric,
+        planned: Iterable[int],
+        rows_of: Mapping[int, int],
+        statuses: Counter[str],
+        evaluated: Sequence[int],
+    ) -> Sample:
+        """One arm at one setting by one metric; a row that lacks the metric is missing for it."""
+        c = self.columns
+        every = [rows_of[seed] for seed in evaluated]
+        found = self._measured.of(metric, str(setting.dataset), every)
+        seeds = tuple(s for s, there in zip(evaluated, found.there, strict=True) if there)
+        rows = [rows_of[seed] for seed in seeds]
+        without = Counter(
+            c["status"][row] for row, there in zip(every, found.there, strict=True) if not there
+        )
+        if without:
+            statuses = statuses - without + Counter(missing=without.total())
+        groups = self.results.groups.get(str(setting.dataset))
+        by_example = found.correct is not None or found.per_example is not None
+        return Sample(
+            setting=setting,
+            arm=arm,
+            metric=metric.name,
+            unit=metric.unit,
+            planned=tuple(sorted(planned)),
+            statuses=dict(statuses),
+            seeds=seeds,
+            values=found.values,
+            correct=found.correct,
+            per_example=found.per_example,
+            scale=metric.scale,
+            groups=groups if by_example else None,
+            own_runs=self.study.pipeline is None,
+            machines=tuple((c["cpu"][row], c["versions"][row]) for row in rows),
+            audited={
+                name: tuple(dict.fromkeys(c[name][row] for row in rows if c[name][row] is not None))
+                for name in AUDITED
+                if name in c
+            },
+            not_finite=sum(bool(c["not_finite"][row]) for row in rows),
+            lower_is_better=metric.lower_is_better,
+            unsupported="" if rows else self._unsupported(rows_of.values()),
+        )
 
     def _unsupported(self, rows: Iterable[int]) -> str:
         """Why the arm of these rows, none of which was evaluated, cannot be; empty where it can."""
@@ -138,7 +167,7 @@ class StudyRows:
             ]
             left = [c["batch_norm_start_left"][row] for row in rows.values()]
             known = [value for value in left if value is not None]
-            right = [c["accuracy"][row] for row in rows.values()]
+            right = [v for row in rows.values() if (v := c["accuracy"][row]) is not None]
             check = FloatCheck(
                 setting=setting,
                 seeds=len(rows),
@@ -158,34 +187,11 @@ class StudyRows:
         stored = self.results.environment.get("baselines", {}).get(dataset, {})
         labels = self.results.labels.get(dataset)
         commonest = None
-        if labels is not None and len(labels):
+        if labels is not None and len(labels) and labels.dtype.kind == "i":
             commonest = float(np.bincount(labels).max()) / len(labels)
         if any(FACTORS[n].of_test and v != FACTORS[n].default for n, v in setting.factors):
             return Baselines(commonest, None, None)
         return Baselines(commonest, stored.get("nearest_centroid"), stored.get("logistic"))
-
-    def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:
-        """bool (rows, examples): predictions equal to labels."""
-        labels = self.results.labels.get(dataset)
-        if labels is None:
-            if not rows:
-                return np.empty((0, 1), dtype=np.bool_)
-            raise InputError("labels.parquet", f"no labels of {dataset!r}", "allowed: those of run")
-        n = len(labels)
-        column = self.cells["predictions"]
-        correct = np.empty((len(rows), n), dtype=np.bool_)
-        for at, row in enumerate(rows):
-            buffer = column[row].as_buffer()
-            size = 0 if buffer is None else buffer.size
-            if size not in (n, 2 * n):
-                raise InputError(
-                    f"cells, {self.columns['cell'][row]}, predictions",
-                    f"{size} bytes for {n} labels of {dataset!r}",
-                    f"allowed: {n} (uint8) or {2 * n} (uint16)",
-                )
-            predictions = np.frombuffer(buffer, np.uint8 if size == n else np.dtype("<u2"))
-            np.equal(predictions, labels, out=correct[at])
-        return correct
 
     def _claimed(self, setting: Setting, arm: str) -> str | None:
         """What an arm's files claim to be; None where they claim nothing: somebody's annotate()

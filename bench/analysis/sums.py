@@ -9,7 +9,8 @@ import numpy as np
 from bench.analysis.records import Pairs, Sample, Setting, positions
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
-from bench.statistics.crossed import crossed_sums
+from bench.statistics.crossed import crossed_sums, real_mean_squares
+from bench.statistics.groups import group_sums
 from bench.statistics.interaction import slope_weights
 from bench.study.factors import FACTORS
 
@@ -129,7 +130,7 @@ def summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
         samples[id(sample)] = sample
         weights[id(sample)] = weights.get(id(sample), 0.0) + weight
     used = [(samples[key], weight) for key, weight in weights.items() if weight]
-    seeds = tuple(sorted(set.intersection(*(set(s.seeds) for s in samples.values()))))
+    seeds = tuple(sorted(set.intersection(*(set(s.finite) for s in samples.values()))))
     if not seeds or not used:
         return replace(base, seeds=seeds, d=np.zeros(len(seeds)))
     in_steps = [(sample.in_steps, weight) for sample, weight in used]
@@ -154,19 +155,28 @@ def summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
         return replace(made, **_crossed(used, seeds, divisor))
     values = [weight * sample.at(seeds) for sample, weight in used]
     summed = paired.without_noise(np.sum(values, axis=0), np.max(np.abs(values), axis=0))
-    return replace(base, seeds=seeds, d=summed / divisor)
+    made = replace(base, seeds=seeds, d=summed / divisor)
+    return replace(made, **_crossed(used, seeds, divisor))
 
 
 def _crossed(used: Sequence[Term], seeds: Sequence[int], divisor: float) -> dict[str, Any]:
     """The crossed sums of a change, where all its samples have the same test examples."""
-    first = used[0][0].correct
-    if first is None or len({_tested_on(sample.setting) for sample, _ in used}) > 1:
+    first = used[0][0]
+    sizes = {sample.n_examples for sample, _ in used}
+    if None in sizes or len({_tested_on(sample.setting) for sample, _ in used}) > 1:
         return {}
-    cells = np.zeros((len(seeds), first.shape[1]), dtype=_small_enough(used))
+    whole = all(sample.correct is not None for sample, _ in used)
+    kind = _small_enough(used) if whole else np.float64
+    cells = np.zeros((len(seeds), first.n_examples or 0), dtype=kind)
     for sample, weight in used:
-        assert sample.correct is not None
-        cells += int(weight) * sample.correct[positions(sample, seeds)].view(np.int8)
-    return {"cells": crossed_sums(cells), "cell_step": 100 / divisor}
+        known = sample.cells(seeds)
+        assert known is not None
+        cells += int(weight) * known.view(np.int8) if whole else weight * known
+    return {
+        "cells": crossed_sums(cells) if whole else real_mean_squares(cells),
+        "groups": None if first.groups is None else group_sums(cells, first.groups),
+        "cell_step": first.scale / divisor,
+    }
 
 
 def _tested_on(setting: Setting) -> tuple[Any, ...]:

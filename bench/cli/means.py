@@ -1,7 +1,7 @@
-"""Running means of accuracies: by data set, model and factors, never over them."""
+"""Running means of the first metric: by data set, model and factors, never over them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.plan.cells import Cell
@@ -14,16 +14,18 @@ Group = tuple[Any, ...]
 
 
 class Means:
-    """Mean accuracy and number of cells, by group, arm and budget."""
+    """Mean of the first metric and number of cells, by group, arm and budget."""
 
     def __init__(self) -> None:
+        self.metric = "accuracy"
         self._factors: tuple[str, ...] = ()
         self._sums: defaultdict[Group, defaultdict[tuple[str, int], list[float]]] = defaultdict(
             lambda: defaultdict(lambda: [0.0, 0])
         )
 
-    def planned(self, wanted: Iterable[Cell]) -> None:
-        """Learn which factors vary between these cells."""
+    def planned(self, wanted: Sequence[Cell]) -> None:
+        """Learn which factors vary between these cells, and what they are measured by."""
+        self.metric = next((c.recipe.objective.metrics[0] for c in wanted), self.metric)
         levels: dict[str, set[Any]] = defaultdict(set)
         for recipe in {cell.recipe for cell in wanted}:
             for name, level in recipe.levels:
@@ -33,9 +35,13 @@ class Means:
     def note(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             if row["status"] in EVALUATED:
+                measured = dict(row.get("metrics") or {})
+                value = measured.get(self.metric, row.get(self.metric))
+                if value is None:
+                    continue
                 group = (row["dataset"], row["model"], *(row[name] for name in self._factors))
                 mean = self._sums[group][row["arm"], row["budget"]]
-                mean[0] += row["accuracy"]
+                mean[0] += value
                 mean[1] += 1
 
     @property
@@ -52,11 +58,14 @@ class Means:
         ]
         return f"{model} on {dataset}{''.join(named)}"
 
+    def shown(self, mean: float, places: int = 1) -> str:
+        return f"{mean:.{places}%}" if self.metric == "accuracy" else f"{mean:.3g}"
+
     def budgets(self, group: Group) -> list[int]:
         return sorted({budget for _, budget in self._sums[group]})
 
     def of(self, group: Group, budget: int) -> Iterator[tuple[str, float, int]]:
-        """Arm, mean accuracy from 0 to 1 and cells, in the arms' order."""
+        """Arm, mean and cells, in the arms' order."""
         for arm in ARMS:
             if (arm, budget) in self._sums[group]:
                 total, n = self._sums[group][arm, budget]

@@ -135,7 +135,9 @@ class RunProgress:
             group = groups[self._lines % len(groups)]
             self._lines += 1
             budget = self._means.budgets(group)[-1]
-            means = [f"{arm} {mean:.1%}" for arm, mean, _ in self._means.of(group, budget)]
+            means = [
+                f"{arm} {self._means.shown(mean)}" for arm, mean, _ in self._means.of(group, budget)
+            ]
             first, *others = means
             for part in (f"; {self._means.name(group)}, E = {budget}: {first}", *others):
                 part = part if part.startswith(";") else f", {part}"
@@ -166,12 +168,12 @@ class RunProgress:
     def _table(self, group: tuple[Any, ...]) -> Table:
         table = Table(box=None, pad_edge=False)
         budgets = self._means.budgets(group)
-        table.add_column(f"mean accuracy so far: {self._means.name(group)}")
+        table.add_column(f"mean {self._means.metric} so far: {self._means.name(group)}")
         cells: dict[str, list[str]] = {arm: [""] * len(budgets) for arm in ARMS}
         for place, budget in enumerate(budgets):
             table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
             for arm, mean, n in self._means.of(group, budget):
-                cells[arm][place] = f"{mean:.2%} [dim]n={n}[/]"
+                cells[arm][place] = f"{self._means.shown(mean, 2)} [dim]n={n}[/]"
         for arm, texts in cells.items():
             if any(texts):
                 table.add_row(arm, *texts)

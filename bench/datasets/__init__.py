@@ -27,16 +27,18 @@ OWN: dict[str, Part] = {}
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification data set in memory; two are equal if their keys are.
+    """A data set in memory; two are equal if their keys are.
 
     key: identifies the content, and which of the training examples are used.
     x_train, x_test: uint8 or float32, (examples, height, width, channels), or of a table (examples,
     features); a model's input is x / scale as float32. y_train, y_test: int32 (examples,),
-    0 .. len(classes) - 1. Arrays may be read-only.
+    0 .. len(classes) - 1, or float32 (examples,), which a regression is to give, without classes.
+    Arrays may be read-only.
     paths: the file name of each test example where the source has one, else empty; permuted:
     whether the training examples are in the order of the fixed permutation already. groups: of each
-    test example where the source has them (a speaker, a patient), else None; notes: what was taken
-    for what, where that was not plain.
+    test example where the source has them (a speaker, a patient), else None; trained_groups: those
+    of the training examples, None where they are not known; notes: what was taken for what, where
+    that was not plain.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Dataset:
     permuted: bool = False
     groups: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    trained_groups: frozenset[str] | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and self.key == other.key
@@ -59,10 +62,15 @@ class Dataset:
         return hash(self.key)
 
     def first(self, train_examples: int | None) -> "Dataset":
-        """The same with the first `train_examples` of a fixed permutation for training."""
+        """The same with the first `train_examples` of a fixed permutation for training. Raises
+        InputError if there are not so many."""
         if train_examples is None:
             return self
         n = len(self.x_train)
+        if train_examples > n:
+            raise InputError(
+                "train_examples", f"found {train_examples}", f"allowed: 1 to {n} of {self.name!r}"
+            )
         chosen = (np.arange(n) if self.permuted else fixed_permutation(n))[:train_examples]
         return replace(
             self,
@@ -240,6 +248,17 @@ def size(name: str, options: Options = DEFAULT) -> Size:
     return resolve(name, options=options).size()
 
 
-def load(name: str, train_examples: int | None = None, options: Options = DEFAULT) -> Dataset:
-    """`Source.load` of the source that a name stands for."""
-    return resolve(name, options=options).load(train_examples)
+def load(
+    name: str,
+    train_examples: int | None = None,
+    options: Options = DEFAULT,
+    task: str = "classification",
+) -> Dataset:
+    """`Source.load` of the source that a name stands for, as a task needs it (reading.fitting):
+    then which examples it can train on may depend on the labels of all."""
+    from bench.datasets.reading.fitting import fitted
+
+    source = resolve(name, options=options)
+    if task == "reconstruction":
+        return fitted(source.load(), task).first(train_examples)
+    return fitted(source.load(train_examples), task)

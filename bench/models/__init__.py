@@ -29,6 +29,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "annotate": ("model",),
     "inputs": ("x",),
     "representative": (),
+    "loss": ("y", "outputs", "x"),
 }
 """Functions that may stand beside a model in somebody's file, and what they are given."""
 

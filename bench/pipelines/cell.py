@@ -132,7 +132,7 @@ def _evaluated(
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
         tested = hooks.prepared(shifted(raw, cell.recipe.get("test_shift")), segment.model)
-        measured = measure.measured(tested, trainer, blob, _is_checked(cell))
+        measured = measure.measured(tested, trainer, blob, _is_checked(cell), cell.recipe.objective)
         evaluated = time.perf_counter()
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))

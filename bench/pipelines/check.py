@@ -15,7 +15,18 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import cell, evaluate, hooks, measure, probes, streams, train, trainers, usable
+from bench.pipelines import (
+    cell,
+    evaluate,
+    hooks,
+    measure,
+    probes,
+    streams,
+    tasks,
+    train,
+    trainers,
+    usable,
+)
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
@@ -62,7 +73,7 @@ def _model(data: Dataset, pieces: Pieces) -> Check:
     model = trainers.trainer_of(data, segment, False).model
     norms = usable.batch_norms(model)
     found = (
-        f"inputs {data.x_train.shape[1:]}, {len(data.classes)} logits, "
+        f"inputs {data.x_train.shape[1:]}, outputs {tuple(model.output_shape[1:])}, "
         f"{model.count_params():,} parameters, {norms} BatchNormalization layers"
     )
     if norms and not models.normalizes(segment.model):
@@ -123,7 +134,8 @@ def _quantized_alike(data: Dataset, pieces: Pieces) -> Check:
         tf_keras.backend.reset_uids()  # layers without a name get those that they have in a run
         build = models.get(segment.model).build
         given = dict(trainers.given(segment))
-        model = build(data.x_train.shape[1:], len(data.classes), **given)
+        classes = tasks.classes(data, segment.recipe.objective.task)
+        model = build(data.x_train.shape[1:], classes, **given)
         unknown, refused = _refused_layers(model)
         found = f"TFMOT refuses {_named((*unknown, *refused)) or f'it: {explained(error)}'}"
         if left := [(x.name, "Lambda") for x in model.layers if _is_lambda(x)]:
@@ -215,11 +227,12 @@ def _float_file(data: Dataset, pieces: Pieces) -> Check:
     trainer.load(trainer.start)
     evaluator = evaluate.Evaluator(trainers.converter_of(trainer).float32(), few.scale)
     outputs = evaluator.outputs(few.x_test)
-    logits = evaluator.logits(outputs).astype(np.float64)
-    keras_logits = measure.keras_logits(trainer, few)
-    largest = float(np.abs(logits - keras_logits).max())
-    different = measure.disagreements(few, trainer, logits)
-    found = f"outputs differ by {largest:.1g} at most, {different} of {len(logits)} classes do"
+    real = evaluator.logits(outputs).astype(np.float64)
+    largest = float(np.abs(real - measure.keras_outputs(trainer, few)).max())
+    task = pieces[0][0].recipe.objective.task
+    different = measure.disagreements(few, trainer, real, task)
+    what = "classes" if task == "classification" else "answers"
+    found = f"outputs differ by {largest:.1g} at most, {different} of {len(real)} {what} do"
     alike = not different
     return Check(FILE, alike, found, "" if alike else "file an issue with the network")
 

@@ -64,11 +64,13 @@ def augmented(
     kind = "u" if x.dtype == np.uint8 else "f"
     if made_x.shape != x.shape or made_x.dtype.kind != kind:
         raise _bad(part, _described(made_x), f"x of shape {x.shape} and type {x.dtype}, or (x, y)")
-    if made_y.shape != y.shape or made_y.dtype.kind not in "iu":
-        raise _bad(part, f"y as {_described(made_y)}", f"integers of shape {y.shape}")
-    if not 0 <= made_y.min() <= made_y.max() < len(data.classes):
+    numbers = y.dtype.kind == "f"
+    if made_y.shape != y.shape or made_y.dtype.kind not in ("iuf" if numbers else "iu"):
+        what = "numbers" if numbers else "integers"
+        raise _bad(part, f"y as {_described(made_y)}", f"{what} of shape {y.shape}")
+    if not numbers and not 0 <= made_y.min() <= made_y.max() < len(data.classes):
         raise _bad(part, f"labels {made_y.min()} to {made_y.max()}", f"below {len(data.classes)}")
-    if not np.isfinite(made_x).all():
+    if not (np.isfinite(made_x).all() and np.isfinite(made_y).all()):
         raise _bad(part, "numbers that are not finite", "finite numbers")
     return made_x.astype(x.dtype), made_y.astype(y.dtype)
 

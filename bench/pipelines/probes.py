@@ -6,7 +6,8 @@ import numpy as np
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import evaluate, hooks
+from bench.metrics import Task
+from bench.pipelines import evaluate, hooks, tasks
 from bench.pipelines import usable as checks
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
@@ -68,15 +69,16 @@ def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
     model: one that was built already; another one would count on in the names of its layers, which
     the files have in them.
     """
-    shape, classes = data.x_train.shape[1:], len(data.classes)
+    task = segment.recipe.objective.task
+    shape, classes = data.x_train.shape[1:], tasks.classes(data, task)
     x = data.x_train.astype(np.float32) / np.float32(data.scale)
     try:
         if model is None:
             model = models.get(segment.model).build(shape, classes, **dict(given(segment)))
-        reason = checks.unusable(model, shape, classes, x)
+        reason = checks.unusable(model, shape, classes, x, task)
     except ModuleNotFoundError as error:
         reason = f"needs the package {error.name!r}, which is not there"
-        return {"unusable": _not_built(shape, classes, reason), "missing": True}
+        return {"unusable": _not_built(shape, classes, task, reason), "missing": True}
     except (Exception, SystemExit) as error:
         reason = f"cannot be built: {explained(error)}"
         if isinstance(error, FileNotFoundError):
@@ -85,8 +87,9 @@ def unusable(segment: Segment, data: Dataset, model: Any = None) -> Row:
             reason += "; rows of a table need dense layers, as the built-in model mlp has them"
     if reason is None:
         return {}
-    return {"unusable": _not_built(shape, classes, reason)}
+    return {"unusable": _not_built(shape, classes, task, reason)}
 
 
-def _not_built(shape: tuple[int, ...], classes: int, reason: str) -> str:
-    return f"built for inputs of {shape} and {classes} classes, {reason}"
+def _not_built(shape: tuple[int, ...], classes: int, task: Task, reason: str) -> str:
+    asked = f"{classes} classes" if task == "classification" else f"a {task}"
+    return f"built for inputs of {shape} and {asked}, {reason}"

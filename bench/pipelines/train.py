@@ -20,6 +20,7 @@ from bench.pipelines.observers import Seen, observing, recording
 from bench.pipelines.randomness import Randomness, in_inference
 from bench.pipelines.refusals import Refused, Uncontrolled, Unmatched, Unsupported
 from bench.pipelines.streams import stream
+from bench.pipelines.tasks import LOSSES
 
 __all__ = [
     "Refused",
@@ -54,8 +55,8 @@ class Trainer:
     float_model: the model of a float trainer of the same architecture, for one that is
     quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate: as in
     `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter 2019), times the learning rate,
-    of all weights but vectors. Raises a Refused if TFMOT cannot quantize the model or loses a
-    weight, or if a layer draws numbers that no seed determines.
+    of all weights but vectors; loss: as tasks.Loss. Raises a Refused if TFMOT cannot quantize the
+    model or loses a weight, or if a layer draws numbers that no seed determines.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Trainer:
         batch_norm_momentum: float | None = None,
         annotate: Callable[..., Any] | None = None,
         weight_decay: float = 0.0,
+        loss: Callable[[Any, Any, Any], Any] = LOSSES["classification", "cross_entropy"],
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -100,7 +102,9 @@ class Trainer:
         rate = self.optimizer.learning_rate
         self._slots = [v for v in self.optimizer.variables if v is not rate]
         self.start = State(_values(self.model.weights), _values(self._slots))
-        self._loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._loss = loss
+        self.own_loss = loss not in LOSSES.values()
+        """Is it a function of somebody's own?"""
         self._step = traced(self.step)
         self._epochs: dict[Mode, Any] = {}
         self._checked: dict[Mode, Any] = {}
@@ -198,11 +202,11 @@ class Trainer:
         learning_rate: float,
         noise: Sequence[np.random.SeedSequence] = (),
     ) -> float:
-        """Train one epoch per order. Returns the last epoch's mean loss in nats.
+        """Train one epoch per order. Returns the last epoch's mean loss.
 
-        x: uint8 or float32 (n, height, width, channels); y: int32 (n,); orders: int32 (n,) each;
-        noise: a stream for each epoch, for what its layers draw; may be left out where none does.
-        The last step of an epoch has the n % batch examples that are left, as in `fit`.
+        x: uint8 or float32 (n, height, width, channels); y: int32 or float32 (n,); orders: int32
+        (n,) each; noise: a stream for each epoch, for what its layers draw; may be left out where
+        none does. The last step of an epoch has the n % batch examples that are left, as in `fit`.
         """
         rate = np.array([learning_rate], np.float32)
         loss = 0.0
@@ -223,7 +227,7 @@ class Trainer:
         mode: Mode = PLAIN,
     ) -> float:
         """Take the steps [first, last) of an epoch, to its end if last is None, in a mode. Returns
-        their mean loss in nats, a share of the epoch's.
+        their mean loss, a share of the epoch's.
 
         x, y, batch: as in `run`; order: int32 (n,); rates: float32, the learning rate, or if the
         mode is scheduled that of each step. Randomness has begun.
@@ -301,8 +305,8 @@ class Trainer:
     def step(self, x: Any, y: Any) -> Any:
         """One optimizer step on a batch. Returns its mean loss."""
         with self.randomness.controlled(), tf.GradientTape() as tape:
-            logits = self.model(self.inputs(x), training=True)
-            loss = self._loss(y, logits)
+            inputs = self.inputs(x)
+            loss = self._loss(y, inputs, self.model(inputs, training=True))
             if self.model.losses:
                 loss += tf.add_n(self.model.losses)
         variables = self.model.trainable_variables
@@ -315,7 +319,7 @@ class Trainer:
         return tf.cast(x, tf.float32) / self.scale
 
     def logits(self, x: Any) -> np.ndarray:
-        """Keras's own logits, float32 (n, classes). x: uint8 or float32, as in `run`."""
+        """Keras's own outputs, float32 (n, ...). x: uint8 or float32, as in `run`."""
         return self._logits(x).numpy()
 
     def reestimate(self, x: np.ndarray, batch: int) -> None:

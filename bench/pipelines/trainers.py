@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, modes, streams, train
+from bench.metrics import Task
+from bench.pipelines import convert, hooks, modes, streams, tasks, train
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Recipe
@@ -29,7 +30,9 @@ def trainer_of(
 ) -> train.Trainer:
     """The trainer of a segment's model. more: the recipe of the epochs more, where it is for those;
     anew: one that was not there before, for a comparison."""
-    shape, classes, recipe = data.x_train.shape[1:], len(data.classes), segment.recipe
+    recipe = segment.recipe
+    loss = recipe.objective.task, recipe.objective.loss
+    shape, classes = data.x_train.shape[1:], tasks.classes(data, recipe.objective.task)
     momentum, fields = recipe.get("batch_norm_momentum"), given(segment)
     # What optimizer() of somebody's file makes may depend on the rate in any way.
     optimizer = recipe.get("optimizer") or recipe["learning_rate"]
@@ -40,7 +43,16 @@ def trainer_of(
         decay = decay if other is None else other
     make = _trainer.__wrapped__ if anew else _trainer
     return make(
-        segment.model, fields, shape, classes, data.scale, optimizer, decay, momentum, quantized
+        segment.model,
+        fields,
+        shape,
+        classes,
+        data.scale,
+        optimizer,
+        decay,
+        momentum,
+        quantized,
+        loss,
     )
 
 
@@ -71,15 +83,26 @@ def _trainer(
     weight_decay: float,
     momentum: float | None,
     quantized: bool,
+    loss: tuple[Task, str],
 ) -> train.Trainer:
     build, base = partial(models.get(model).build, **dict(given)), None
     if quantized:
         base = _trainer(
-            model, given, shape, classes, scale, optimizer, weight_decay, momentum, False
+            model, given, shape, classes, scale, optimizer, weight_decay, momentum, False, loss
         ).model
     made = optimizer if isinstance(optimizer, str) else hooks.optimizer(model, optimizer)
-    annotate = models.hook(model, "annotate")
-    return train.Trainer(build, shape, classes, made, scale, base, momentum, annotate, weight_decay)
+    return train.Trainer(
+        build,
+        shape,
+        classes,
+        made,
+        scale,
+        base,
+        momentum,
+        models.hook(model, "annotate"),
+        weight_decay,
+        tasks.loss(model, *loss),
+    )
 
 
 def converter_of(trainer: train.Trainer) -> convert.Converter:

@@ -5,18 +5,28 @@ from typing import Any
 
 import numpy as np
 
+from bench.metrics import Task
+from bench.pipelines import tasks
 from bench.pipelines.lean import tf, tf_keras
 
 
-def unusable(model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray) -> str | None:
+def unusable(
+    model: Any,
+    shape: tuple[int, ...],
+    classes: int,
+    x: np.ndarray,
+    task: Task = "classification",
+) -> str | None:
     """Why not, in a line, None if it is.
 
     model: what `build(shape, classes)` returned; x: float32 (n, *shape), some inputs.
     """
-    return next(_reasons(model, shape, classes, x), None)
+    return next(_reasons(model, shape, classes, x, task), None)
 
 
-def _reasons(model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray) -> Iterator[str]:
+def _reasons(
+    model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray, task: Task
+) -> Iterator[str]:
     kind = type(model)
     if not isinstance(model, tf_keras.Model):
         keras3 = kind.__module__.partition(".")[0] == "keras"
@@ -34,22 +44,28 @@ def _reasons(model: Any, shape: tuple[int, ...], classes: int, x: np.ndarray) ->
         yield f"has {len(model.inputs)} inputs, of shapes {_shapes(model.inputs)}; one is allowed"
     if not _fits(model.inputs[0].shape, (None, *shape)):
         yield f"takes inputs of shape {_shape(model.inputs[0])}, not {_written((None, *shape))}"
-    wanted = (
-        f"one output of shape {_written((None, classes))} is needed: logits of {classes} classes"
-    )
+    allowed = tasks.shapes(task, shape, classes)
+    said = " or ".join(f"{_written((None, *each))}: {what}" for each, what in allowed.items())
+    wanted = f"one output of shape {said} is needed"
+    if len(allowed) == 1:
+        wanted = f"one output of shape {said.replace(': ', ' is needed: ')}"
     if len(model.outputs) != 1:
         yield f"has {len(model.outputs)} outputs, of shapes {_shapes(model.outputs)}; {wanted}"
-    if tuple(model.outputs[0].shape) != (None, classes):
+    if not any(_fits(model.outputs[0].shape, (None, *each)) for each in allowed):
         yield f"has an output of shape {_shape(model.outputs[0])}; {wanted}"
     policy = tf_keras.mixed_precision.global_policy().name
     other = [layer for layer in model._flatten_layers() if layer.compute_dtype != "float32"]
     if policy != "float32" or other or model.outputs[0].dtype != tf.float32:
         found = f"layer {other[0].name} in {other[0].compute_dtype}" if other else policy
         yield f"computes in mixed precision ({found}); float32 is needed throughout"
+    if task != "classification":
+        return
     last = getattr(model.layers[-1], "activation", None)
     if last is tf_keras.activations.sigmoid:
         yield f"ends in a sigmoid, with an output of shape {_shape(model.outputs[0])}; {wanted}"
     outputs = model(tf.constant(x), training=False).numpy()
+    if outputs.shape[1] == 1:
+        return
     if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
         yield (
             f"gives probabilities of shape {_shape(model.outputs[0])} that sum to 1, as after a "

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bench import datasets, models
 from bench.datasets import Dataset, fixed_permutation
 from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check, checks
 from bench.plan.cells import cells, check_data
 from bench.plan.forecast import forecast
@@ -51,7 +52,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     limit = Limits(study.timeout).least
     for source in study.datasets:
         label = datasets.label(source)
-        data = datasets.load(source, options=study.reading)
+        data = datasets.load(source, options=study.reading, task=study.objective.task)
         for check in checks(data, _least(study)):
             yield label, check
         for model in study.models:
@@ -62,7 +63,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                 for piece in probe.pieces
             ]
             about = f"{model} on {label}" if len(study.datasets) > 1 else model
-            work = Pipeline(MODULE, models.own([model]))
+            work = Pipeline(MODULE, models.own([model]), measures=own_metrics.named(study.metrics))
             with Isolated(work, WORKER_ENVIRONMENT, limit) as apart:
                 few, checked = _some(data), []
                 for check in _of_model(apart, few, pieces):

@@ -14,6 +14,7 @@ from bench.datasets import Dataset
 from bench.datasets.changed.shifts import refusal
 from bench.datasets.changed.training import changed
 from bench.errors import InputError
+from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
@@ -50,8 +51,6 @@ def run(
     and TensorFlow, or if a model is of no use; nothing is written then.
     """
     check_data(study)
-    if study.metrics != ("accuracy",):
-        raise InputError("metrics", f"found {study.metrics}", "allowed: accuracy")
     if address is not None:
         check_answers(address)
     elif study.cpus > (there := workers or os.cpu_count() or 1):
@@ -81,7 +80,8 @@ def run(
         if missing:
             load = _Loader(study, folder)
             stack.enter_context(connected(address, workers, pipeline))
-            work = Pipeline(pipeline, models.own(study.models), keep_models)
+            measures = own_metrics.named(study.metrics)
+            work = Pipeline(pipeline, models.own(study.models), keep_models, measures)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
@@ -128,6 +128,7 @@ class _Loader:
         chosen = [examples for examples in study.levels("train_examples") if examples is not None]
         self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
         self._folder, self._reading = folder, study.reading
+        self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
         self._given: set[DataKey] = set()
 
@@ -140,7 +141,7 @@ class _Loader:
         for name, _ in fresh:
             if name not in self._loaded:
                 source = self._sources[name]
-                self._loaded[name] = datasets.load(source, self._most, self._reading)
+                self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
         made = {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
         for cell in needed:
             _check_possible(cell, made.get(data_key(cell)))

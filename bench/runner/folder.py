@@ -17,7 +17,7 @@ from bench.store.schema import EVALUATED, FILE, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
 
-SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy")
+SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy", "metrics")
 """Columns of a row that progress is made of."""
 
 
@@ -41,9 +41,9 @@ class Folder:
         """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
         contradicted by most rows. Returns those data sets."""
         sources = {datasets.label(source): source for source in self._study.datasets}
-        reading = self._study.reading
+        reading, task = self._study.reading, self._study.objective.task
         found = {
-            name: datasets.load(source, options=reading)
+            name: datasets.load(source, options=reading, task=task)
             for name, source in sources.items()
             if name in doubted
         }
@@ -52,8 +52,17 @@ class Folder:
         return found
 
     def results(self) -> dict[str, dict[str, Any]]:
-        """The rows of cells that had a result at the start, by cell."""
-        return {cell: row for cell, row in self._known.items() if row["status"] in RESULTS}
+        """The rows of cells that had a result at the start, by cell: with all that is asked for."""
+        return {cell: row for cell, row in self._known.items() if self._is_result(row)}
+
+    def _is_result(self, row: Mapping[str, Any]) -> bool:
+        """Has the cell a result, with every metric of the study, where it was evaluated?"""
+        if row["status"] not in EVALUATED:
+            return row["status"] in RESULTS
+        measured = {name for name, _ in row["metrics"] or ()}
+        if row["accuracy"] is not None:
+            measured.add("accuracy")
+        return measured.issuperset(self._study.metrics)
 
     def others(self, wanted: Collection[str]) -> int:
         """How many rows there are of cells that are not wanted."""
@@ -64,6 +73,7 @@ class Folder:
         if not self._started:
             with self._writing():
                 self._store.write_study(self._study)
+                self._store.write_metrics(self._study.declared_metrics())
                 self._store.write_environment(self._about)
                 self._write_plan()
             self._started = True

@@ -1,4 +1,4 @@
-"""What a worker needs to do the work: a module's name, and the models of somebody's own as text."""
+"""What a worker needs to do the work: a module's name, and what is somebody's own as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,25 @@ from importlib import import_module
 from typing import Any
 
 from bench import models
+from bench.metrics import own as metrics
 from bench.plugins import Part
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, by the names that
-    cells carry; keep_models: shall rows bring their TFLite files to the driver?"""
+    cells carry; keep_models: shall rows bring their TFLite files to the driver? measures: metrics
+    of somebody's own, by name."""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
     keep_models: bool = False
+    measures: Mapping[str, metrics.OwnMetric] = field(default_factory=dict)
 
     def prepared(self) -> Any:
-        """The module, in a process where these models are known. Imports TensorFlow."""
+        """The module, in a process where these models and metrics are known. Imports TensorFlow."""
         models.use(self.own)
+        metrics.use(self.measures)
         body = import_module(self.module)
         body.prepare()
         return body

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from bench.statistics.checks import IntArray, Interval, at_least, open_unit, positive
 from bench.statistics.student import t_interval, t_quantile, t_test
 
+ROUNDING = 1e-12
+"""Relative to the largest cell: what the rounding of sums leaves of numbers that are equal."""
+
 
 @dataclass(frozen=True)
 class CrossedSums:
@@ -94,6 +97,37 @@ def mean_squares(sums: CrossedSums) -> MeanSquares:
     )
 
 
+def real_mean_squares(cells: NDArray[Any]) -> MeanSquares:
+    """`mean_squares` of real cells (n_seeds, n_examples), such as differences of errors.
+
+    Deviations from a mean that are no more than the rounding of its sum are 0. ValueError where a
+    cell is not finite.
+    """
+    table = np.asarray(cells, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise ValueError(f"cells: need (n_seeds, n_examples), found shape {table.shape}")
+    if not np.isfinite(table).all():
+        raise ValueError("cells: found a value that is not finite, allowed: finite ones")
+    s, n = table.shape
+    mean, noise = float(table.mean()), ROUNDING * float(np.abs(table).max())
+
+    def squares(values: NDArray[np.float64]) -> float:
+        return float((values[np.abs(values) > noise] ** 2).sum())
+
+    by_seed, by_example = table.mean(axis=1) - mean, table.mean(axis=0) - mean
+    residual = table - mean
+    residual -= by_seed[:, None]
+    residual -= by_example
+    return MeanSquares(
+        n_seeds=s,
+        n_examples=n,
+        mean=mean,
+        seeds=n * squares(by_seed) / (s - 1) if s > 1 else None,
+        examples=s * squares(by_example) / (n - 1) if n > 1 else None,
+        residual=squares(residual) / ((s - 1) * (n - 1)) if s > 1 and n > 1 else None,
+    )
+
+
 @dataclass(frozen=True)
 class Crossed:
     """The mean difference for new seeds and new test examples, in units of `scale`.
@@ -128,14 +162,14 @@ class Crossed:
         return t_quantile(self.n_examples - 1, alpha) * self.example_se
 
 
-def crossed(sums: CrossedSums, scale: float = 1.0) -> Crossed:
+def crossed(cells: CrossedSums | MeanSquares, scale: float = 1.0) -> Crossed:
     """Two-way crossed random-effects estimate of the mean of D; scale 100 gives pp.
 
-    Source: Satterthwaite (1946) for the df; Owen (2007), The pigeonhole bootstrap, for the
-    variance of a crossed mean.
+    cells: sums of whole-number cells, or the mean squares of real ones. Source: Satterthwaite
+    (1946) for the df; Owen (2007), The pigeonhole bootstrap, for the variance of a crossed mean.
     """
     positive(scale, "scale")
-    ms = mean_squares(sums)
+    ms = cells if isinstance(cells, MeanSquares) else mean_squares(cells)
     s, n, mean = ms.n_seeds, ms.n_examples, ms.mean * scale
     if ms.seeds is None or ms.examples is None or ms.residual is None:
         return Crossed(s, n, mean, None, None, None, None, None)
@@ -172,16 +206,21 @@ class SeedVariance:
     sd_test_set: float | None
 
 
-def seed_variance(sums: CrossedSums, scale: float = 1.0) -> SeedVariance:
+def seed_variance(cells: CrossedSums | MeanSquares, scale: float = 1.0) -> SeedVariance:
     """Split the variance over seeds of one arm (cells Y) or one contrast (cells D).
 
-    scale 100 gives pp. Source: Jordan (2024), On the variance of neural network training with
-    respect to test sets and distributions, for distribution-wise variance.
+    scale 100 gives pp. cells: as `crossed`'s; of real ones there is no binomial noise. Source:
+    Jordan (2024), On the variance of neural network training with respect to test sets and
+    distributions, for distribution-wise variance.
     """
     positive(scale, "scale")
-    ms = mean_squares(sums)
+    is_arm = False
+    if isinstance(cells, MeanSquares):
+        ms = cells
+    else:
+        ms = mean_squares(cells)
+        is_arm = bool((cells.seeds >= 0).all()) and int(cells.seeds.sum()) == cells.squares
     s, n = ms.n_seeds, ms.n_examples
-    is_arm = bool((sums.seeds >= 0).all()) and int(sums.seeds.sum()) == sums.squares
     test_set = scale * sqrt(ms.mean * (1 - ms.mean) / n) if is_arm else None
     if ms.seeds is None or ms.residual is None:
         sd = None if ms.seeds is None else scale * sqrt(ms.seeds / n)

@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     """
 
     TOO_FEW_SEEDS = "too few seeds"
+    TOO_FEW_GROUPS = "too few groups"
     MATTERS = "different and it matters"
     TOO_SMALL = "different, too small to matter"
     SIZE_UNDECIDED = "different, size undecided"
@@ -107,21 +108,25 @@ def verdict(
     delta: float | None,
     alpha: float,
     m: int,
+    n_groups: int | None = None,
 ) -> Verdict:
     """The one verdict of a contrast.
 
     n_seeds: shared seeds; p_adjusted: of the difference, within its family of m contrasts;
     p_equivalence_adjusted: of TOST, likewise; interval: the family's (Bonferroni or
     false-coverage), in the unit of delta, the smallest difference that matters.
-    `too few seeds` comes before all others: 2 / 2**n_seeds > alpha / m. What is None (no delta
-    declared, an interval that does not exist) supports no claim: without delta a difference
-    is at most `different, size undecided`.
+    `too few seeds` comes before all others: 2 / 2**n_seeds > alpha / m; then `too few groups`,
+    likewise, where n_groups says how many groups of test examples are drawn anew with them. What is
+    None (no delta declared, an interval that does not exist) supports no claim: without delta a
+    difference is at most `different, size undecided`.
     """
     level = bonferroni_alpha(alpha, m)
     if delta is not None:
         positive(delta, "delta")
     if smallest_p(n_seeds) > level:
         return Verdict.TOO_FEW_SEEDS
+    if n_groups is not None and smallest_p(n_groups) > level:
+        return Verdict.TOO_FEW_GROUPS
     significant = p_adjusted is not None and p_adjusted <= alpha
     equivalent = (
         delta is not None and p_equivalence_adjusted is not None and p_equivalence_adjusted <= alpha

@@ -362,7 +362,7 @@ def read(folder: Path) -> Results:
         plan=store.plan(),
         looks=store.looks(),
         groups=groups,
-        metrics=store.metrics(),
+        metrics=study.declared_metrics(store.metrics()),
     )
 
 

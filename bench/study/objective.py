@@ -21,8 +21,9 @@ LOSSES: Mapping[str, tuple[Task, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """task: what a model is asked for; loss: what its training lowers, a built-in one or a function
-    of somebody's own; metrics: what it is measured by, the first one primary."""
+    """task: what a model is asked for; loss: what its training lowers, where no function of
+    somebody's own stands beside the model; metrics: what it is measured by, the first one primary.
+    """
 
     task: Task = "classification"
     loss: str = "cross_entropy"
@@ -34,22 +35,17 @@ class Objective:
         was. The metrics do not."""
         if (self.task, self.loss) == ("classification", "cross_entropy"):
             return None
-        part = own.loss(self.loss)
-        said = self.loss if part is None else f"{part.own.identity}:{part.function}"
-        return [self.task, said]
+        return [self.task, self.loss]
 
 
 DELTA = 0.5
 """pp, of accuracies."""
 
 
-def _known_loss(name: str | None, info: ValidationInfo) -> str | None:
+def _known_loss(name: str | None) -> str | None:
     """`name`, if it is None or a loss's. Raises InputError."""
-    part = info.data.get("own", {}).get(name)
-    if name is not None and name not in LOSSES and getattr(part, "loss", None) is None:
-        raise InputError(
-            "loss", f"no loss {name!r}", f"{nearest(name, LOSSES)}, or FILE.py:FUNCTION"
-        )
+    if name is not None and name not in LOSSES:
+        raise InputError("loss", f"no loss {name!r}", nearest(name, LOSSES))
     return name
 
 
@@ -132,6 +128,6 @@ def of(task: Task | None, loss: str | None, chosen: Sequence[str]) -> Objective:
         raise InputError(
             "loss",
             f"{loss!r} is no loss of a {task}",
-            f"allowed: {', '.join(of_task)}, or FILE.py:FUNCTION",
+            f"allowed: {', '.join(of_task)}, or a function loss(y, outputs) of your own",
         )
     return Objective(task, loss, tuple(chosen))

@@ -5,7 +5,6 @@ the user has named.
 """
 
 import ast
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from bench import datasets, models, plugins
 from bench.errors import InputError
 from bench.plugins import Own, Part, blamed
+from bench.study import own_metrics
 from bench.study.factors import FACTORS
 
 DEFAULT_MODEL = "bncnn"
@@ -24,14 +24,14 @@ PARTS = {"models": "model", "datasets": "data"}
 KNOWN = (
     "known names: model(shape, classes), data(), "
     + "".join(f"{name}({', '.join(given)}), " for name, given in models.HOOKS.items())
-    + 'study = dict(...), contrasts = [...], files = ["weights.h5"]'
+    + 'study = dict(...), contrasts = [...], metrics = [...], files = ["weights.h5"]'
 )
 
-_FUNCTIONS = frozenset({"loss", "labels", "start"})
-_VALUES = frozenset({"arms", "command", "metrics"})
+_FUNCTIONS = frozenset({"labels", "start"})
+_VALUES = frozenset({"arms", "command"})
 """Names that would ask for something which is not done."""
 
-_REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
+_REFERENCE = own_metrics.REFERENCE
 
 
 def is_source(name: str) -> bool:
@@ -41,7 +41,7 @@ def is_source(name: str) -> bool:
 
 def is_own(fields: Mapping[str, Any]) -> bool:
     """Do these fields name a Python file?"""
-    named = [each for name in PARTS for each in _listed(fields.get(name))]
+    named = [each for name in (*PARTS, "metrics") for each in _listed(fields.get(name))]
     return "source" in fields or any(_REFERENCE.fullmatch(str(each)) for each in named)
 
 
@@ -59,7 +59,8 @@ def moved(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return str(folder / value)
         return datasets.based(value, folder) if isinstance(value, str) else value
 
-    found = {name: from_here(value) if name in PARTS else value for name, value in fields.items()}
+    named = (*PARTS, "metrics")
+    found = {name: from_here(value) if name in named else value for name, value in fields.items()}
     if isinstance(found.get("source"), str):
         found["source"] = str(folder / found["source"])
     return found
@@ -100,6 +101,9 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
             f"it defines neither model() nor data(), but {_offered(own)}",
             KNOWN,
         )
+    measured = own_metrics.references(own, source)
+    if measured is not None:
+        references["metrics"] = measured
     return {"title": title} | references | moved(given, Path(source).parent) | dict(fields)
 
 
@@ -145,6 +149,10 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
             names.append(name)
         if value is not None:
             found[field] = names
+    if "metrics" in found:
+        found["metrics"] = [_metric(each, files, own) for each in _listed(found["metrics"])]
+    if hooked:
+        own_metrics.check_loss(found, hooked)
     if source is not None and Path(source).name not in {each["file"] for each in own.values()}:
         raise InputError(
             "source",
@@ -186,17 +194,18 @@ def _check_hooks(own: Own) -> None:
             )
 
 
+def _metric(each: Any, files: dict[str, Own], own: dict[str, dict[str, Any]]) -> Any:
+    """A metric's name; of a function of a file its own, under which it is known from then on."""
+    match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
+    if match is None:
+        return each
+    part = own_metrics.part(_file(match["path"], files), match["function"])
+    own[part.function] = own_metrics.use(part)
+    return part.function
+
+
 def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
-    stem = Path(path).stem
-    if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
-        raise InputError(
-            path,
-            f"two files are called {Path(path).name}",
-            "allowed: files with names of their own",
-        )
-    own = files[stem] = files.get(stem) or plugins.load(path)
-    _check_names(own)
-    _check_hooks(own)
+    own = _file(path, files)
     if function not in own.names:
         raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
     with blamed(own, function):
@@ -211,6 +220,21 @@ def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
                 f"{own.name}, {function}()", f"parameter {parameter!r} is not known", allowed
             )
     return Part(own, function)
+
+
+def _file(path: str, files: dict[str, Own]) -> Own:
+    """A file, read once. Raises InputError."""
+    stem = Path(path).stem
+    if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
+        raise InputError(
+            path,
+            f"two files are called {Path(path).name}",
+            "allowed: files with names of their own",
+        )
+    own = files[stem] = files.get(stem) or plugins.load(path)
+    _check_names(own)
+    _check_hooks(own)
+    return own
 
 
 def _passed() -> tuple[str, ...]:

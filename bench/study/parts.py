@@ -14,7 +14,7 @@ class OwnPart(BaseModel):
     """What stands in a file of somebody's own, under one name: functions for a model and for data.
 
     lacks: factors that the model has nothing for; annotates: does annotate() choose what QAT
-    quantizes?; loss, metric: functions of them.
+    quantizes?; metric: a function that measures outputs.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -24,7 +24,6 @@ class OwnPart(BaseModel):
     data: str | None = None
     lacks: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     annotates: bool = False
-    loss: str | None = None
     metric: str | None = None
 
     @property

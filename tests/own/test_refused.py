@@ -29,7 +29,24 @@ BAD_FILES = {
     "another kind": (MODEL + "def arm_float(n): ...\n", "arm_float: no part of a study of net"),
     "a command": (MODEL + "command = 'x'\n", "command: no part of a study of net"),
     "an optimizer": (MODEL + "def optimizer(r): ...\n", "optimizer(): parameter 'r' is not known"),
-    "a loss": (MODEL + "def loss(y, outputs): ...\n", "loss: no part of a study of net"),
+    "a loss": (MODEL + "def loss(y, p): ...\n", "parameter 'p' is not known; allowed: y, outputs"),
+    "two losses": (MODEL + "def loss(y, outputs): ...\nstudy = dict(loss='mse', task='regression',"
+                   " metrics=['mae'])\n", "loss: set, and own"),
+    "no metric": (MODEL + "metrics = 3\n", "metrics: found 3; allowed: metrics = ["),
+    "an unknown metric": (MODEL + "metrics = ['acc']\n", "no metric 'acc'"),
+    "a lambda": (MODEL + "metrics = [lambda y: 0]\n", "allowed: metrics = [\"mae\", my_metric]"),
+    "no direction": (MODEL + "def off(y, outputs): ...\nmetrics = [off]\n", "off.lower_is_better"
+                     " = True, or False, below the function"),
+    "a built-in name": (MODEL + "def mae(y, outputs): ...\nmae.lower_is_better = True\n"
+                        "metrics = [mae]\n", "'mae' is also the name of a built-in metric"),
+    "in pp": (MODEL + "def off(y, outputs): ...\noff.lower_is_better = True\noff.unit = 'pp'\n"
+              "metrics = [off]\n", "unit is 'pp'"),
+    "no delta": (MODEL + "def off(y, outputs): ...\noff.lower_is_better = True\noff.delta = 0\n"
+                 "metrics = [off]\n", "delta is 0; allowed: a number above 0"),
+    "a metric of seeds": (MODEL + "def off(y, seed): ...\noff.lower_is_better = True\n"
+                          "metrics = [off]\n", "parameter 'seed' is not known"),
+    "a metric of another task": (MODEL + "metrics = ['accuracy', 'mae']\n", "'mae' is no metric of"
+                                 " a classification"),
     "no Python": ("def model(:\n", "line 1: "),
     "null bytes": ("x = 1\0\n", "null bytes"),
     "a study that is none": (MODEL + "study = 3\n", "study: found 3; allowed: study = dict("),
@@ -57,7 +74,10 @@ BAD_DATA = {
     "one array": ("x", "data(): it is of type numpy.ndarray"),
     "one pair": ("(x, y)", "data(): train is of type numpy.ndarray; allowed: (train, test)"),
     "three": ("(x, y), (x, y), (x, y)", "data(): it has 3 parts"),
-    "a triple": ("(x, y, y), (x, y)", "data(): train has 3 parts"),
+    "four": ("(x, y, y, y), (x, y)", "train has 4 parts; allowed: (train, test), each (x, y)"),
+    "groups of all": ("(x, y), (x, y, [1, 2])", "groups of test are int64 of shape (2,)"),
+    "groups of floats": ("(x, y), (x, y, y / 1)", "groups of test are float64"),
+    "no groups": ("(x, y, None), (x, y)", "groups of train is None"),
     "no labels": ("(x, None), (x, y)", "data(): y of train is None"),
     "no inputs": ("(None, y), (x, y)", "data(): x of train is None"),
     "a generator": ("(i for i in range(3))", "arrays that fit into memory"),
@@ -85,10 +105,11 @@ BAD_DATA = {
     "labels from 1": ("(x, y + 1), (x, y + 1)", "labels from 1 to 3; allowed: integers from 0"),
     "negative labels": ("(x, y - 1), (x, y)", "y of train has the label -1"),
     "huge labels": ("(x, y), (x, y + 10**9)", "y of test has the label 1000000002"),
-    "float labels": ("(x, y / 1), (x, y)", "y of train is of type float64; allowed: class labels, "
-                     "integers from 0 or text: y.astype(int)"),
-    "regression": ("(x, y / 7), (x, y)", "regression is not taken"),
-    "NaN labels": ("(x, y * np.nan), (x, y)", "y of train is of type float64 and holds NaN"),
+    "float labels": ("(x, y / 1), (x, y)", "labels of type float32 in train and int64 in test"),
+    "complex labels": ("(x, y * 1j), (x, y)", "y of train is of type complex128; allowed: class "
+                       "labels, integers from 0 or text; floats of a regression"),
+    "NaN labels": ("(x, y * np.nan), (x, y)", "y of train holds NaN or infinity, such as in "
+                   "example 0"),
     "one-hot": ("(x, np.eye(3)[y]), (x, y)", "the shape (20, 3); allowed: (examples,), y.argm"),
     "text and numbers": ("(x, y), (x, ['a'] * 20)", "labels that are text in one split"),
     "too few to calibrate": ("(x, y), (x, y)", "calibration_examples: found 200, but"),

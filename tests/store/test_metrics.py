@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bench import metrics
+from bench import metrics, study
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.store import measures
@@ -13,6 +13,9 @@ from bench.store.folder import Store, read
 from tests.store.rows import STUDY, row
 
 CELLS = plan.cells(STUDY)
+REGRESSION = study.validate(
+    {"title": "Small", "seeds": 2, "budgets": 1, "metrics": ["mae", "mse"]}, "tests"
+)
 TARGETS = np.array([0.5, -1.25, 3.0, 1e-3])
 VALUES = np.array([0.1, 0.25, 3.5, 0.0], np.float32)
 
@@ -32,7 +35,7 @@ def measured(cell, values=VALUES, **columns):
 
 def regressions(path, rows):
     store = Store(path)
-    store.write_study(STUDY)
+    store.write_study(REGRESSION)
     store.write_metrics(metrics.declared(["mae", "mse"]))
     store.write_labels("digits", TARGETS, [], [])
     store.append(rows)

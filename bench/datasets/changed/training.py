@@ -19,6 +19,8 @@ def changed(data: Dataset, levels: Mapping[str, Any]) -> Dataset:
     where there is no other class."""
     made = data.first(levels.get("train_examples"))
     ratio, share = levels.get("class_imbalance", 1.0), levels.get("label_noise", 0.0)
+    if ratio != 1 and not made.classes:
+        raise InputError("class_imbalance", f"no classes in {data.name}", "allowed: leave it out")
     if ratio != 1:
         kept = imbalanced(made.y_train, len(made.classes), ratio)
         made = replace(

@@ -17,7 +17,7 @@ MOST_CLASSES = 65_536
 SCALE = 255.0
 """Of pixels in uint8; floats are taken as they are."""
 
-PAIRS = "allowed: (train, test), each a pair (x, y) of arrays"
+PAIRS = "allowed: (train, test), each (x, y) or (x, y, groups), of arrays"
 
 
 EXAMPLE = "mine.py:data"
@@ -43,21 +43,46 @@ def load(name: str, part: Part) -> Dataset:
                 where, f"parameter {needed[0]!r}", "allowed: no parameters, since it runs once"
             )
         returned = part()
-    train, test = _pair(returned, where, "it")
-    arrays = []
+    train, test = _parts(returned, where, "it")
+    arrays, groups = [], []
     for split, pair in (("train", train), ("test", test)):
-        x, y = _pair(pair, where, split)
+        x, y, *more = _parts(pair, where, split, most=3)
         arrays.append((_inputs(x, where, f"x of {split}"), _labels(y, where, f"y of {split}")))
         _check_length(*arrays[-1], where, split)
+        groups.append(_groups(more[0], len(x), where, split) if more else None)
     (x_train, y_train), (x_test, y_test) = arrays
     _check_alike(x_train, x_test, where)
     y_train, y_test, classes = _classes(y_train, y_test, where)
     scale = SCALE if x_train.dtype == np.uint8 else 1.0
     key = content(x_train, y_train, x_test, y_test, scale=scale)
-    return Dataset(key, name, x_train, y_train, x_test, y_test, scale, classes)
+    return Dataset(
+        key,
+        name,
+        x_train,
+        y_train,
+        x_test,
+        y_test,
+        scale,
+        classes,
+        groups=groups[1],
+        trained_groups=groups[0] and frozenset(groups[0]),
+    )
 
 
-def _pair(value: Any, where: str, what: str) -> tuple[Any, Any]:
+def _groups(value: Any, n: int, where: str, split: str) -> tuple[str, ...]:
+    """Integers or text (n,), as text."""
+    found = _array(value, where, f"groups of {split}")
+    if found.shape != (n,) or found.dtype.kind not in "iuU":
+        raise InputError(
+            where,
+            f"groups of {split} are {found.dtype} of shape {found.shape}",
+            f"allowed: integers or text, ({n},), one for each example",
+        )
+    return tuple(str(group) for group in found.tolist())
+
+
+def _parts(value: Any, where: str, what: str, most: int = 2) -> tuple[Any, ...]:
+    """The two to `most` parts of a tuple."""
     kind = type(value)
     found = f"{what} is {'None' if value is None else f'of type {kind.__module__}.{kind.__name__}'}"
     if hasattr(value, "element_spec") or hasattr(value, "__next__"):
@@ -69,14 +94,14 @@ def _pair(value: Any, where: str, what: str) -> tuple[Any, Any]:
         )
     if not isinstance(value, tuple | list):
         raise InputError(where, found, PAIRS)
-    if len(value) != 2:
+    if not 2 <= len(value) <= most:
         raise InputError(where, f"{what} has {len(value)} parts", PAIRS)
-    return value[0], value[1]
+    return tuple(value)
 
 
 def _array(value: Any, where: str, what: str) -> np.ndarray:
     if hasattr(value, "element_spec") or hasattr(value, "__next__"):
-        _pair(value, where, what)
+        _parts(value, where, what)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -120,7 +145,7 @@ def _inputs(value: Any, where: str, what: str) -> np.ndarray:
 
 
 def _labels(value: Any, where: str, what: str) -> np.ndarray:
-    """Integers or text (n,)."""
+    """Integers or text (n,), or float32 that a regression is to give."""
     y = _array(value, where, what)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -131,14 +156,18 @@ def _labels(value: Any, where: str, what: str) -> np.ndarray:
         return y if y.dtype.kind == "U" else np.char.decode(y, "utf-8", "replace")
     if y.dtype.kind == "b":
         return y.astype(np.int64)
+    if y.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            y = y.astype(np.float32)
+        if not np.isfinite(y).all():
+            found = f"{what} holds NaN or infinity, such as in example {np.argmin(np.isfinite(y))}"
+            raise InputError(where, found, "allowed: finite numbers")
+        return y
     if y.dtype.kind not in "iu":
-        finite = y.dtype.kind == "f" and np.isfinite(y).all()
-        whole = finite and (y == np.round(y)).all()
         raise InputError(
             where,
-            f"{what} is of type {y.dtype}" + ("" if finite else " and holds NaN or infinity"),
-            "allowed: class labels, integers from 0 or text"
-            + (": y.astype(int)" if whole else "; regression is not taken"),
+            f"{what} is of type {y.dtype}",
+            "allowed: class labels, integers from 0 or text; floats of a regression",
         )
     if y.size and (y.min() < 0 or y.max() >= MOST_CLASSES):
         wrong = y.min() if y.min() < 0 else y.max()
@@ -177,7 +206,15 @@ def _check_alike(x_train: np.ndarray, x_test: np.ndarray, where: str) -> None:
 def _classes(
     y_train: np.ndarray, y_test: np.ndarray, where: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Labels as int32, and the names of the classes."""
+    """Labels as int32 and the names of the classes; or as float32 and none."""
+    if "f" in (y_train.dtype.kind, y_test.dtype.kind):
+        if y_train.dtype.kind != y_test.dtype.kind:
+            raise InputError(
+                where,
+                f"labels of type {y_train.dtype} in train and {y_test.dtype} in test",
+                "allowed: one type",
+            )
+        return y_train, y_test, ()
     text = [y.dtype.kind == "U" for y in (y_train, y_test)]
     if text[0] != text[1]:
         raise InputError(
@@ -196,7 +233,8 @@ def _classes(
             raise InputError(
                 where,
                 f"labels from {together[0]} to {together[-1]}",
-                f"allowed: integers from 0: y - {together[0]}",
+                f"allowed: integers from 0: y - {together[0]}; of a regression floats: "
+                "y.astype(float)",
             )
         names = tuple(map(str, range(int(together[-1]) + 1)))
     return y_train.astype(np.int32), y_test.astype(np.int32), names

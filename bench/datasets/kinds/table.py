@@ -159,6 +159,8 @@ def _read_csv(path: Path, label: str) -> Part:
         labels = labels_of.of_array(np.array(column.to_pylist()), place)
     elif pa.types.is_integer(column.type):
         labels = labels_of.of_integers(parquet.numbers(column), place)
+    elif pa.types.is_floating(column.type):
+        labels = labels_of.of_numbers(parquet.numbers(column), place)
     else:
         raise InputError(str(path), f"column {label}: {column.type}", labels_of.ALLOWED)
     if groups is None:

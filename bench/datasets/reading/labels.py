@@ -1,4 +1,5 @@
-"""Labels as somebody wrote them, integers from 0 or text, -> int32 codes and names of classes."""
+"""Labels as somebody wrote them: integers from 0 or text -> int32 codes and names of classes;
+numbers with a decimal point, which a regression is to give, -> float32."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ from bench.errors import InputError
 Place = Callable[[int], tuple[str, int]]
 """Example -> the file it stands in, and its row there, from 0."""
 
-ALLOWED = f"allowed: integers from 0 to {MOST_CLASSES - 1:,}, or text"
+ALLOWED = f"allowed: integers from 0 to {MOST_CLASSES - 1:,}, or text; of a regression floats"
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
     """The labels of one split.
 
-    codes: int64 (n,); words: what the codes stand for, None where the labels are integers; place:
-    where each stands.
+    codes: int64 (n,), or float32 where they are numbers; words: what the codes stand for, None
+    where the labels are integers or numbers; place: where each stands.
     """
 
     codes: np.ndarray
@@ -43,6 +44,8 @@ def of_array(values: np.ndarray, place: Place) -> Labels:
     if values.dtype.kind == "U":
         words, codes = np.unique(values, return_inverse=True)
         return of_words(codes.astype(np.int64), [str(word) for word in words], place)
+    if values.dtype.kind == "f":
+        return of_numbers(values, place)
     if values.dtype.kind not in "iu":
         file, row = place(0)
         shown = f", such as {values[0]} in row {row}" if len(values) else ""
@@ -58,6 +61,18 @@ def of_integers(values: np.ndarray, place: Place) -> Labels:
         file, row = place(at)
         raise InputError(file, f"row {row}: label {values[at]}", ALLOWED)
     return Labels(values.astype(np.int64), None, place)
+
+
+def of_numbers(values: np.ndarray, place: Place) -> Labels:
+    """From floats. Raises InputError naming file and row of one that is not finite as float32."""
+    with np.errstate(over="ignore"):
+        numbers = values.astype(np.float32)
+    wrong = ~np.isfinite(numbers)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        file, row = place(at)
+        raise InputError(file, f"row {row}: label {values[at]}", "allowed: finite numbers")
+    return Labels(numbers, None, place)
 
 
 def of_words(codes: np.ndarray, words: Sequence[str], place: Place) -> Labels:
@@ -77,13 +92,16 @@ def of_words(codes: np.ndarray, words: Sequence[str], place: Place) -> Labels:
 def numbered(
     splits: Sequence[Labels], named: Sequence[str] = ()
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """int32 labels of each split, and the classes' names.
+    """int32 labels of each split, and the classes' names; float32 labels and no classes where
+    one of them has numbers.
 
     Text is sorted by name. Integers keep their value; their classes are `named`, or called by
     their number up to the highest. Raises InputError where one split has integers and another
     text, or where a label has no name.
     """
     texts = [labels for labels in splits if labels.words is not None]
+    if not texts and any(labels.codes.dtype.kind == "f" for labels in splits):
+        return [labels.codes.astype(np.float32) for labels in splits], ()
     if texts and len(texts) < len(splits):
         file = next(labels for labels in splits if labels.words is None).place(0)[0]
         raise InputError(file, "integer labels, where another split has text", ALLOWED)

@@ -211,7 +211,8 @@ class Shards:
         parts: list[np.ndarray] = []
         words: dict[str, int] = {}
         text = pa.types.is_string(of) or pa.types.is_large_string(of)
-        if not text and not pa.types.is_integer(of):
+        real = pa.types.is_floating(of)
+        if not text and not real and not pa.types.is_integer(of):
             raise InputError(
                 str(self.paths[0]), f"column {column}: {kind} labels", labels_of.ALLOWED
             )
@@ -231,7 +232,7 @@ class Shards:
         values = np.concatenate(parts)
         if text:
             return labels_of.of_words(values, list(words), self.place)
-        return labels_of.of_integers(values, self.place)
+        return (labels_of.of_numbers if real else labels_of.of_integers)(values, self.place)
 
     def texts(self, column: str) -> tuple[str | None, ...]:
         """A column, or a field of a struct, as text. Raises InputError if there is too much."""

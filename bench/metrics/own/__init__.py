@@ -1,4 +1,4 @@
-"""Metrics and losses of somebody's own: functions of their file, by the names of a study."""
+"""Metrics of somebody's own: functions of their file, by the names of a study."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,6 @@ from bench.errors import InputError
 from bench.metrics import Measured, Metric, mean
 from bench.plugins import Part
 
-OPTIONAL = ("x", "seed", "budget")
-"""What a metric's function may ask for beside y and outputs."""
-
 
 @dataclass(frozen=True)
 class OwnMetric:
@@ -24,39 +21,22 @@ class OwnMetric:
     part: Part
 
 
-@dataclass(frozen=True)
-class Functions:
-    """Metrics and losses, by name."""
-
-    metrics: Mapping[str, OwnMetric]
-    losses: Mapping[str, Part]
-
-
 _metrics: dict[str, OwnMetric] = {}
-_losses: dict[str, Part] = {}
 
 
-def use(functions: Functions) -> None:
-    """Make these known in this process."""
-    _metrics.update(functions.metrics)
-    _losses.update(functions.losses)
+def use(metrics: Mapping[str, OwnMetric]) -> None:
+    """Make these known in this process, by name."""
+    _metrics.update(metrics)
 
 
-def named(metrics: Iterable[str], loss: str | None) -> Functions:
+def named(metrics: Iterable[str]) -> dict[str, OwnMetric]:
     """Those of these that are somebody's own."""
-    return Functions(
-        {name: _metrics[name] for name in metrics if name in _metrics},
-        {loss: _losses[loss]} if loss in _losses and loss is not None else {},
-    )
+    return {name: _metrics[name] for name in metrics if name in _metrics}
 
 
 def metric(name: str) -> Metric | None:
     """What is declared of somebody's own metric; None where there is none of that name."""
     return _metrics[name].metric if name in _metrics else None
-
-
-def loss(name: str) -> Part | None:
-    return _losses.get(name)
 
 
 def declaration(name: str, part: Part) -> Metric:
