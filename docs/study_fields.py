@@ -39,6 +39,8 @@ MEANINGS = {
     "label_column": "of Parquet and CSV files, where it is not called `label`",
     "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
     "`hop_ms`, `floor_db`, `ceiling_db`",
+    "diagnostics": "of how many seeds, the first ones, models are looked into layer by layer; or "
+    "`all`",
     "guess": "a hypothesis in a sentence: the report begins with what this study says of it",
     "decides": "the contrast or effect whose one number answers the guess; the primary family, "
     "where `primary` declares no other",

@@ -55,6 +55,8 @@ def measured(
         }
         or None,
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
+        "outputs_at_limit": evaluator.at_limit(outputs),
+        "clipped_inputs": evaluator.clipped(data.x_test),
         "not_finite": int((~np.isfinite(flat).all(axis=1)).sum()),
         "disagreements": disagreements(data, trainer, real, task) if against_keras else None,
     }

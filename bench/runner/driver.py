@@ -81,7 +81,8 @@ def run(
             load = _Loader(study, folder)
             stack.enter_context(connected(address, workers, pipeline))
             measures = own_metrics.named(study.metrics)
-            work = Pipeline(pipeline, models.own(study.models), keep_models, measures)
+            own = models.own(study.models)
+            work = Pipeline(pipeline, own, keep_models, measures, study.diagnosed)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import models
 from bench.metrics import own as metrics
+from bench.pipelines import diagnose
 from bench.plugins import Part
 
 
@@ -14,17 +15,19 @@ from bench.plugins import Part
 class Pipeline:
     """module: the one that does the work, by name; own: models of somebody's own, by the names that
     cells carry; keep_models: shall rows bring their TFLite files to the driver? measures: metrics
-    of somebody's own, by name."""
+    of somebody's own, by name; diagnosed: the seeds whose models are looked into, None: all."""
 
     module: str
     own: Mapping[str, Part] = field(default_factory=dict)
     keep_models: bool = False
     measures: Mapping[str, metrics.OwnMetric] = field(default_factory=dict)
+    diagnosed: frozenset[int] | None = frozenset()
 
     def prepared(self) -> Any:
         """The module, in a process where these models and metrics are known. Imports TensorFlow."""
         models.use(self.own)
         metrics.use(self.measures)
+        diagnose.use(self.diagnosed)
         body = import_module(self.module)
         body.prepare()
         return body

@@ -38,6 +38,7 @@ from bench.study.annotations import (
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Audio, Resize
 from bench.study.designs import Design, check_size
+from bench.study.diagnosing import Diagnosing
 from bench.study.effects import Effect
 from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.guess import Guessing
@@ -64,11 +65,11 @@ def _levels(factor: Factor) -> Any:
 
 if TYPE_CHECKING:
 
-    class _Factors(Reserving, Guessing): ...
+    class _Factors(Reserving, Guessing, Diagnosing): ...
 else:
     _Factors = create_model(
         "_Factors",
-        __base__=(Reserving, Guessing),
+        __base__=(Reserving, Guessing, Diagnosing),
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 
