@@ -233,7 +233,7 @@ def test_a_models_identity_is_its_syntax_tree_without_words():
     assert plugins.syntax(moved, ignored) == plugins.syntax(source, ignored)
 
 
-ABSENT = ("qat_ranges_start", "extra_augmentation", "extra_dropout")
+ABSENT = ("qat_ranges_start", "qat_granularity", "extra_augmentation", "extra_dropout")
 """Factors of a stage that qat-cal goes through, which do not reach it, or not with bncnn."""
 
 
@@ -259,6 +259,7 @@ def test_a_row_says_which_cell_it_is():
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
+        "calibration_draw": "random",
         "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")

@@ -156,6 +156,14 @@ def drops(name: str) -> bool:
     return _may_have(name, lambda layer: layer.endswith("Dropout") or layer == "GaussianNoise")
 
 
+def has_depthwise(name: str) -> bool:
+    """Has the model depthwise convolutions, separable ones among them? Read as `normalizes`."""
+    return _may_have(
+        name,
+        lambda layer: layer.startswith(("DepthwiseConv", "SeparableConv")),
+    )
+
+
 def _is_augmentation(layer: str) -> bool:
     return layer.startswith("Random") and layer[6:7].isupper()
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
+from bench import models
 from bench.datasets import Dataset
-from bench.pipelines import convert, hooks, streams, train
+from bench.pipelines import convert, train
+from bench.pipelines.calibration import calibration_of
 from bench.pipelines.trainers import converter_of, trainer_of
-from bench.plan.cells import Cell, Recipe
+from bench.plan.cells import Cell
 from bench.plan.trajectories import Segment
+from bench.study.effective import effective
 
 Converted = tuple[bytes, str]
 """A file, and the route that its conversion took, in words."""
@@ -21,16 +22,19 @@ def _as_float(data: Dataset, segment: Segment, cell: Cell, trainer: train.Traine
 
 def _by_ptq(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
     converter = converter_of(trainer)
-    return converter.ptq(calibration_of(data, segment.model, cell.seed, cell.recipe)), _route(
-        converter
-    )
+    recipe = cell.recipe
+    calibration = calibration_of(data, segment.model, cell.seed, recipe)
+    made = converter.ptq(calibration, recipe["ptq_format"], recipe["ptq_granularity"])
+    return made, _route(converter)
 
 
 def _by_its_own_ranges(
     data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer
 ) -> Converted:
     converter = converter_of(trainer)
-    return converter.qat(), _route(converter)
+    whole = models.hook(segment.model, "annotate") is None
+    whole = whole and effective(cell.arm, cell.recipe.levels).number_format == "int8"
+    return converter.qat(whole), _route(converter)
 
 
 def _recalibrated(data: Dataset, segment: Segment, cell: Cell, trainer: train.Trainer) -> Converted:
@@ -50,13 +54,3 @@ CONVERTS: dict[str, Callable[[Dataset, Segment, Cell, train.Trainer], Converted]
     "recalibrated": _recalibrated,
 }
 """What each conversion of study.arms does with a trainer that holds the weights."""
-
-
-def calibration_of(data: Dataset, model: str, seed: int, recipe: Recipe) -> np.ndarray:
-    """The examples to calibrate on: drawn from the training examples, or a model's own."""
-    if (own := hooks.representative(data, model)) is not None:
-        return own
-    chosen = streams.calibration_draw(
-        len(data.x_train), recipe["calibration_examples"], seed, dict(recipe.pin)
-    )
-    return data.x_train[chosen]

@@ -22,7 +22,7 @@ So post-training quantization of a loop that is not fused ends the process, and 
 so: whoever converts what users bring does it in a process of its own. `unroll=True` is the way out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ from bench.pipelines.audit import audit
 Route = Literal["frozen", "stock"]
 
 TRIES = 6
-"""Conversions of one model before a file that should be int8 is believed to be mixed.
+"""Conversions of one model before a file that should be integer is believed to be mixed.
 
 Measured with TensorFlow 2.21: 10 to 20% of the conversions of one unrolled LSTM or GRU leave a
 SPLIT in float, all others give the same bytes. (The SPLIT is one whose outputs are not all used:
@@ -78,40 +78,60 @@ class Converter:
         """A float file."""
         return self._convert()
 
-    def ptq(self, calibration: np.ndarray) -> bytes:
-        """Post-training quantization to int8, input and output included.
+    def ptq(self, calibration: np.ndarray, kind: str = "int8", granularity: str = "stock") -> bytes:
+        """Post-training quantization to the format `kind` of study.effective.PTQ_FORMATS.
 
-        calibration: uint8 or float32 (n, height, width, channels), the representative dataset.
+        calibration: uint8 or float32 (n, height, width, channels), the representative dataset;
+        granularity: of the weights' scales, "stock", or "dense-per-tensor" or "per-tensor".
         """
         from bench.pipelines.lean import tf
 
+        ops = tf.lite.OpsSet
+        settings: dict[str, Any] = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+        if granularity == "per-tensor":
+            settings["_experimental_disable_per_channel"] = True
+        elif granularity == "dense-per-tensor":
+            settings["_experimental_disable_per_channel_quantization_for_dense_layers"] = True
+        if kind == "dynamic-range":
+            return self._convert("mixed", **settings)
+        if kind == "float16":
+            return self._convert("float16", target={"supported_types": [tf.float16]}, **settings)
         # An array per example, as in the tutorials; the converter takes no batches.
         examples = (calibration.astype(np.float32) / np.float32(self._scale))[:, None]
-        return self._convert(
-            optimizations=[tf.lite.Optimize.DEFAULT],
-            representative_dataset=lambda: ([example] for example in examples),
-            int8=True,
-            only_int8=True,
-        )
+        settings["representative_dataset"] = lambda: ([example] for example in examples)
+        if kind == "int16":
+            kernels = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            only = {"supported_ops": [kernels]}
+            return self._convert("int16x8", port=tf.int16, target=only, **settings)
+        only = {"supported_ops": [ops.TFLITE_BUILTINS_INT8]}
+        if kind == "int8-float-io":
+            return self._convert("int8-float-io", target=only, **settings)
+        return self._convert("int8", port=tf.int8, target=only, **settings)
 
-    def qat(self) -> bytes:
-        """A quantization-aware model to int8, input and output included, by its own ranges."""
+    def qat(self, whole: bool = True) -> bytes:
+        """A quantization-aware model to int8, input and output included, by its own ranges.
+
+        whole: are all of its layers to be quantized?
+        """
         from bench.pipelines.lean import tf
 
-        return self._convert(optimizations=[tf.lite.Optimize.DEFAULT], int8=True)
+        wanted = "int8" if whole else "mixed"
+        return self._convert(wanted, port=tf.int8, optimizations=[tf.lite.Optimize.DEFAULT])
 
-    def _convert(self, int8: bool = False, **settings: Any) -> bytes:
+    def _convert(self, wanted: str = "float32", **settings: Any) -> bytes:
         """By the frozen graph where that holds, else by the stock call.
 
-        A file that was to be int8 and is not throughout counts as not holding, if the stock call
-        does better. Loops and resources never reach the frozen graph: they may end the process.
+        wanted: the number format of the file. One that was to be integer throughout and is not
+        counts as not holding, if the stock call does better. Loops and resources never reach the
+        frozen graph: they may end the process.
         """
+        integer = wanted.startswith("int")
 
         def tried(make: Callable[..., bytes]) -> tuple[bytes, str]:
-            made = "float32"
-            for _ in range(TRIES if int8 else 1):
-                blob = make(int8, **settings)
-                if not int8 or (made := audit(blob).number_format) == "int8":
+            made = wanted
+            for _ in range(TRIES if integer else 1):
+                blob = make(**settings)
+                if not integer or (made := audit(blob).number_format) == wanted:
                     break
             return blob, made
 
@@ -123,19 +143,19 @@ class Converter:
         except Exception as error:  # whatever the converter raises: the stock call may still do
             self.why = f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0]}"
             return tried(self._stock)[0]
-        if int8 and made != "int8":
+        if made != wanted:
             try:
                 other, others = tried(self._stock)
             except Exception:  # the file that is there is what this model gives
                 others = made
-            if others == "int8":
+            if others == wanted:
                 self.why = f"the frozen graph gives a file that is {made}"
                 return other
         self.route, self.why = "frozen", None
         return blob
 
-    def _by_frozen_graph(self, int8: bool, **settings: Any) -> bytes:
-        converter = self._converter(int8, **settings)
+    def _by_frozen_graph(self, **settings: Any) -> bytes:
+        converter = self._converter(**settings)
         converter.experimental_lower_to_saved_model = False
         if self._frozen is None:
             self._frozen = _Frozen(self._function, converter._freeze_concrete_function())
@@ -143,20 +163,23 @@ class Converter:
         blob: bytes = converter.convert()
         return blob
 
-    def _stock(self, int8: bool, **settings: Any) -> bytes:
-        blob: bytes = self._converter(int8, **settings).convert()
+    def _stock(self, **settings: Any) -> bytes:
+        blob: bytes = self._converter(**settings).convert()
         return blob
 
-    def _converter(self, int8: bool, only_int8: bool = False, **settings: Any) -> Any:
+    def _converter(
+        self, port: Any = None, target: Mapping[str, Any] | None = None, **settings: Any
+    ) -> Any:
+        """port: the type of input and output, None: float; target: of its target_spec."""
         from bench.pipelines.lean import tf
 
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._model)
         for name, value in settings.items():
             setattr(converter, name, value)
-        if int8:
-            converter.inference_input_type = converter.inference_output_type = tf.int8
-        if only_int8:
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if port is not None:
+            converter.inference_input_type = converter.inference_output_type = port
+        for name, value in (target or {}).items():
+            setattr(converter.target_spec, name, value)
         return converter
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.pipelines.annotate import quantize_depthwise_per_channel
 from bench.pipelines.lean import QuantizeLayer, tf, tf_keras, tfmot
 from bench.pipelines.observers import unquantized
 from bench.pipelines.refusals import Unmatched, Unsupported
@@ -53,11 +54,16 @@ class Places:
         return tuple(np.reshape(weights[place], shape) for place, shape in places)
 
 
-def quantized(float_model: Any, annotate: Callable[..., Any] | None = None) -> tuple[Any, Places]:
+def quantized(
+    float_model: Any,
+    annotate: Callable[..., Any] | None = None,
+    depthwise_per_channel: bool = False,
+) -> tuple[Any, Places]:
     """quantize_model(float_model), with the float model's weights, and their places.
 
     annotate(model): the model with those layers annotated that are to be quantized, by
-    quantize_annotate_layer; without it all are.
+    quantize_annotate_layer; without it all are; depthwise_per_channel: has a depthwise kernel a
+    range for each channel, and not one?
 
     Raises Unsupported if TFMOT refuses a layer; Unmatched if a float weight is not in the
     quantized model exactly once, if that has trainable or other weights of unknown origin, or if
@@ -71,10 +77,12 @@ def quantized(float_model: Any, annotate: Callable[..., Any] | None = None) -> t
             model = (
                 keras.quantize_model(float_model)
                 if annotate is None
-                else _applied(annotate(model=float_model), probe)
+                else _applied(annotate(float_model), probe)
             )
         except (ValueError, RuntimeError) as error:
             raise Unsupported(_with_layer(str(error), float_model)) from error
+        if depthwise_per_channel:
+            quantize_depthwise_per_channel(model)
         places = _places(float_model, model, probe)
         _check_outputs(float_model, model)
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.datasets import Dataset
 from bench.pipelines import modes, train
-from bench.pipelines.conversions import calibration_of
+from bench.pipelines.calibration import calibration_of
 from bench.pipelines.trainers import trained, trainer_of
 from bench.plan.cells import Recipe
 from bench.plan.trajectories import Fork, Segment
@@ -56,7 +56,9 @@ def _quantized(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoi
         optimizer = _optimizer(recipe, checkpoint.state, segment)
         state = trainer.forked(checkpoint.state.weights, optimizer)
         return trainer, _with_ranges(data, segment, fork, trainer, state)
-    first = trainer_of(data, segment, True)  # with the optimizer of float training
+    # With the optimizer of float training.
+    by_float = recipe.without("extra_optimizer").without("extra_weight_decay")
+    first = trainer_of(data, segment, True, more=by_float)
     initial = trainer_of(data, segment, False).initial(segment.seed, dict(recipe.pin))
     state = _with_ranges(data, segment, fork, first, first.forked(initial.weights))
     course = modes.of_float(recipe, len(data.x_train), segment.budget, quantized=True)

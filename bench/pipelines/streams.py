@@ -26,10 +26,10 @@ def data_order(n: int, epoch: int, seed: int, pin: Mapping[str, int]) -> np.ndar
     return rng.permutation(n).astype(np.int32)
 
 
-def calibration_draw(n: int, draw: int, seed: int, pin: Mapping[str, int]) -> np.ndarray:
-    """int64 (draw,): the training examples that PTQ and qat-cal calibrate on, without repeats."""
-    rng = np.random.default_rng(stream("calibration", seed, pin))
-    return rng.permutation(n)[:draw]
+def calibration(seed: int, pin: Mapping[str, int], draw: int) -> np.random.SeedSequence:
+    """What the examples of a calibration are drawn from. draw: its number; 0 is the stream itself,
+    the others are children of it."""
+    return stream("calibration", seed, pin, *([draw] if draw else []))
 
 
 def noise(

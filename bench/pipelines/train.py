@@ -53,10 +53,12 @@ class Trainer:
     build: (shape, classes) -> a new tf_keras model that ends in logits; scale: the model's
     input is x / scale; optimizer: its name, or one made anew, which keeps its own learning rate;
     float_model: the model of a float trainer of the same architecture, for one that is
-    quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate: as in
-    `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter 2019), times the learning rate,
-    of all weights but vectors; loss: as tasks.Loss. Raises a Refused if TFMOT cannot quantize the
-    model or loses a weight, or if a layer draws numbers that no seed determines.
+    quantization-aware; batch_norm_momentum: as in `batch_norm.set_momentum`; annotate,
+    depthwise_per_channel: as in `match.quantized`; weight_decay: decoupled (Loshchilov & Hutter
+    2019), times the learning rate, of all weights but vectors; loss: as tasks.Loss.
+
+    Raises a Refused if TFMOT cannot quantize the model or loses a weight, or if a layer draws
+    numbers that no seed determines.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Trainer:
         annotate: Callable[..., Any] | None = None,
         weight_decay: float = 0.0,
         loss: Callable[[Any, Any, Any], Any] = LOSSES["classification", "cross_entropy"],
+        depthwise_per_channel: bool = False,
     ) -> None:
         def new() -> Any:
             model = build(shape, classes)
@@ -78,7 +81,11 @@ class Trainer:
             return model
 
         def make() -> tuple[Any, Places | None]:
-            return (new(), None) if float_model is None else quantized(float_model, annotate)
+            return (
+                (new(), None)
+                if float_model is None
+                else quantized(float_model, annotate, depthwise_per_channel)
+            )
 
         self._build = new
         self.scale = scale

@@ -1,5 +1,6 @@
 """Trainers, converters and tensors that a process makes once for an architecture and keeps."""
 
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,6 +9,7 @@ from bench import models
 from bench.datasets import Dataset
 from bench.metrics import Task
 from bench.pipelines import convert, hooks, modes, streams, tasks, train
+from bench.pipelines.annotate import first_and_last_in_float
 from bench.pipelines.cache import recent
 from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Recipe
@@ -21,6 +23,26 @@ TRAINERS = 16
 optimizer. One more is traced again, in a second or two."""
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What one traced trainer is for. optimizer: its name; a number: the learning rate that
+    optimizer() of the model's file is given; inner_layers, depthwise_per_channel: of QAT, does it
+    leave the first and the last layer in float, has each channel of a depthwise kernel a range?"""
+
+    model: str
+    given: Given
+    shape: tuple[int, ...]
+    classes: int
+    scale: float
+    optimizer: str | float
+    weight_decay: float
+    momentum: float | None
+    quantized: bool
+    loss: tuple[Task, str]
+    inner_layers: bool = False
+    depthwise_per_channel: bool = False
+
+
 def trainer_of(
     data: Dataset,
     segment: Segment,
@@ -31,29 +53,31 @@ def trainer_of(
     """The trainer of a segment's model. more: the recipe of the epochs more, where it is for those;
     anew: one that was not there before, for a comparison."""
     recipe = segment.recipe
-    loss = recipe.objective.task, recipe.objective.loss
-    shape, classes = data.x_train.shape[1:], tasks.classes(data, recipe.objective.task)
-    momentum, fields = recipe.get("batch_norm_momentum"), given(segment)
     # What optimizer() of somebody's file makes may depend on the rate in any way.
-    optimizer = recipe.get("optimizer") or recipe["learning_rate"]
-    decay = recipe.get("weight_decay") or 0.0
-    if more is not None:
-        optimizer = more.get("extra_optimizer") or optimizer
-        other = more.get("extra_weight_decay")
-        decay = decay if other is None else other
-    make = _trainer.__wrapped__ if anew else _trainer
-    return make(
+    setup = Setup(
         segment.model,
-        fields,
-        shape,
-        classes,
+        given(segment),
+        data.x_train.shape[1:],
+        tasks.classes(data, recipe.objective.task),
         data.scale,
-        optimizer,
-        decay,
-        momentum,
+        recipe.get("optimizer") or recipe["learning_rate"],
+        recipe.get("weight_decay") or 0.0,
+        recipe.get("batch_norm_momentum"),
         quantized,
-        loss,
+        (recipe.objective.task, recipe.objective.loss),
     )
+    if more is not None:
+        decay = more.get("extra_weight_decay")
+        setup = replace(
+            setup,
+            optimizer=more.get("extra_optimizer") or setup.optimizer,
+            weight_decay=setup.weight_decay if decay is None else decay,
+        )
+        if quantized:
+            part = more.get("qat_layers") == "first-and-last-float"
+            per_channel = more.get("qat_granularity") == "depthwise-per-channel"
+            setup = replace(setup, inner_layers=part, depthwise_per_channel=per_channel)
+    return _trainer.__wrapped__(setup) if anew else _trainer(setup)
 
 
 @lru_cache(maxsize=64)
@@ -73,35 +97,30 @@ def given(segment: Segment) -> Given:
 
 
 @recent(TRAINERS, forget_gradients)
-def _trainer(
-    model: str,
-    given: Given,
-    shape: tuple[int, ...],
-    classes: int,
-    scale: float,
-    optimizer: str | float,
-    weight_decay: float,
-    momentum: float | None,
-    quantized: bool,
-    loss: tuple[Task, str],
-) -> train.Trainer:
-    build, base = partial(models.get(model).build, **dict(given)), None
-    if quantized:
+def _trainer(setup: Setup) -> train.Trainer:
+    build, base = partial(models.get(setup.model).build, **dict(setup.given)), None
+    annotate: Any = models.hook(setup.model, "annotate")
+    if setup.quantized:
         base = _trainer(
-            model, given, shape, classes, scale, optimizer, weight_decay, momentum, False, loss
+            replace(setup, quantized=False, inner_layers=False, depthwise_per_channel=False)
         ).model
-    made = optimizer if isinstance(optimizer, str) else hooks.optimizer(model, optimizer)
+    if setup.inner_layers:
+        annotate = first_and_last_in_float
+    optimizer: Any = setup.optimizer
+    if not isinstance(optimizer, str):
+        optimizer = hooks.optimizer(setup.model, optimizer)
     return train.Trainer(
         build,
-        shape,
-        classes,
-        made,
-        scale,
+        setup.shape,
+        setup.classes,
+        optimizer,
+        setup.scale,
         base,
-        momentum,
-        models.hook(model, "annotate"),
-        weight_decay,
-        tasks.loss(model, *loss),
+        setup.momentum,
+        annotate,
+        setup.weight_decay,
+        tasks.loss(setup.model, *setup.loss),
+        setup.depthwise_per_channel,
     )
 
 

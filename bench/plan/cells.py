@@ -90,10 +90,14 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         datasets.check_source(source, "datasets")
     datasets.check_options(study.datasets, study.reading)
-    for name in ("class_imbalance", "label_noise"):
-        if study.task != "classification" and study.levels(name) != (FACTORS[name].default,):
+    _check_classes(study)
+    for model in study.models:
+        kinds = study.levels("calibration_draw")
+        if "augmented" in kinds and models.hook(model, "augment") is None:
             raise InputError(
-                name, f"set for a task of {study.task}", "allowed: classes (classification)"
+                "calibration_draw",
+                f"augmented, but no augment() stands beside {model}",
+                "allowed: the other draws, or a model in a file with augment(x, y, rng)",
             )
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
@@ -102,6 +106,19 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
             for drawn in study.levels("calibration_examples") if calibrated else ():
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
+
+
+def _check_classes(study: Study) -> None:
+    """Raises InputError for a level that is about classes, where there are none."""
+    about: dict[str, Collection[Value]] = {
+        "class_imbalance": [each for each in study.levels("class_imbalance") if each != 1],
+        "label_noise": [each for each in study.levels("label_noise") if each],
+        "calibration_draw": {"one-class", "skewed"} & {*study.levels("calibration_draw")},
+    }
+    for name, levels in about.items():
+        if levels and study.task != "classification":
+            found = f"{sorted(map(str, levels))[0]} for a task of {study.task}"
+            raise InputError(name, found, "allowed: with classes (classification)")
 
 
 def _check_count(field: str, wanted: Any, there: Any, source: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
-from bench.datasets.changed.shifts import refusal
+from bench.datasets.changed.shifts import CALIBRATION, refusal
 from bench.datasets.changed.training import changed
 from bench.errors import InputError
 from bench.metrics import own as own_metrics
@@ -113,6 +113,9 @@ def _check_possible(cell: Cell, data: Dataset | None) -> None:
             f"found {drawn}, but {cell.dataset} has {left}{cell.recipe['class_imbalance']:g}",
             f"allowed: 1 to {len(data.x_train)}",
         )
+    if cell.recipe.get("calibration_draw") == "shifted" and (no := refusal(data, CALIBRATION)):
+        found = f"'shifted', but {no} ({cell.dataset})"
+        raise InputError("calibration_draw", found, "allowed: the other draws")
     if reason := refusal(data, shift):
         raise InputError(
             "test_shift",

@@ -19,24 +19,33 @@ QAT_BY_START: Mapping[Value, str] = {
 }
 """Level of qat_ranges_start -> the training that it is."""
 
+PTQ_FORMATS: Mapping[Value, str] = {
+    "int8": "int8",
+    "int8-float-io": "int8-float-io",
+    "dynamic-range": "mixed",
+    "int16": "int16x8",
+    "float16": "float16",
+}
+"""Level of ptq_format -> what pipelines.audit calls such a file."""
+
+UNCALIBRATED = frozenset({"dynamic-range", "float16"})
+"""Levels of ptq_format that need no calibration."""
+
 Levels = tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
     """number_format: what its file claims to be; ranges: how those in it came about; levels: of the
-    factors, those that determine the result, each not at its default."""
+    factors, those that determine the result, each not at its default; stages: that it goes through.
+    """
 
     training: Training
     conversion: Conversion
     number_format: str
     ranges: str
     levels: Levels
-
-    @property
-    def stages(self) -> frozenset[Stage]:
-        """Those that it goes through."""
-        return self.training.stages | self.conversion.stages | {"evaluation"}
+    stages: frozenset[Stage]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -46,19 +55,24 @@ def effective(arm: str, levels: Levels) -> Effective:
     training, conversion = TRAININGS[row.training], CONVERSIONS[row.conversion]
     if training.name == "qat":
         training = TRAININGS[QAT_BY_START[found.pop("qat_ranges_start", "cold")]]
-    stages = training.stages | conversion.stages | {"evaluation"}
+    stages: frozenset[Stage] = training.stages | conversion.stages | {"evaluation"}
+    claimed: str = conversion.number_format
+    ranges = conversion.ranges or training.ranges
+    if "conversion" in stages:
+        kind = found.get("ptq_format", "int8")
+        claimed = PTQ_FORMATS[kind]
+        if kind in UNCALIBRATED:
+            ranges = ""
+            if "calibration" not in training.stages:
+                stages = stages - {"calibration"}
+    elif training.quantized and found.get("qat_layers", "all") != "all":
+        claimed = "mixed"
     determining = tuple(
         (name, level)
         for name, level in found.items()
         if level != FACTORS[name].default and FACTORS[name].stage in stages
     )
-    return Effective(
-        training,
-        conversion,
-        conversion.number_format,
-        conversion.ranges or training.ranges,
-        determining,
-    )
+    return Effective(training, conversion, claimed, ranges, determining, stages)
 
 
 def number_format(arm: str, levels: Levels) -> str | None:

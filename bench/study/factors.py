@@ -29,6 +29,7 @@ Shift = Literal[
 ]  # fmt: skip
 """datasets.changed.shifts.LEVELS, as a type checker can read them."""
 RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Draw = Literal["random", "one-class", "skewed", "shifted", "uniform-noise", "augmented"]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 FEW_LEVELS = 3
@@ -85,6 +86,11 @@ Switch = Literal["on", "off"]
 _NO_OPTIMIZER: Any = {
     "concerns": lambda model: models.hook(model, "optimizer") is None,
     "lacking": "need of it: optimizer() in its file makes one",
+}
+
+_DRAWN: Any = {
+    "concerns": lambda model: models.hook(model, "representative") is None,
+    "lacking": "need of it: representative() in its file gives them",
 }
 
 FACTORS = {
@@ -192,15 +198,43 @@ FACTORS = {
             "qat",
         ),
         Factor(
+            "qat_layers", "string", Literal["all", "first-and-last-float"], "all",
+            "that QAT quantizes: all, or all but the first and the last with a kernel", "qat",
+        ),
+        Factor(
+            "qat_granularity", "string", Literal["stock", "depthwise-per-channel"], "stock",
+            "of the weights' ranges in QAT: TFMOT's, one for a whole depthwise or dense kernel, or "
+            "one for each channel of a depthwise one too", "qat",
+            concerns=models.has_depthwise, lacking="depthwise convolutions",
+        ),
+        Factor(
             "qat_start", "string", Literal["checkpoint", "scratch"], "checkpoint",
             "of QAT: the float model after E epochs, or the initial weights, with E epochs of QAT "
             "by the float recipe before the epochs more", "qat",
         ),
         Factor(
+            "ptq_format", "string",
+            Literal["int8", "int8-float-io", "dynamic-range", "int16", "float16"], "int8",
+            "what post-training quantization makes: int8 throughout, or with float input and "
+            "output; int8 weights in float computation; int16 activations with int8 weights; "
+            "float16 weights", "conversion",
+        ),
+        Factor(
+            "ptq_granularity", "string",
+            Literal["stock", "dense-per-tensor", "per-tensor"], "stock",
+            "of the weights' scales in post-training quantization: per channel; per tensor in "
+            "dense layers, as QAT has them; or per tensor in all", "conversion",
+        ),
+        Factor(
             "calibration_examples", "int32", Count, 200,
             "training examples drawn to calibrate", "calibration",
-            concerns=lambda model: models.hook(model, "representative") is None,
-            lacking="need of it: representative() in its file gives them",
+            **_DRAWN,
+        ),
+        Factor(
+            "calibration_draw", "string", Draw, "random",
+            "what is drawn to calibrate: training examples, all alike, of one class only, skewed "
+            "(of each class half of the one before), shifted (contrast-3), or with augment() left "
+            "on; or uniform noise in their place", "calibration", **_DRAWN,
         ),
         Factor(
             "test_shift", "string", Shift, "none",

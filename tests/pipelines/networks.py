@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from bench.pipelines import streams, train
+from bench.pipelines.calibration import positions
 
 layers = tf_keras.layers
 
@@ -105,3 +106,9 @@ def named_weights(trainer, state):
 def digest(state):
     arrays = (*state.weights, *state.optimizer)
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+
+
+def drawn(n, count, seed=0, pin=None):
+    """The training examples, of n, that a seed calibrates on."""
+    rng = np.random.default_rng(streams.calibration(seed, pin or {}, 0))
+    return positions("random", np.zeros(n, int), 1, count, rng)

@@ -270,7 +270,7 @@ def test_calibrated_starts(data, checkpoint):
     by_name = {n: float(v) for n, v in inference.items()}
     base = trainers.trainer_of(data, segment, False)
     base.load(checkpoint.state)
-    chosen = data.x_train[streams.calibration_draw(EXAMPLES, 40, 0, {})][:32]  # whole batches
+    chosen = data.x_train[networks.drawn(EXAMPLES, 40, 0, {})][:32]  # whole batches
     x = tf.constant(chosen, tf.float32) / data.scale
     for layer in base.model.layers:
         x = layer(x, training=False)

@@ -8,6 +8,7 @@ import tensorflow_model_optimization as tfmot
 from bench import datasets, models
 from bench.pipelines import cell, convert, evaluate, streams, train
 from bench.pipelines.audit import audit
+from tests.pipelines.networks import drawn
 
 SCALE = 16.0
 
@@ -24,7 +25,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def calibration(digits):
-    return digits.x_train[streams.calibration_draw(1000, 100, 0, {})]
+    return digits.x_train[drawn(1000, 100, 0, {})]
 
 
 @pytest.fixture(scope="module", params=["bncnn", "tutorial_cnn", "resnet8"])

@@ -155,11 +155,11 @@ def test_streams_are_those_of_seedsequence_spawn():
 
 
 def test_the_calibration_draw_has_no_repeats_and_a_pin():
-    draw = streams.calibration_draw(1000, 200, 5, {})
+    draw = networks.drawn(1000, 200, 5, {})
     assert len(set(draw.tolist())) == 200
-    assert np.array_equal(draw, streams.calibration_draw(1000, 200, 6, {"calibration": 5}))
-    assert np.array_equal(draw[:50], streams.calibration_draw(1000, 50, 5, {}))
-    assert len(streams.calibration_draw(100, 200, 5, {})) == 100
+    assert np.array_equal(draw, networks.drawn(1000, 200, 6, {"calibration": 5}))
+    assert np.array_equal(draw[:50], networks.drawn(1000, 50, 5, {}))
+    assert len(networks.drawn(100, 200, 5, {})) == 100
 
 
 def test_a_layer_that_branches_on_tensors_is_traced_with_autograph(data):

@@ -16,6 +16,8 @@ from bench.datasets import Dataset
 
 NONE = "none"
 STRENGTHS = (1, 2, 3)
+CALIBRATION = "contrast-3"
+"""What is done to calibration examples that are shifted: their ranges become narrow."""
 SEED = 3
 CHUNK = 500
 """Examples at once; no result depends on it."""
@@ -38,22 +40,27 @@ def refusal(data: Dataset, shift: str | None) -> str | None:
 def _shifted(data: Dataset, shift: str) -> Dataset:
     if reason := refusal(data, shift):
         raise ValueError(reason)
+    return replace(data, key=f"{data.key}/{shift}", x_test=moved(data.x_test, data, shift))
+
+
+def moved(x: np.ndarray, of: Dataset, shift: str) -> np.ndarray:
+    """Inputs of a data set, shifted. Float32, but of uint8 that is divided by 255 uint8 again."""
     kind, strength = shift.split("-")
     apply, constants = KINDS[kind]
-    low, high = 0.0, data.scale
-    if data.x_test.dtype != np.uint8:
-        low, high = float(data.x_train.min()), float(data.x_train.max())
+    low, high = 0.0, of.scale
+    if x.dtype != np.uint8:
+        low, high = float(of.x_train.min()), float(of.x_train.max())
     width = (high - low) or 1.0
     draw = np.random.RandomState(SEED)
     parts = []
-    for first in range(0, len(data.x_test), CHUNK):
-        x = (data.x_test[first : first + CHUNK].astype(np.float64) - low) / width
-        moved = apply(x, constants[int(strength) - 1], draw)
-        parts.append((np.clip(moved, 0, 1) * width + low).astype(np.float32))
-    x_test = np.concatenate(parts)
-    if data.x_test.dtype == np.uint8 and data.scale == 255:
-        x_test = np.round(x_test).astype(np.uint8)
-    return replace(data, key=f"{data.key}/{shift}", x_test=x_test)
+    for first in range(0, len(x), CHUNK):
+        some = (x[first : first + CHUNK].astype(np.float64) - low) / width
+        made = np.clip(apply(some, constants[int(strength) - 1], draw), 0, 1)
+        parts.append((made * width + low).astype(np.float32))
+    found = np.concatenate(parts)
+    if x.dtype == np.uint8 and of.scale == 255:
+        found = np.round(found).astype(np.uint8)
+    return found
 
 
 def noise(x: np.ndarray, sd: float, draw: np.random.RandomState) -> np.ndarray:
