@@ -11,6 +11,7 @@ from dataclasses import replace
 from bench.analysis.belief import FloatCheck, believed
 from bench.analysis.comparisons import METHODS, Comparison, compare
 from bench.analysis.design import Design
+from bench.analysis.inside import Harm, Inside, harms
 from bench.analysis.looks import at_looks, taken
 from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
@@ -44,6 +45,8 @@ __all__ = [
     "Comparison",
     "Design",
     "FloatCheck",
+    "Harm",
+    "Inside",
     "Pairs",
     "Population",
     "Sample",
@@ -87,6 +90,8 @@ def analyze(results: Results) -> Analysis:
         checks=checks,
         environment=results.environment,
         float_checks=float_checks,
+        insides=rows.insides(),
+        harms=harms(made.samples, results.labels),
     )
 
 

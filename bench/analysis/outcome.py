@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analysis.belief import FloatCheck
 from bench.analysis.comparisons import Comparison
+from bench.analysis.inside import Harm, Inside
 from bench.analysis.reading import Reading
 from bench.analysis.records import Kind, Population, Sample, Setting, Value, Varying
 from bench.study import Study
@@ -77,6 +78,8 @@ class Analysis:
     environment: Mapping[str, Any]
     float_checks: tuple[FloatCheck, ...] = ()
     reading: Reading | None = None
+    insides: tuple[Inside, ...] = ()
+    harms: tuple[Harm, ...] = ()
 
     @property
     def rows(self) -> list[dict[str, Any]]:

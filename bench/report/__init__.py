@@ -21,8 +21,10 @@ def write(folder: Path, population: Population = "seeds") -> Analysis:
     population: whom report.md speaks about, and what report.html shows until the reader switches.
     Raises InputError for a folder that is none, or whose files do not fit each other.
     """
-    analysis = analyze(store.read(folder))
+    results = store.read(folder)
+    analysis = analyze(results)
     write_report(analysis, folder, population)
+    store.Store(folder).write_layers(results.cells)
     return analysis
 
 

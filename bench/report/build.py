@@ -14,6 +14,7 @@ SECTIONS = (
     "one_epoch",
     "effects",
     "split",
+    "inside",
     "one_run",
     "seeds",
     "churn",

@@ -9,6 +9,7 @@
     metrics.json        unit, direction and smallest difference that matters of each metric
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
+    layers.parquet      numbers per layer of the models that were looked into
 
 Every file is whole or not there, whenever a run is killed (files.py); what was damaged all the same
 is found on reading (tables.py, validity.py). A folder of an older version stays readable.
@@ -210,6 +211,23 @@ class Store:
     def write_looks(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """looks.parquet: rows of schema.LOOKS, in place of those that were there."""
         self._files.write("looks.parquet", encode(from_rows(rows, LOOK_SCHEMA)))
+
+    def write_layers(self, cells: pa.Table) -> None:
+        """layers.parquet: cell, layer, number, value; of the models that were looked into. No file
+        where there are none. cells: of CELL_SCHEMA."""
+        rows = [
+            (cell, *name.rpartition(" / ")[::2], value)
+            for cell, layers in zip(
+                cells["cell"].to_pylist(), cells["layers"].to_pylist(), strict=True
+            )
+            for name, value in layers or ()
+        ]
+        if not rows:
+            return
+        types = (pa.string(), pa.string(), pa.string(), pa.float64())
+        columns = [array(list(of), t) for of, t in zip(zip(*rows, strict=True), types, strict=True)]
+        table = pa.Table.from_arrays(columns, names=["cell", "layer", "number", "value"])
+        self._files.write("layers.parquet", encode(table))
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""

@@ -10,7 +10,7 @@ from bench.pipelines.diagnose import inside, ranges, statistics
 from bench.pipelines.trainers import converter_of, trainer_of
 from bench.plan.cells import Cell
 from bench.plan.trajectories import Segment
-from bench.study.arms import ARMS
+from bench.study.effective import number_format
 
 LOOKED_AT = 500
 """Examples at most, of the test data and of the training data: the first of each."""
@@ -69,4 +69,5 @@ def _flips(tested: Dataset, trainer: Any, blob: bytes) -> dict[str, int]:
 
 def wanted(cell: Cell) -> bool:
     """Is there anything to look into: a file of integers that classifies?"""
-    return ARMS[cell.arm].number_format == "int8" and cell.recipe.objective.task == "classification"
+    format_ = number_format(cell.arm, cell.recipe.levels)
+    return format_ == "int8" and cell.recipe.objective.task == "classification"
