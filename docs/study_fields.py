@@ -29,7 +29,7 @@ MEANINGS = {
     "extra": "epochs k more, of QAT and of the controls",
     "arms": "see below; contrasts need both of their arms",
     "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
-    "`calibration`",
+    "`calibration`, `augmentation`, `dropout`",
     "design": "`crossed`: each combination of the lists runs; `one-at-a-time`: the first of each "
     "list is the base, and each list varies with all else at it",
     "recipes": "tables `[[recipes]]` of a `name` and levels of factors that go together; the first "

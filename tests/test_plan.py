@@ -170,6 +170,8 @@ def test_a_pinned_stream_changes_the_arms_that_it_reaches():
         assert ids(arm) == ids(arm, "pin.calibration=0")
         assert not ids(arm) & ids(arm, "pin.initialization=0")
     assert not ids("ptq") & ids("ptq", "pin.calibration=0")
+    for stream in ("augmentation", "dropout"):
+        assert not ids("float") & ids("float", f"pin.{stream}=0")
 
 
 def _id(**changes):
@@ -241,7 +243,10 @@ def test_a_row_says_which_cell_it_is():
     made = study.load("digits", ["batch_norm_momentum=model"])
     cell = plan.cells(made)[-1]
     assert cell.arm == "qat-cal"
-    others = {n: f.default for n, f in FACTORS.items() if f.stage in ("extra", "qat", "evaluation")}
+    others = {"activation": None, "schedule": "constant", "weight_decay": 0.0, "width": None}
+    others |= {
+        n: f.default for n, f in FACTORS.items() if f.stage in ("extra", "qat", "evaluation")
+    }
     absent = {n: None for n, f in FACTORS.items() if f.stage == "conversion" or n in ABSENT}
     assert cell.columns == others | absent | {
         "cell": cell.id,
@@ -259,6 +264,7 @@ def test_a_row_says_which_cell_it_is():
         "learning_rate": 0.001,
         "batch_norm_momentum": None,
         "calibration_examples": 200,
+        "own_factors": None,
         "calibration_draw": "random",
         "test_shift": "none",
     }

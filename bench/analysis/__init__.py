@@ -32,7 +32,6 @@ from bench.analysis.split import Split, splits
 from bench.store.folder import Results
 from bench.study import Study, designs
 from bench.study.arms import Contrast
-from bench.study.factors import FACTORS
 from bench.study.heading import heading
 
 __all__ = [
@@ -97,7 +96,7 @@ def analyze(results: Results) -> Analysis:
 
 def _design(study: Study) -> Design:
     return Design(
-        reference={name: study.baseline_of(name) for name in FACTORS},
+        reference={name: study.baseline_of(name) for name in study.factors},
         declared=study.primary_effects,
         is_primary=lambda setting: study.is_primary_at(dict(setting.factors)),
         recipes=study.by_recipe,

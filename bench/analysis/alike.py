@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.records import Sample, Value
+from bench.study import Study
 from bench.study.effective import number_format, ranges
 
 NOTHING = "nothing else of what is audited"
@@ -30,19 +31,20 @@ class Unlike:
         return "; ".join(said) or NOTHING
 
 
-def unlike(members: Sequence[Comparison]) -> Unlike:
+def unlike(members: Sequence[Comparison], study: Study) -> Unlike:
     """What differs between the arms of one contrast, over all the settings that it stands at."""
     first = members[0].pairs.contrast
     pairs = [c.pairs.samples for c in members if c.pairs.kind == "contrast"]
     of_a, of_b = [p[0] for p in pairs], [p[1] for p in pairs]
     formats = ""
-    a, b = _said(of_a, number_format), _said(of_b, number_format)
-    if a != b:
-        formats = f"number format ({a} against {b})"
     others = list(_granularity(of_a, of_b))
-    a, b = _said(of_a, ranges), _said(of_b, ranges)
-    if a and b and a != b:
-        others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
+    if study.pipeline is None:  # what somebody's own arms claim is not known
+        a, b = _said(of_a, number_format), _said(of_b, number_format)
+        if a != b:
+            formats = f"number format ({a} against {b})"
+        a, b = _said(of_a, ranges), _said(of_b, ranges)
+        if a and b and a != b:
+            others.append(f"ranges ({_ranges(a, of_a)}, against {_ranges(b, of_b)})")
     mixed = sum(c.pairs.mixed for c in members)
     if mixed:
         others.append(f"CPU type or versions, in {mixed} pairs of models")

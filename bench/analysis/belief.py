@@ -111,7 +111,7 @@ def _believed(
         for check in checks_of(sample):
             withheld |= dict.fromkeys(check.withheld)
             qualified |= dict.fromkeys(check.qualified)
-        claimed = number_format(sample.arm, sample.setting.factors)
+        claimed = wrong_formats and number_format(sample.arm, sample.setting.factors)
         if claimed and (found := wrong_formats.get((sample.arm, claimed))):
             withheld[f"files of {sample.arm} are {found}, not {claimed}"] = None
         evaluated = sample.statuses.get("ok", 0)

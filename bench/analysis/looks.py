@@ -1,5 +1,6 @@
 """Primary contrasts of a sequential study, by their looks."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,10 +14,9 @@ from bench.statistics import families, sequential
 from bench.statistics.checks import FloatArray
 from bench.statistics.sequential import Look
 from bench.study import Sequential, Study
-from bench.study.arms import CONTRASTS
 from bench.study.factors import FACTORS
 
-_PLACE = ("dataset", "model", *FACTORS, "budget", "extra")
+_PLACE = ("dataset", "model", *FACTORS, "own_factors", "budget", "extra")
 
 Taken = Mapping[tuple[str, Setting], Sequence[Seen]]
 """Looks that were taken already, by contrast and setting, in order."""
@@ -29,12 +29,14 @@ def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
     table: store.LOOK_SCHEMA, or None where no look was stored.
     """
     found: dict[tuple[str, Setting], list[tuple[int, Seen]]] = {}
+    known = {contrast.name: contrast for contrast in study.contrasts}
     for row in table.to_pylist() if table is not None else ():
-        contrast = CONTRASTS.get(row["contrast"])
+        contrast = known.get(row["contrast"])
         if contrast is None:
             continue
         names = study.reaching(contrast.a, contrast.b, model=row["model"])
-        factors = tuple((name, row[name]) for name in names)
+        own = json.loads(row["own_factors"]) if row["own_factors"] else {}
+        factors = tuple((name, row[name] if name in FACTORS else own.get(name)) for name in names)
         setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
         seen = Seen(row["planned_seeds"], tuple(row["seeds"]))
         found.setdefault((row["contrast"], setting), []).append((row["look"], seen))
@@ -57,18 +59,25 @@ def rows(comparisons: Iterable[Comparison], before: Any) -> list[dict[str, Any]]
     return [
         {
             "contrast": c.name,
-            **c.setting.fields(),
+            **_fields(c.setting),
             "look": number,
             "planned_seeds": seen.planned,
             "seeds": list(seen.seeds),
             "at": known.get(
-                (c.name, *(c.setting.fields().get(name) for name in _PLACE), number), now
+                (c.name, *(_fields(c.setting).get(name) for name in _PLACE), number), now
             ),
         }
         for c in comparisons
         if c.family == "primary" and c.population == "seeds"
         for number, seen in enumerate(c.seen, 1)
     ]
+
+
+def _fields(setting: Setting) -> dict[str, Any]:
+    """The columns of looks.parquet that say which setting it is."""
+    fields = setting.fields()
+    own = {name: fields.pop(name) for name, _ in setting.factors if name not in FACTORS}
+    return fields | {"own_factors": json.dumps(own, separators=(",", ":")) if own else None}
 
 
 def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Taken) -> Comparison:

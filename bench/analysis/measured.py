@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.right import Correct, checked
 from bench.errors import InputError
 from bench.metrics import Metric
 from bench.statistics.checks import FloatArray
 from bench.store import measures
+from bench.store.spill import Predictions, Spill
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,22 +22,25 @@ class Measures:
 
     there: NDArray[np.bool_]
     values: FloatArray
-    correct: NDArray[np.bool_] | None = None
+    correct: Correct | None = None
     per_example: NDArray[np.float32] | None = None
 
 
 class MeasuredRows:
     """The metrics of a cells table. labels: dataset -> (examples,)."""
 
-    def __init__(self, cells: Any, labels: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(
+        self, cells: Any, labels: Mapping[str, NDArray[Any]], spill: Spill | None = None
+    ) -> None:
         self._cells, self._labels = cells, labels
+        self._predictions = Predictions(cells, spill)
 
     def of(self, metric: Metric, dataset: str, rows: Sequence[int]) -> Measures:
         """Raises InputError where labels and predictions do not fit each other."""
         if metric.right_or_wrong and self._predicted(dataset, rows):
             correct = self._correct(dataset, rows)
             n = correct.shape[1]
-            values = metric.scale * correct.sum(axis=1, dtype=np.int64) / n
+            values = metric.scale * correct.sum(axis=1) / n
             return Measures(np.ones(len(rows), np.bool_), values, correct)
         numbers = [measures.of_row(self._cells["metrics"], row).get(metric.name) for row in rows]
         there = np.array([number is not None for number in numbers], dtype=np.bool_)
@@ -48,7 +53,7 @@ class MeasuredRows:
         classes."""
         if not rows:
             return self._labels.get(dataset, np.empty(0)).dtype.kind == "i"
-        return any(self._cells["predictions"][row].is_valid for row in rows)
+        return any(self._predictions.size(row) is not None for row in rows)
 
     def _per_example(
         self, metric: Metric, dataset: str, rows: Sequence[int]
@@ -60,25 +65,11 @@ class MeasuredRows:
             return None
         return np.stack([measures.per_example(content) for content in found if content])
 
-    def _correct(self, dataset: str, rows: Sequence[int]) -> NDArray[np.bool_]:
+    def _correct(self, dataset: str, rows: Sequence[int]) -> Correct:
         """bool (rows, examples): predictions equal to labels."""
         labels = self._labels.get(dataset)
         if labels is None:
             if not rows:
                 return np.empty((0, 1), dtype=np.bool_)
             raise InputError("labels.parquet", f"no labels of {dataset!r}", "allowed: those of run")
-        n = len(labels)
-        column = self._cells["predictions"]
-        correct = np.empty((len(rows), n), dtype=np.bool_)
-        for at, row in enumerate(rows):
-            buffer = column[row].as_buffer()
-            size = 0 if buffer is None else buffer.size
-            if size not in (n, 2 * n):
-                raise InputError(
-                    f"cells, {self._cells['cell'][row].as_py()}, predictions",
-                    f"{size} bytes for {n} labels of {dataset!r}",
-                    f"allowed: {n} (uint8) or {2 * n} (uint16)",
-                )
-            predictions = np.frombuffer(buffer, np.uint8 if size == n else np.dtype("<u2"))
-            np.equal(predictions, labels, out=correct[at])
-        return correct
+        return checked(self._predictions, rows, labels, dataset, self._cells["cell"])

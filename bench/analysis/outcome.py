@@ -64,7 +64,8 @@ class Analysis:
 
     samples: every arm at every setting; comparisons: every contrast at every setting, by family;
     detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
-    somebody's own table was read, None of a study.
+    somebody's own table was read, None of a study; self_check: draws of the report's self-check,
+    None for the usual.
     """
 
     title: str
@@ -80,11 +81,29 @@ class Analysis:
     reading: Reading | None = None
     insides: tuple[Inside, ...] = ()
     harms: tuple[Harm, ...] = ()
+    self_check: int | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Rows of contrasts.parquet."""
         return [comparison.row(self.detailed) for comparison in self.comparisons]
+
+    @property
+    def ours(self) -> bool:
+        """Are the arms those of this package, so that it is known what they are? Not so of a table,
+        or of a whole pipeline of somebody's own."""
+        return self.study is not None and self.study.pipeline is None
+
+    @cached_property
+    def in_groups(self) -> bool:
+        """Do the test examples of any contrast come in groups?"""
+        return any(c.pairs.groups is not None for c in self.comparisons)
+
+    @cached_property
+    def of_first_metric(self) -> tuple[Sample, ...]:
+        """Every arm at every setting once, by the first metric."""
+        first = self.samples[0].metric if self.samples else ""
+        return tuple(sample for sample in self.samples if sample.metric == first)
 
     @cached_property
     def arms(self) -> tuple[str, ...]:

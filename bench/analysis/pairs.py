@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bench.analysis.changes import changes
 from bench.analysis.design import Design
 from bench.analysis.records import Pairs, Sample, Setting, Value, positions
+from bench.analysis.right import Correct
 from bench.analysis.sums import LARGEST_WHOLE
 from bench.errors import InputError
 from bench.statistics import decimals, paired
@@ -180,8 +181,8 @@ def _worse(a: Sample, b: Sample, seed: int) -> int:
     return direction * ((seed not in a.finite) - (seed not in b.finite))
 
 
-def _rows(correct: NDArray[np.bool_], at: IntArray) -> NDArray[np.bool_]:
-    return correct if len(at) == len(correct) else correct[at]
+def _rows(correct: Correct, at: IntArray) -> NDArray[np.bool_]:
+    return np.asarray(correct) if len(at) == len(correct) else correct[at]
 
 
 def _by_example(sample: Sample, at: IntArray) -> IntArray:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.right import Correct
 from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
@@ -132,7 +133,7 @@ class Sample:
     statuses: Mapping[str, int]
     seeds: tuple[int, ...]
     values: FloatArray
-    correct: NDArray[np.bool_] | None = None
+    correct: Correct | None = None
     per_example: NDArray[np.float32] | None = None
     scale: float = 100.0
     groups: tuple[str, ...] | None = None
@@ -149,7 +150,7 @@ class Sample:
     def counts(self) -> IntArray:
         """int (seeds,): test examples classified correctly."""
         assert self.correct is not None, "only where examples are known"
-        counts: IntArray = self.correct.sum(axis=1, dtype=np.int64)
+        counts: IntArray = np.asarray(self.correct.sum(axis=1, dtype=np.int64))
         return counts
 
     @property
@@ -351,15 +352,10 @@ class Pairs:
         a, b = (sample.over(planned) for sample in self.samples)
         return missing.worst_case_mean(a, b, 0.0, 100.0)
 
-    def bootstrap(self, alpha: float) -> Interval | None:
-        """Studentized bootstrap interval of the mean over seeds, from a fixed stream."""
-        if not 0 < len(self.seeds) <= DETAILED_SEEDS:
-            return None
-        return bootstrap.studentized_interval(self.d, alpha, _resamples(len(self.seeds)))
-
 
 @lru_cache(maxsize=4)
-def _resamples(n_seeds: int) -> FloatArray:
+def resamples(n_seeds: int) -> FloatArray:
+    """Of the bootstrap, from a fixed stream."""
     return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 

@@ -1,5 +1,6 @@
 """Cells -> samples: the rows that the plan names, by setting, arm and seed, and checks of them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,7 +44,7 @@ class StudyRows:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.cells = results.cells
-        self._measured = MeasuredRows(results.cells, results.labels)
+        self._measured = MeasuredRows(results.cells, results.labels, results.spill)
         self.columns: dict[str, list[Any]] = {
             name: self.cells[name].to_pylist()
             for name in (*_USED, *AUDITED)
@@ -192,7 +193,8 @@ class StudyRows:
         c = self.columns
         found = []
         for (setting, arm), by_seed in self.at.items():
-            if ARMS[arm].number_format != "float32" or ARMS[arm].extra:
+            of_it = self.study.arm(arm)
+            if of_it.number_format != "float32" or of_it.extra:
                 continue
             rows = {
                 seed: row
@@ -234,7 +236,9 @@ class StudyRows:
 
     def _claimed(self, setting: Setting, arm: str) -> str | None:
         """What an arm's files claim to be; None where they claim nothing: somebody's annotate()
-        may leave layers of QAT in float."""
+        may leave layers of QAT in float, and what arms of a whole pipeline make is theirs."""
+        if self.study.pipeline is not None:
+            return None
         own = self.results.study.own.get(setting.model or "")
         if own is not None and own.annotates and ARMS[arm].conversion == "own-ranges":
             return None
@@ -285,22 +289,31 @@ def _places(table: Any, study: Study) -> Iterator[tuple[str, Place, int]]:
     """The cell, place and seed of each row of a table that has a cell's identity columns."""
     names = ("cell", "dataset", "model", "budget", "arm", "extra", "seed")
     columns = [table[name].to_pylist() for name in names]
-    levels = zip(*(table[name].to_pylist() for name in FACTORS), strict=True)
+    levels = _levels(table, study)
+    known = tuple(study.factors)
     reach: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
     places: dict[tuple[Any, ...], Place] = {}
     for cell, dataset, model, budget, arm, extra, seed, values in zip(
         *columns, levels, strict=True
     ):
         if (arm, model) not in reach:
-            names_of = study.reaching(arm, model=model) if arm in ARMS else ()
-            reach[arm, model] = tuple(
-                (i, name) for i, name in enumerate(FACTORS) if name in names_of
-            )
+            names_of = study.reaching(arm, model=model) if arm in study.all_arms else ()
+            reach[arm, model] = tuple((i, name) for i, name in enumerate(known) if name in names_of)
         factors = tuple((name, values[i]) for i, name in reach[arm, model])
         plain = (dataset, model, factors, budget, arm, extra)
         if plain not in places:
             places[plain] = Setting(dataset, model, factors, budget, extra), arm
         yield cell, places[plain], seed
+
+
+def _levels(table: Any, study: Study) -> Iterable[tuple[Value, ...]]:
+    """Of each row of a table, the levels of the study's factors, in their order."""
+    columns = [table[name].to_pylist() for name in FACTORS]
+    own = [name for name in study.factors if name not in FACTORS]
+    if own:
+        held = [json.loads(text) if text else {} for text in table["own_factors"].to_pylist()]
+        columns += [[levels.get(name) for levels in held] for name in own]
+    return zip(*columns, strict=True)
 
 
 def _grid(study: Study) -> Iterator[Place]:

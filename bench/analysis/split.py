@@ -36,7 +36,7 @@ class Split:
 
 def splits(analysis: Analysis) -> tuple[Split, ...]:
     """The split at every setting where the four arms stand; empty without any."""
-    if analysis.study is None:  # of somebody's own table nobody knows what the arms are
+    if not analysis.ours:  # nobody knows what the arms are
         return ()
     by_name: dict[str, list[Pairs]] = {}
     for c in analysis.select("seeds"):

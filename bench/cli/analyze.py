@@ -10,7 +10,7 @@ from bench.errors import InputError
 
 EXAMPLES = (
     "ptq-vs-qat analyze results/digits",
-    "ptq-vs-qat analyze results/digits --population seeds+examples",
+    "ptq-vs-qat analyze results/digits --population seeds+examples --self-check 20000",
     "ptq-vs-qat analyze my-runs.csv --out report --delta 0.3",
     'ptq-vs-qat analyze my-runs.parquet --out report --contrasts "new - old, newer - old"',
     'ptq-vs-qat analyze my-runs.csv --out report --columns "run=seed, method=arm" --ignore notes',
@@ -79,6 +79,14 @@ def analyze(
         float | None, typer.Option(help="Of a table: smallest difference that matters.")
     ] = None,
     alpha: Annotated[float | None, typer.Option(help="Of a table: level of the tests.")] = None,
+    self_check: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Sets of differences that the report's check of itself draws, 100 or more; by "
+            "default as many as take a second or two.",
+        ),
+    ] = None,
 ) -> None:
     """Make the report again from the Parquet files alone, or one of your own table.
 
@@ -90,6 +98,9 @@ def analyze(
 
     if population not in POPULATIONS:
         raise InputError("--population", repr(population), f"allowed: {', '.join(POPULATIONS)}")
+    if self_check is not None and not 100 <= self_check <= 10**6:
+        allowed = "allowed: 100 to 1,000,000"
+        raise InputError("--self-check", f"found {self_check}", allowed)
     of_a_table = {
         "--out": out,
         "--columns": columns,
@@ -113,7 +124,7 @@ def analyze(
                 raise InputError(
                     option, f"{str(results)!r} is no table", "allowed: with a CSV or Parquet file"
                 )
-        show(report.write(results, population), results, population)
+        show(report.write(results, population, self_check), results, population)
         return
     if out is None:
         raise InputError("--out", "missing", "allowed: a folder for the table's report")
@@ -121,6 +132,7 @@ def analyze(
         results,
         out,
         population,
+        self_check,
         declared=Declared(
             metrics=None if metrics is None else listed(metrics),
             factors=listed(factors),

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench.cli.means import in_order
 from bench.store.schema import RESULTS
-from bench.study.arms import ARMS
 
 MOST_CAUSES = 8
 """Lines of the table; the report's section on failures has all."""
@@ -63,7 +63,7 @@ class Failures:
         cells = "cell has" if len(self._rows) == 1 else "cells have"
         lines = [f"{len(self._rows)} {cells} no result:"]
         for cause, rows in ranked[:MOST_CAUSES]:
-            arms = [arm for arm in ARMS if any(row["arm"] == arm for row in rows)]
+            arms = in_order(row["arm"] for row in rows)
             lines += [f"  {len(rows):>5} of {', '.join(arms)}", f"        {cause}"]
             lines.append(f"        -> {remedy(cause)}")
         if len(ranked) > MOST_CAUSES:

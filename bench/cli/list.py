@@ -25,7 +25,7 @@ def list_() -> None:
 
     groups = {
         "datasets": {name: sentence(datasets, name) for name in datasets.names()}
-        | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[1:]},
+        | {kinds.module(kind).EXAMPLE: sentence(kinds, kind) for kind in kinds.KINDS[2:]},
         "models": {name: sentence(models, name) for name in models.names()},
         "metrics": {
             name: f"{sentence(metrics, name)} ({metrics.get(name).direction})"

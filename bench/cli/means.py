@@ -1,7 +1,8 @@
 """Running means of the first metric: by data set, model and factors, never over them."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.plan.cells import Cell
@@ -13,24 +14,34 @@ Group = tuple[Any, ...]
 """The dataset, the model and the levels of the factors that vary."""
 
 
+def in_order(arms: Iterable[str]) -> tuple[str, ...]:
+    """Each of these arms once: those of ours in our order, others as they come."""
+    there = dict.fromkeys(arms)
+    return (*(arm for arm in ARMS if arm in there), *(arm for arm in there if arm not in ARMS))
+
+
 class Means:
     """Mean of the first metric and number of cells, by group, arm and budget."""
 
     def __init__(self) -> None:
         self.metric = "accuracy"
         self._factors: tuple[str, ...] = ()
+        self.arms: tuple[str, ...] = ()
+        """Of the cells that are planned, in the order in which they are shown."""
         self._sums: defaultdict[Group, defaultdict[tuple[str, int], list[float]]] = defaultdict(
             lambda: defaultdict(lambda: [0.0, 0])
         )
 
     def planned(self, wanted: Sequence[Cell]) -> None:
-        """Learn which factors vary between these cells, and what they are measured by."""
+        """Learn which arms there are, which factors vary between these cells, and what they are
+        measured by."""
+        self.arms = in_order(cell.arm for cell in wanted)
         self.metric = next((c.recipe.objective.metrics[0] for c in wanted), self.metric)
         levels: dict[str, set[Any]] = defaultdict(set)
         for recipe in {cell.recipe for cell in wanted}:
             for name, level in recipe.levels:
                 levels[name].add(level)
-        self._factors = tuple(name for name in FACTORS if len(levels[name]) > 1)
+        self._factors = tuple(name for name, of_it in levels.items() if len(of_it) > 1)
 
     def note(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -39,7 +50,9 @@ class Means:
                 value = measured.get(self.metric, row.get(self.metric))
                 if value is None:
                     continue
-                group = (row["dataset"], row["model"], *(row[name] for name in self._factors))
+                own = json.loads(row.get("own_factors") or "{}")
+                levels = (row[name] if name in FACTORS else own.get(name) for name in self._factors)
+                group = (row["dataset"], row["model"], *levels)
                 mean = self._sums[group][row["arm"], row["budget"]]
                 mean[0] += value
                 mean[1] += 1
@@ -66,7 +79,7 @@ class Means:
 
     def of(self, group: Group, budget: int) -> Iterator[tuple[str, float, int]]:
         """Arm, mean and cells, in the arms' order."""
-        for arm in ARMS:
+        for arm in self.arms:
             if (arm, budget) in self._sums[group]:
                 total, n = self._sums[group][arm, budget]
                 yield arm, total / n, int(n)

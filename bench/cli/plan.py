@@ -26,7 +26,7 @@ def plan(
     ] = None,
     sd: Annotated[
         float | None,
-        typer.Option(min=0, help="SD over seeds of a paired difference, in pp, to assume."),
+        typer.Option(min=0, help="SD over seeds of a paired difference, in the metric's unit."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
@@ -45,11 +45,14 @@ def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | 
     from bench.store.folder import Store
 
     store = Store(out) if out else None
-    pilot = store.pilot_sds(study.primary_contrasts) if store else ()
+    metric = study.declared_metrics()[0]
+    pilot = store.pilot_sds(study.primary_contrasts, metric.name) if store else ()
     if sd is not None:
         sds, source = (sd,), "as given by --sd"
     elif pilot:
         sds, source = pilot, f"smallest, median and largest in {out}"
+    elif metric.unit != "pp":
+        sds, source = (), f"not known in {metric.unit}; --sd or a pilot (--out FOLDER) says it"
     else:
         sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
     measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()

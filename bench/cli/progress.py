@@ -14,7 +14,6 @@ from rich.text import Text
 from bench.cli.failures import Failures
 from bench.cli.means import Means
 from bench.plan.cells import Cell
-from bench.study.arms import ARMS
 
 FIRST_S, LONGEST_S = 5.0, 60.0
 """Seconds between two plain lines: at first, and at most; each wait is half as long again."""
@@ -169,7 +168,7 @@ class RunProgress:
         table = Table(box=None, pad_edge=False)
         budgets = self._means.budgets(group)
         table.add_column(f"mean {self._means.metric} so far: {self._means.name(group)}")
-        cells: dict[str, list[str]] = {arm: [""] * len(budgets) for arm in ARMS}
+        cells: dict[str, list[str]] = {arm: [""] * len(budgets) for arm in self._means.arms}
         for place, budget in enumerate(budgets):
             table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
             for arm, mean, n in self._means.of(group, budget):

@@ -133,7 +133,15 @@ def _evaluated(
         blob, route = CONVERTS[arm.conversion](data, segment, cell, trainer)
         converted = time.perf_counter()
         tested = hooks.prepared(shifted(raw, cell.recipe.get("test_shift")), segment.model)
-        measured = measure.measured(tested, trainer, blob, _is_checked(cell), cell.recipe.objective)
+        measured = measure.measured(
+            tested,
+            trainer,
+            blob,
+            _is_checked(cell),
+            cell.recipe.objective,
+            cell.recipe["kernels"],
+            cell.recipe["threads"],
+        )
         evaluated = time.perf_counter()
         own_ranges = fork.quantized and not CONVERSIONS[arm.conversion].ranges
         if diagnose.asked(cell.seed) and layers.wanted(cell):

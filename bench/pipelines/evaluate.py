@@ -15,6 +15,14 @@ SAMPLE = 4
 """Examples that are run alone too, before a file's chunks are believed."""
 
 
+RESOLVERS = {
+    "xnnpack": litert.OpResolverType.AUTO,
+    "built-in": litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    "reference": litert.OpResolverType.BUILTIN_REF,
+}
+"""Whose kernels run a file. XNNPACK leaves those that it does not have to the built-in ones."""
+
+
 @dataclass(frozen=True)
 class Port:
     """An input or output of a file.
@@ -51,17 +59,28 @@ def ports(blob: bytes) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 
 
 class Evaluator:
-    """An interpreter of one file, with XNNPACK on one thread.
+    """An interpreter of one file.
 
     An example's outputs depend on that example alone, whatever is evaluated before or beside it:
     a file that keeps state between calls is set back before each call and run in its own batch
     (of one, in nearly every file), and so is one whose rows turn out to depend on each other.
 
-    scale, offset: the model's input is x / scale + offset. Raises ValueError if blob is no whole
-    TFLite file, RuntimeError if it cannot be run.
+    scale, offset: the model's input is x / scale + offset; kernels: of RESOLVERS. Raises
+    ValueError if blob is no whole TFLite file, RuntimeError if it cannot be run.
     """
 
-    def __init__(self, blob: bytes, scale: float, offset: float = 0.0) -> None:
+    def __init__(
+        self,
+        blob: bytes,
+        scale: float,
+        offset: float = 0.0,
+        kernels: str = "xnnpack",
+        threads: int = 1,
+    ) -> None:
+        self._how = {
+            "num_threads": threads,
+            "experimental_op_resolver_type": RESOLVERS[kernels],
+        }
         self._blob, self._scale, self._offset = blob, scale, offset
         self.state = audit.state(blob)
         """What the file keeps between calls: "none", "tensors" or "resources"."""
@@ -69,7 +88,7 @@ class Evaluator:
         self._open()
 
     def _open(self) -> None:
-        self._interpreter = litert.Interpreter(model_content=self._blob, num_threads=1)
+        self._interpreter = litert.Interpreter(model_content=self._blob, **self._how)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._allocated = False
@@ -249,3 +268,16 @@ def ties(outputs: np.ndarray) -> np.ndarray:
     highest = np.partition(outputs, -2, axis=1)[:, -2:]
     equal: np.ndarray = highest[:, 0] == highest[:, 1]
     return equal
+
+
+def apart(outputs: np.ndarray, others: np.ndarray) -> tuple[int, int | None]:
+    """Examples that two kernels classify differently, and those whose largest output is more than
+    one step away; None for outputs that have no steps.
+
+    outputs, others: as files give them, (n, classes).
+    """
+    flips = int((outputs.argmax(axis=1) != others.argmax(axis=1)).sum())
+    if outputs.dtype.kind == "f":
+        return flips, None
+    largest = outputs.max(axis=1).astype(np.int64) - others.max(axis=1)
+    return flips, int((abs(largest) > 1).sum())

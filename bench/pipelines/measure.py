@@ -25,15 +25,22 @@ def measured(
     blob: bytes,
     against_keras: bool,
     objective: Objective = Objective(),  # noqa: B008
+    kernels: str = "xnnpack",
+    threads: int = 1,
 ) -> Columns:
     """The columns of a row that say what a file is and what it answers on the data.
 
-    against_keras: whether its answers are compared with those of the trainer's model. Raises
-    ValueError if blob is no whole TFLite file, RuntimeError if it cannot be run.
+    kernels, threads: as of evaluate.Evaluator; against_keras: whether its answers are compared with
+    those of the trainer's model. Raises ValueError if blob is no whole TFLite file, RuntimeError if
+    it cannot be run.
     """
     task = objective.task
-    evaluator = evaluate.Evaluator(blob, data.scale)
+    evaluator = evaluate.Evaluator(blob, data.scale, kernels=kernels, threads=threads)
     outputs = evaluator.outputs(data.x_test)
+    flips = off = None
+    if (kernels, threads) != ("xnnpack", 1) and task == "classification":
+        others = evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        flips, off = evaluate.apart(outputs, others)
     real = evaluator.logits(outputs)
     inputs = tasks.fed(data.x_test, data.scale) if task == "reconstruction" else data.x_test
     answers = tasks.answers(task, real, inputs)
@@ -57,6 +64,8 @@ def measured(
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "outputs_at_limit": evaluator.at_limit(outputs),
         "clipped_inputs": evaluator.clipped(data.x_test),
+        "kernel_flips": flips,
+        "kernel_outputs": off,
         "not_finite": int((~np.isfinite(flat).all(axis=1)).sum()),
         "disagreements": disagreements(data, trainer, real, task) if against_keras else None,
     }

@@ -15,6 +15,9 @@ from bench.pipelines.lean import forget_gradients, tf
 from bench.plan.cells import Recipe
 from bench.plan.trajectories import Segment
 
+OWN_DEFAULT = frozenset({"width", "activation"})
+"""Fields that a model's function is given where a study sets them, else its own default holds."""
+
 Given = tuple[tuple[str, Any], ...]
 """Fields of the study that a model's function asks for, beside shape and classes: name, level."""
 
@@ -93,7 +96,11 @@ def pretrained(data: Dataset, segment: Segment) -> bool:
 
 def given(segment: Segment) -> Given:
     asked = models.parameters(segment.model)
-    return tuple((name, level) for name, level in segment.recipe.levels if name in asked)
+    return tuple(
+        (name, level)
+        for name, level in segment.recipe.levels
+        if name in asked and not (level is None and name in OWN_DEFAULT)
+    )
 
 
 @recent(TRAINERS, forget_gradients)

@@ -1,6 +1,7 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 from bench import datasets, models
 from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
-from bench.store.schema import Status
+from bench.plugins import whole
+from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
 from bench.study.factors import FACTORS, Value
@@ -19,11 +21,17 @@ from bench.study.objective import Objective
 class Recipe:
     """One level of each factor, of those that reach what it is the recipe of, in the table's
     order; the random streams that are pinned for it; and what the models are for. Index it by a
-    factor's name."""
+    factor's name.
+
+    pipeline: the kind of somebody's whole pipeline, else None; start: the factors that act before
+    its arms.
+    """
 
     levels: tuple[tuple[str, Value], ...]
     pin: tuple[tuple[str, int], ...] = ()
     objective: Objective = Objective()  # noqa: RUF009
+    pipeline: str | None = None
+    start: tuple[str, ...] = ()
 
     def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
@@ -38,11 +46,18 @@ class Recipe:
 
     def within(self, stages: Collection[Stage]) -> "Recipe":
         """What of it acts in these stages: equal where a training, or a file, is shared."""
+        assert self.pipeline is None, "a pipeline of somebody's own has no stages"
         return Recipe(
             tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
             tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
             self.objective,
         )
+
+    @property
+    def of_start(self) -> "Recipe":
+        """What of it acts before a pipeline's arms: equal where one start serves them."""
+        of_it = tuple((n, v) for n, v in self.levels if n in self.start)
+        return Recipe(of_it, (), self.objective, self.pipeline, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,7 @@ class Cell:
             "cell": self.id,
             **{name: getattr(self, name) for name in own},
             **{name: levels.get(name) for name in FACTORS},
+            "own_factors": own_factors({n: v for n, v in levels.items() if n not in FACTORS}),
         }
 
     def failure(self, status: Status, error: str) -> dict[str, Any]:
@@ -79,13 +95,21 @@ class Cell:
         return self.columns | row
 
 
+def own_factors(levels: Mapping[str, Value]) -> str | None:
+    """The levels of factors that only this pipeline has, as a row holds them; None: there are
+    none."""
+    return json.dumps(levels, separators=(",", ":")) if levels else None
+
+
 def check_data(study: Study) -> dict[str, datasets.Size]:
     """The size of each dataset, by label.
 
     Raises InputError if a folder is not there or not as expected, or if the study asks for more
-    training or calibration examples than there are.
+    training or calibration examples than there are, or calls a factor of its own as a column is.
     """
     sizes = {}
+    if study.pipeline is not None:
+        _check_names(study.pipeline.factors)
     calibrated = any(study.has(model, "calibration_examples") for model in study.models)
     for source in study.datasets:
         datasets.check_source(source, "datasets")
@@ -101,11 +125,23 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
             )
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
+        if study.pipeline is not None:
+            continue  # what it draws of its data is its own
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
             for drawn in study.levels("calibration_examples") if calibrated else ():
                 _check_count("calibration_examples", drawn, examples or size.train, source)
     return sizes
+
+
+def _check_names(own: Iterable[str]) -> None:
+    """Factors of somebody's own are columns of contrasts.parquet beside ours."""
+    taken = {column.name for column in (*CELLS, *CONTRASTS)}
+    for name in own:
+        if name in taken:
+            raise InputError(
+                name, "a factor with the name of a column of results", "allowed: another name"
+            )
 
 
 def _check_classes(study: Study) -> None:
@@ -141,7 +177,10 @@ def cells(study: Study) -> list[Cell]:
         datasets.label(source): datasets.identity(source, study.reading)
         for source in study.datasets
     }
-    built = {name: models.identity(name) for name in study.models}
+    if study.pipeline is None:
+        built = {name: models.identity(name) for name in study.models}
+    else:
+        built = {name: whole.get(name).identity for name in study.models}
     objective = study.objective.identity
     planned = [
         (place, arm, list(_recipes(study, arm, place)))
@@ -153,6 +192,7 @@ def cells(study: Study) -> list[Cell]:
             cell_id(
                 *(data[dataset], built[model], seed, budget, arm, extra),
                 *(recipe.levels, recipe.pin, objective),
+                own=recipe.pipeline is not None,
             ),
             dataset,
             model,
@@ -172,6 +212,11 @@ def _recipes(
     study: Study, arm: str, place: tuple[str, str, int]
 ) -> Iterator[tuple[Recipe, int | None]]:
     """What runs of the arm there: the levels that reach it, and its epochs more."""
+    if study.pipeline is not None:
+        kind, start = study.pipeline.kind, study.pipeline.start
+        for levels, extra in designs.combinations(study, (arm,), *place):
+            yield Recipe(levels, (), study.objective, kind, start), extra
+        return
     stages = ARMS[arm].stages
     if "calibration_examples" in study.of_arms(arm):
         stages |= {"calibration"}

@@ -10,7 +10,7 @@ from bench.plan import extent, times
 from bench.plan.cells import cells, check_data
 from bench.plan.costs import Cost, costs
 from bench.plan.simulate import critical_path, simulate
-from bench.plan.trajectories import Trajectory, trajectories
+from bench.plan.trajectories import OWN, Trajectory, trajectories
 from bench.statistics import families, power
 from bench.store.schema import RESULTS
 from bench.study import Study, designs, effects
@@ -18,6 +18,7 @@ from bench.study.arms import TRAININGS
 from bench.study.effects import RECIPE
 from bench.study.factors import FACTORS
 from bench.study.heading import heading
+from bench.study.pipeline import OwnPipeline
 from bench.study.resources import Resources, duration
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
@@ -73,6 +74,9 @@ def forecast(
     steps: Counter[str] = Counter()
     for trajectory in planned:
         first = trajectory.segments[0]
+        if first.own:
+            trainings[OWN] += 1
+            continue
         examples = first.recipe["train_examples"] or sizes[first.dataset].train
         for training, taken in _trainings(trajectory, examples):
             trainings[training] += taken > 0
@@ -156,11 +160,12 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     left = made.evaluated - made.done
     lines = [
         heading(study),
-        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, float budgets "
-        f"{_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more, "
+        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, {_epochs(study)}, "
         f"arms {_listed(study.arms)}",
     ]
-    if study.own:
+    if study.pipeline is not None:
+        lines += _of_pipeline(study, study.pipeline, made)
+    elif study.own:
         lines.append(
             f"models: {_where(study, study.models)}; data: {_where(study, study.datasets)}"
         )
@@ -178,7 +183,12 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
         for kind in TRAININGS
         if made.trainings[kind]
     ]
-    if made.unknown is not None:
+    if made.unknown is not None and study.pipeline is not None:
+        lines.append(
+            f"no estimate of the time: what {study.pipeline.file} takes is not known before it "
+            "runs; `check` measures it, and so do the first cells"
+        )
+    elif made.unknown is not None:
         lines.append(
             f"no estimate of the time: COST is missing in the file of the model {made.unknown}; it "
             "is measured after the first cells"
@@ -203,16 +213,46 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
             f"too few seeds: no outcome of the exact test could be significant in a primary family "
             f"of {made.family} tests ({each}); that takes {made.fewest_seeds} seeds"
         )
-    lines.append(
-        f"smallest true difference that {n} seeds detect with 80% power, in a primary family of "
-        f"{made.family} tests ({each}):"
-    )
+    if made.detectable:
+        lines.append(
+            f"smallest true difference that {n} seeds detect with 80% power, in a primary family "
+            f"of {made.family} tests ({each}):"
+        )
+    unit = study.declared_metrics()[0].unit
     for sd, difference in made.detectable.items():
-        found = "not with one seed" if difference is None else f"{difference:.2f} pp"
-        if difference is not None and difference > 100:
+        shown = "" if difference is None else f"{difference:.2f}"
+        if difference is not None and unit != "pp":
+            shown = f"{difference:.3g}"
+        found = f"{shown} {unit}" if shown else "not with one seed"
+        if difference is not None and difference > 100 and unit == "pp":
             found = "none"
-        lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} pp")
+        lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} {unit}")
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
+
+
+def _epochs(study: Study) -> str:
+    if study.pipeline is None:
+        return (
+            f"float budgets {_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more"
+        )
+    more = [name for name in study.arms if study.arm(name).extra]
+    said = f"budgets {_listed(study.budgets)}"
+    return f"{said}, {_listed(tuple(more))} {_listed(study.extra)} more" if more else said
+
+
+def _of_pipeline(study: Study, pipeline: OwnPipeline, made: Forecast) -> Iterator[str]:
+    """What runs of somebody's whole pipeline, and what its results are compared with."""
+    data = study.own[study.models[0]].data
+    if data is None:
+        judged = f"labels of {_listed(study.datasets)} (built in or a file)"
+    elif pipeline.labels:
+        judged = f"labels of {data}()"
+    else:
+        judged = "no labels: its arms give metrics by name"
+    what = "commands" if pipeline.kind == "command" else "a whole pipeline"
+    yield f"{what} (in {pipeline.file}); {judged}"
+    if made.trainings[OWN] and pipeline.kind == "functions":
+        yield f"  {made.trainings[OWN]:>6,} starts, from each of which its arms fork"
 
 
 def _costs(study: Study, found: Mapping[str, Cost]) -> Iterator[str]:

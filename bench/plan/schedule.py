@@ -118,9 +118,14 @@ class Schedule:
         return bool(self._segments or self._forks)
 
     def add(self, trajectories: Sequence[Trajectory]) -> None:
-        self._training += len(trajectories)
         for trajectory in trajectories:
-            self._offer(Work(next(self._place), trajectory, 0, 1), None)
+            (first, *_) = trajectory.segments
+            if first.own:  # no training comes before it
+                work = Work(next(self._place), trajectory, 0, 1, first.forks[0])
+            else:
+                self._training += 1
+                work = Work(next(self._place), trajectory, 0, 1)
+            self._offer(work, None)
 
     def next(self, cpus: int) -> Task:
         """The task to send now to one of `cpus`. Raises IndexError if there is none."""
@@ -297,6 +302,8 @@ def traced_ahead(planned: Sequence[Trajectory], cpus: int) -> list[Trajectory]:
     kinds = {}
     for trajectory in planned:
         first = trajectory.segments[0]
+        if first.own:  # there are no graphs of ours in it
+            return []
         kinds[first.model, first.recipe.get("optimizer"), data_key(first)] = trajectory
     return list(islice(cycle(kinds.values()), max(0, cpus - len(planned))))
 
@@ -306,6 +313,9 @@ DataKey = tuple[str, tuple[tuple[str, Value], ...]]
 
 
 def data_key(of: Cell | Segment) -> DataKey:
+    """A pipeline of somebody's own gets all, and chooses by itself."""
+    if of.recipe.pipeline is not None:
+        return of.dataset, ()
     return of.dataset, of.recipe.within({"data"}).levels
 
 

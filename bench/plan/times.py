@@ -26,7 +26,7 @@ CONVERT_S = 0.1
 FORWARD = 0.3
 """Time per pixel of evaluation in units of a training step's: no gradient, int8 kernels."""
 
-MEASURED = ("dataset", "model", *FACTORS, "budget", "arm", "extra")
+MEASURED = ("dataset", "model", *FACTORS, "own_factors", "budget", "arm", "extra")
 """Cells that are equal in these differ in their seed only, and take the same time."""
 
 
@@ -51,6 +51,10 @@ class Estimated:
         self._sizes = sizes
 
     def seconds(self, segment: Segment, fork: Fork | None) -> float:
+        if segment.own:
+            if fork is None:
+                return 0.0  # what it starts from is part of the fork
+            raise UnknownCost(segment.model)
         if fork is None:
             start, end = (self._float(segment, n) for n in (segment.start, segment.budget))
             return self._training(segment, end[0] - start[0], end[1] - start[1], False)
@@ -66,6 +70,8 @@ class Estimated:
         return trained + sum(self._evaluation(segment, cell) for cell in fork.cells)
 
     def graphs(self, segment: Segment, fork: Fork | None) -> Mapping[Hashable, float]:
+        if segment.own:
+            return {}
         kind = "qat" if fork is not None and fork.quantized else "float"
         key = (kind, segment.dataset, segment.model, segment.recipe.get("optimizer"))
         return {key: TRACE_S[kind]}
@@ -117,6 +123,8 @@ class Measured:
         self._evaluated: dict[Key, float] = {key: median(each) for key, each in evaluated.items()}
 
     def seconds(self, segment: Segment, fork: Fork | None) -> float:
+        if segment.own and fork is None:
+            return 0.0
         # A float snapshot's row carries the seconds of the segment that led to it.
         of = [f for f in segment.forks if f.training == "float"] if fork is None else [fork]
         keys = [_key(cell) for each in of for cell in each.cells]

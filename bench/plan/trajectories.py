@@ -5,9 +5,10 @@ each snapshot fork the float evaluation, the control and QAT, every one of them 
 so that a cluster is not held to one seed per core.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from bench.plan.cells import Cell, Recipe
 from bench.study.arms import TRAININGS, Stage
@@ -15,17 +16,23 @@ from bench.study.effective import effective
 
 _CHECKPOINT: frozenset[Stage] = TRAININGS["float"].stages
 
+OWN = "own"
+"""The training of a fork that is somebody's whole pipeline: its start, and arms that fork from it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Fork:
     """Cells of one seed and budget that share one training behind the snapshot.
 
-    training: its name in study.arms; recipe: what acts in it.
+    training: its name in study.arms, or OWN; recipe: what acts in it; twice: of a pipeline, are its
+    arms run in reverse order too, and unequal results refused?
     """
 
     training: str
     recipe: Recipe
     cells: tuple[Cell, ...]
+    twice: bool = False
 
     @property
     def extras(self) -> tuple[int, ...]:
@@ -35,14 +42,15 @@ class Fork:
     @property
     def quantized(self) -> bool:
         """Does it train what quantize_model made of the float model?"""
-        return TRAININGS[self.training].quantized
+        return self.training != OWN and TRAININGS[self.training].quantized
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Float epochs from one budget (or from initialization) to the next, and the forks there.
 
-    recipe: what acts in float training.
+    recipe: what acts in float training; own: is it somebody's whole pipeline? Then it is no
+    training of ours: its one fork starts by itself, and its cells run in one piece.
     """
 
     dataset: str
@@ -52,6 +60,7 @@ class Segment:
     start: int
     budget: int
     forks: tuple[Fork, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,10 @@ def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
     """
     shared: dict[tuple[str, str, int, Recipe, int | None], list[Cell]] = {}
     within: dict[Recipe, Recipe] = {}
-    for cell in {cell.id: cell for cell in wanted}.values():
+    each_once = {cell.id: cell for cell in wanted}.values()
+    if any(cell.recipe.pipeline is not None for cell in each_once):
+        return list(_pipelines(each_once))
+    for cell in each_once:
         if cell.recipe not in within:
             within[cell.recipe] = cell.recipe.within(_CHECKPOINT)
         recipe = within[cell.recipe]
@@ -84,6 +96,23 @@ def trajectories(wanted: Collection[Cell]) -> list[Trajectory]:
         Trajectory(tuple(_segments(dataset, model, seed, recipe, members)))
         for (dataset, model, seed, recipe, _), members in shared.items()
     ]
+
+
+def _pipelines(wanted: Iterable[Cell]) -> Iterator[Trajectory]:
+    """The cells that fork from one start of somebody's pipeline, in one piece each, of which the
+    first one runs twice; every command by itself."""
+    shared: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in wanted:
+        key: tuple[Any, ...] = (
+            *(cell.dataset, cell.model, cell.seed, cell.budget),
+            cell.recipe.of_start,
+        )
+        if cell.recipe.pipeline == "command":
+            key += (cell.id,)
+        shared.setdefault(key, []).append(cell)
+    for at, ((dataset, model, seed, budget, recipe, *_), members) in enumerate(shared.items()):
+        fork = Fork(OWN, recipe, tuple(members), twice=at == 0)
+        yield Trajectory((Segment(dataset, model, seed, recipe, 0, budget, (fork,), own=True),))
 
 
 def _segments(

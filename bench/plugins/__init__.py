@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import inspect
 import json
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -119,10 +120,10 @@ class Own:
         keyword = zip(a.kwonlyargs, a.kw_defaults, strict=True)
         return needed | {arg.arg: default is None for arg, default in keyword}
 
-    def call(self, function: str, *arguments: Any, **keywords: Any) -> Any:
+    def call(self, function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Call one of its functions, in its folder, what it prints going to standard error. Raises
         what it raises; for an attempt to end the process, RuntimeError."""
-        made = self._function(function)
+        made = self._function(function) if isinstance(function, str) else function
         with running.running(self):
             return made(*arguments, **keywords)
 
@@ -137,6 +138,11 @@ class Own:
     def module(self) -> ModuleType:
         """The file, run: once in this process. Raises what it raises."""
         return running.module(self)
+
+    @property
+    def run_in(self) -> str:
+        """The folder in which its functions run in this process."""
+        return running.root(self)
 
     @property
     def run_as(self) -> tuple[str, str | None]:
@@ -165,6 +171,10 @@ def load(path: str) -> Own:
         raise InputError("source", f"no file {path!r}", "allowed: a Python file")
     texts = {place.name: _source(place)}
     waiting = [(place.name, texts[place.name])]
+    beside = list(_named_by_command(place, texts[place.name]))
+    for program in (each for each in beside if each.endswith(".py")):
+        texts[program] = _source(place.parent / program)
+        waiting.append((program, texts[program]))
     while waiting:
         for found in _siblings(place.parent, *waiting.pop()):
             relative = found.relative_to(place.parent).as_posix()
@@ -179,7 +189,26 @@ def load(path: str) -> Own:
                 f"has the name of Python's own module {name!r}",
                 "allowed: another name",
             )
-    return Own(own.name, own.texts, tuple(_files(own, place)), own.folder)
+    listed = dict(_files(own, place))
+    for each in beside:
+        if each not in texts:
+            listed[each] = (place.parent / each).read_bytes()
+    return Own(own.name, own.texts, tuple(listed.items()), own.folder)
+
+
+def _named_by_command(path: Path, text: str) -> Iterator[str]:
+    """The words of a file's `command` that are files beside it or below."""
+    statement = dict(bound(ast.parse(text).body)).get("command")
+    try:
+        command = literal(getattr(statement, "value", None)) if statement else ""
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:
+        return
+    for word in dict.fromkeys(words):
+        relative = Path(word)
+        inside = not relative.is_absolute() and ".." not in relative.parts
+        if inside and (path.parent / word).is_file() and relative.as_posix() != path.name:
+            yield relative.as_posix()
 
 
 @contextmanager

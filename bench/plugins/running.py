@@ -55,10 +55,10 @@ def _quiet() -> Iterator[None]:
 
 def place(own: "Own", path: str) -> str:
     """Where a text of it is said to lie."""
-    return str(Path(_root(own)) / path)
+    return str(Path(root(own)) / path)
 
 
-def _root(own: "Own") -> str:
+def root(own: "Own") -> str:
     """The folder that it runs in: its own; where it was sent to, one with its `files` and nothing
     else, so that what it reads beside them is missed on every machine alike."""
     if own.folder is not None:
@@ -70,6 +70,14 @@ def _root(own: "Own") -> str:
             (Path(folder.name) / path).write_bytes(content)
         _unpacked[own.content] = folder
     return _unpacked[own.content].name
+
+
+def unpacked(own: "Own", folder: Path) -> None:
+    """Write all that travels with it into a folder: its texts and its files."""
+    contents = [(path, text.encode()) for path, text in own.texts]
+    for path, content in (*contents, *own.files):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
 
 
 def module_of(relative: str) -> str:
@@ -140,7 +148,7 @@ def running(own: "Own") -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _siblings_finder.serve(own)
     before = os.getcwd()
-    os.chdir(_root(own))
+    os.chdir(root(own))
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -6,30 +6,38 @@ verdicts. Neither TensorFlow nor Ray is ever imported here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import Analysis, Population, analyze
+from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.report.content import Report
 from bench.store import folder as store
 
 
-def write(folder: Path, population: Population = "seeds") -> Analysis:
+def write(
+    folder: Path, population: Population = "seeds", self_check: int | None = None
+) -> Analysis:
     """Analyze a result folder and write its report into it.
 
-    population: whom report.md speaks about, and what report.html shows until the reader switches.
-    Raises InputError for a folder that is none, or whose files do not fit each other.
+    population: whom report.md speaks about, and what report.html shows until the reader switches;
+    self_check: draws of the report's check of itself, None for the usual. Raises InputError for a
+    folder that is none, or whose files do not fit each other.
     """
-    results = store.read(folder)
-    analysis = analyze(results)
+    results = store.read(folder, spill=True)
+    analysis = replace(analyze(results), self_check=self_check)
     write_report(analysis, folder, population)
     store.Store(folder).write_layers(results.cells)
     return analysis
 
 
 def write_table(
-    table: Path, out: Path, population: Population = "seeds", **options: Any
+    table: Path,
+    out: Path,
+    population: Population = "seeds",
+    self_check: int | None = None,
+    **options: Any,
 ) -> Analysis:
     """Analyze somebody's own results and write the same report.
 
@@ -41,7 +49,7 @@ def write_table(
 
     if (out / "study.toml").exists():
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
-    analysis = analyze_table(table, **options)
+    analysis = replace(analyze_table(table, **options), self_check=self_check)
     populations = {c.population for c in analysis.comparisons}
     if population not in populations:
         raise InputError(
@@ -75,6 +83,8 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     """Write the report of an analysis that is already made."""
     from bench.report import build, verdicts
 
+    if analysis.detailed:
+        beside.exact_tests(c.pairs for c in analysis.select("seeds"))
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))

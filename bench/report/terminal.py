@@ -18,6 +18,7 @@ _STYLES = {
     Verdict.SIZE_UNDECIDED: "bold",
     Verdict.UNDECIDED: "dim",
     Verdict.TOO_FEW_SEEDS: "dim",
+    Verdict.TOO_FEW_GROUPS: "dim",
     Verdict.WITHHELD: "bold red",
 }
 _LEVELS = {"error": "bold red", "warning": "yellow", "info": ""}

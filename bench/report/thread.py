@@ -14,15 +14,21 @@ from bench.statistics.families import Verdict
 MOST_PANELS = 4
 """Panels that get a sentence each; of more, they are counted."""
 
-UNSAID = (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS, Verdict.WITHHELD)
+UNSAID = (
+    Verdict.UNDECIDED,
+    Verdict.TOO_FEW_SEEDS,
+    Verdict.TOO_FEW_GROUPS,
+    Verdict.WITHHELD,
+)
 
 
 def changes_of(analysis: Analysis, population: Population) -> list[Comparison]:
     """How QAT minus PTQ changes with the budget, panel by panel; empty without any."""
-    if analysis.study is None:
+    if not analysis.ours:
         return []
     found = analysis.select(population, "interaction", "qat - ptq")
-    return [c for c in found if c.mean is not None]
+    first = analysis.study.metrics[0]
+    return [c for c in found if c.mean is not None and c.pairs.metric == first]
 
 
 def one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
@@ -78,7 +84,7 @@ def _parts(split: Split, change: Comparison) -> Text:
 def looks_like(analysis: Analysis) -> Iterator[Block]:
     """Whose single runs after the smallest budget look like the thread's own numbers."""
     study = analysis.study
-    if study is None:
+    if study is None or not analysis.ours:
         return
     smallest = min(study.budgets)
     judged = [

@@ -14,7 +14,7 @@ from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check, checks
 from bench.plan.cells import cells, check_data
 from bench.plan.forecast import forecast
 from bench.plan.trajectories import Fork, Segment
-from bench.runner import probes
+from bench.runner import own_checks, probes
 from bench.runner.isolation import Crash, Isolated, TookTooLong, WorkFailed
 from bench.runner.limits import Limits
 from bench.runner.pipeline import Pipeline
@@ -39,6 +39,9 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     workers: CPUs that the time of the study is estimated for. An InputError about the data is a
     check that failed, and then the last one.
     """
+    if study.pipeline is not None:
+        yield from own_checks.run(study, workers)
+        return
     try:
         check_data(study)
     except InputError as error:

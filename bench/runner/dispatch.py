@@ -1,7 +1,7 @@
 """Sends tasks to Ray as the schedule says, a bounded number at a time, and writes what comes."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -26,7 +26,7 @@ from bench.runner.limits import Limits
 from bench.runner.pipeline import Pipeline
 from bench.runner.probes import Place, Probe
 from bench.runner.watcher import Watcher
-from bench.runner.worker import Job, Outcome, Probed, Refusal, tasks
+from bench.runner.worker import Job, Outcome, Probed, Refusal, Unfit, tasks
 from bench.study.resources import Resources, duration
 
 COUNT_EVERY_S = 1.0
@@ -94,7 +94,10 @@ class Dispatcher:
         self._trivial: set[str] = set()  # data sets whose classifiers of raw inputs are on the way
         self._probed_now: list[tuple[Probe, Probed]] = []
         self._rows: list[dict[str, Any]] = []  # not on disk yet
+        self._environments: list[dict[str, Any]] = []  # likewise
         self._written = time.monotonic()
+        self.begin: Callable[[], None] | None = None
+        """What is to be written before the first row."""
 
     def capacity(self) -> int:
         """How many tasks the nodes that are there take at once."""
@@ -163,7 +166,8 @@ class Dispatcher:
         for each in traced_ahead(planned, self.capacity()):
             data_of = self._data[data_key(each.segments[0])]
             self._send_aside(self._tasks.trace, "tracing ahead", data_of, each.segments)
-        self._send_baselines()
+        if not any(each.segments[0].own for each in planned):
+            self._send_baselines()
         while self._schedule or self._again or self._flights.of(_Sent, _Baselines):
             self._send()
             self._wait(self._patience())
@@ -300,9 +304,11 @@ class Dispatcher:
             self._refused(ended)
             self._again.append(task)
             return []
+        if isinstance(ended, Unfit):
+            raise InputError(ended.where, ended.found, ended.allowed)
         outcome: Outcome = ended
         if outcome.environment is not None:
-            self._folder.remember(outcome.environment)
+            self._environments.append(outcome.environment)
         self._limits.note(task, outcome.seconds)
         self._schedule.landed(task, outcome.seconds, *sent.after)
         return outcome.rows
@@ -337,11 +343,27 @@ class Dispatcher:
 
     def _patience(self) -> float | None:
         """Seconds that rows may still wait for others to share a file; None: there are none."""
-        if not self._rows:
+        if not self._rows or self._unchecked():
             return None
         return max(0.0, self._written + WRITE_EVERY_S - time.monotonic())
 
+    def _unchecked(self) -> bool:
+        """Is the first task of somebody's pipeline, which runs its arms twice, on its way? Until it
+        is known that they are sound nothing is written."""
+        return any(
+            work.fork is not None and work.fork.twice
+            for flight in self._flights.of(_Sent)
+            for work in flight.about.task.works
+        )
+
     def _write(self) -> None:
+        if self._rows or self._environments:
+            if self.begin is not None:
+                self.begin()
+                self.begin = None
+            for each in self._environments:
+                self._folder.remember(each)
+            self._environments = []
         if self._rows:
             self._folder.append(self._rows)
             self._watcher.finished(self._rows)

@@ -18,6 +18,7 @@ from bench.metrics import own as own_metrics
 from bench.plan.cells import Cell, check_data
 from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
+from bench.plugins import whole
 from bench.runner.connection import check_answers, connected
 from bench.runner.dispatch import Dispatcher
 from bench.runner.folder import Folder, held
@@ -29,6 +30,9 @@ PIPELINE = "bench.pipelines.cell"
 """The module that does the work in every worker: prepare(), probe(), trace(), run_segment(),
 run_fork()."""
 
+OWN_PIPELINE = "bench.pipelines.own"
+"""The same of a whole pipeline of somebody's own: run_fork() alone."""
+
 
 def run(
     study: Study,
@@ -37,7 +41,7 @@ def run(
     address: str | None = None,
     workers: int | None = None,
     more: Callable[[], Sequence[Cell]] | None = None,
-    pipeline: str = PIPELINE,
+    pipeline: str | None = None,
     keep_models: bool = False,
 ) -> None:
     """Run what is missing of a study in the result folder `out`.
@@ -45,12 +49,14 @@ def run(
     address: of a Ray cluster, or None for a Ray of this run's own on loopback; workers: CPUs of
     that one, by default all; more: of a sequential study, the cells that the data so far call for,
     asked again when these have rows, until there are none; pipeline: the module that does the
-    work; keep_models: shall the TFLite files be kept in the folder too? Raises InputError if a
-    dataset is not there or not as expected, if `out` cannot be written or holds results that this
-    study may not be added to, if nothing answers at `address`, if no node there has this package
-    and TensorFlow, or if a model is of no use; nothing is written then.
+    work, by default PIPELINE, of somebody's whole pipeline OWN_PIPELINE; keep_models: shall the
+    TFLite files be kept in the folder too? Raises InputError if a dataset is not there or not as
+    expected, if `out` cannot be written or holds results that this study may not be added to, if
+    nothing answers at `address`, if no node there has this package and TensorFlow, or if a model or
+    pipeline is of no use; nothing is written then.
     """
     check_data(study)
+    module = pipeline or (PIPELINE if study.pipeline is None else OWN_PIPELINE)
     if address is not None:
         check_answers(address)
     elif study.cpus > (there := workers or os.cpu_count() or 1):
@@ -79,21 +85,30 @@ def run(
             watcher.added(missing)
         if missing:
             load = _Loader(study, folder)
-            stack.enter_context(connected(address, workers, pipeline))
-            measures = own_metrics.named(study.metrics)
-            own = models.own(study.models)
-            work = Pipeline(pipeline, own, keep_models, measures, study.diagnosed)
+
+            def begin() -> None:
+                folder.start()
+                load.write_labels()
+
+            stack.enter_context(connected(address, workers, module))
+            own, measures = models.own(study.models), own_metrics.named(study.metrics)
+            mine = whole.named(study.models)
+            work = Pipeline(module, own, keep_models, measures, mine, study.diagnosed)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )
         while missing:
             data = load(missing)  # while the workers import TensorFlow
-            dispatcher.probe(missing, data)
-            watcher.waiting(dispatcher.capacity())
-            possible = dispatcher.possible(missing, study.arms)
-            folder.start()
-            load.write_labels()
-            dispatcher.collect(trajectories(possible), data)
+            if study.pipeline is None:
+                dispatcher.probe(missing, data)
+                watcher.waiting(dispatcher.capacity())
+                missing = dispatcher.possible(missing, study.arms)
+                folder.start()
+                load.write_labels()
+            else:
+                watcher.waiting(dispatcher.capacity())
+                dispatcher.begin = begin
+            dispatcher.collect(trajectories(missing), data)
             missing = list(more()) if more is not None else []
             folder.add(missing)
             watcher.added(missing)
@@ -103,7 +118,7 @@ def run(
 
 def _check_possible(cell: Cell, data: Dataset | None) -> None:
     """data: the cell's; None where its like was looked at before."""
-    if data is None:
+    if data is None or cell.recipe.pipeline is not None:
         return
     drawn, shift = (cell.recipe.get(name) for name in ("calibration_examples", "test_shift"))
     if drawn is not None and drawn > len(data.x_train):
@@ -129,8 +144,10 @@ class _Loader:
 
     def __init__(self, study: Study, folder: Folder) -> None:
         self._sources = {datasets.label(source): source for source in study.datasets}
-        chosen = [examples for examples in study.levels("train_examples") if examples is not None]
-        self._most = max(chosen) if len(chosen) == len(study.levels("train_examples")) else None
+        levels = study.levels("train_examples")
+        chosen = [examples for examples in levels if examples is not None]
+        all_of_them = study.pipeline is not None or len(chosen) < len(levels)
+        self._most = None if all_of_them else max(chosen)
         self._folder, self._reading = folder, study.reading
         self._task = study.objective.task
         self._loaded: dict[str, Dataset] = {}
@@ -152,5 +169,6 @@ class _Loader:
         return made
 
     def write_labels(self) -> None:
-        for data in self._loaded.items():
-            self._folder.write_labels(*data)
+        for label, data in self._loaded.items():
+            if len(data.y_test):  # a pipeline that gives metrics by name needs none
+                self._folder.write_labels(label, data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
 from bench.store.lock import Lock, writing
-from bench.store.schema import EVALUATED, FILE, RESULTS
+from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
 
-SHOWN = ("dataset", "model", *FACTORS, "arm", "budget", "accuracy", "metrics")
+SHOWN = ("dataset", "model", *FACTORS, "own_factors", "arm", "budget", "accuracy", "metrics")
 """Columns of a row that progress is made of."""
 
 
@@ -88,13 +89,15 @@ class Folder:
                 self._write_plan()
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Make rows durable, and before them the TFLite files that they carry, which are then taken
-        out of them: a row that is there has its file there."""
+        """Make rows durable, and before them the TFLite files and logs that they carry, which are
+        then taken out of them: a row that is there has its file there."""
         with self._writing():
             for row in rows:
-                file = row.pop(FILE, None)
+                file, log = row.pop(FILE, None), row.pop(LOG, None)
                 if file is not None:
                     self._store.write_model(row["cell"], file)
+                if log is not None:
+                    self._store.write_log(row["cell"], log)
             self._store.append(rows)
 
     def without_model(self) -> int:
@@ -125,9 +128,13 @@ class Folder:
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
             self._store.write_labels(label, data.y_test, data.classes, data.paths, data.groups)
-            taken = self._about.setdefault("taken", {})
-            if data.notes and taken.get(label) != list(data.notes):
-                taken[label] = list(data.notes)
+            before = deepcopy(self._about)
+            if data.notes:
+                self._about.setdefault("taken", {})[label] = list(data.notes)
+            if data.groups is not None and data.trained_groups is not None:
+                trained = len(data.trained_groups & set(data.groups))
+                self._about.setdefault("groups", {})[label] = trained
+            if self._about != before:
                 self._store.write_environment(self._about)
 
     def compact(self) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from bench.datasets import Dataset
+from bench.errors import InputError
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import board, environment
@@ -66,6 +67,16 @@ class Refusal:
 
     node: str
     found: str
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """The answer of the first task of somebody's pipeline, where no seed will mend what is wrong.
+    where, found, allowed: as InputError's, which goes through no pipe."""
+
+    where: str
+    found: str
+    allowed: str
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ def _run(
     data: Dataset,
     works: Sequence[Sequence[_Piece]],
     checkpoint: Any,
-) -> tuple[Any, Outcome | Refusal]:
+) -> tuple[Any, Outcome | Refusal | Unfit]:
     """Run works one after another, each from `checkpoint`. Returns where the last one ended; or
     refuses where this node has other code than the driver."""
     if refusal := _refusal(expected):
@@ -180,6 +191,10 @@ def _run(
                         rows += (_carried(row, pipeline.keep_models) for row in found)
                 except WorkFailed:
                     raise
+                except InputError as error:
+                    if fork is None or not fork.twice:
+                        raise WorkFailed(explained(error)) from None
+                    return None, Unfit(error.where, error.found, error.allowed)
                 except Crash as crash:
                     raise WorkFailed(f"crashed: {crash}") from None
                 except Exception as error:
@@ -195,7 +210,7 @@ def _carried(row: dict[str, Any], whole: bool) -> dict[str, Any]:
     return row if whole else {name: value for name, value in row.items() if name != FILE}
 
 
-def _run_to_the_end(*arguments: Any) -> Outcome | Refusal:
+def _run_to_the_end(*arguments: Any) -> Outcome | Refusal | Unfit:
     return _run(*arguments)[1]
 
 

@@ -4,6 +4,7 @@ Resamples are matrices of counts, (n_resamples, n_seeds): made once for a number
 serve all contrasts at matrix speed.
 """
 
+from collections.abc import Sequence
 from math import ceil, floor
 
 import numpy as np
@@ -29,24 +30,36 @@ def studentized_interval(d: Numbers, alpha: float, counts: FloatArray) -> Interv
     infinite. None with one seed, no width where d is constant. Source: Efron & Tibshirani
     (1993), An Introduction to the Bootstrap, section 12.5.
     """
-    values = _resampled(d, alpha, counts)
-    n = values.size
-    if n == 1:
-        return None
-    if (values == values[0]).all():
-        return Interval(float(values[0]), float(values[0]))
-    center = float(values.mean())
+    return studentized_intervals([d], alpha, counts)[0]
+
+
+def studentized_intervals(
+    ds: Sequence[Numbers], alpha: float, counts: FloatArray
+) -> list[Interval | None]:
+    """studentized_interval of several, all (n_seeds,), at the speed of a matrix product."""
+    every = [_resampled(d, alpha, counts) for d in ds]
+    n = counts.shape[1]
+    if n == 1 or not every:
+        return [None for _ in every]
+    values = np.stack(every, axis=1)
+    center = values.mean(axis=0)
     e = values - center
     means = counts @ e / n
     # spread that is only rounding of the sums is none
     variances = np.maximum(counts @ e**2 / n - means**2, 0)
-    variances[variances < 1e-12 * e.var()] = 0
+    variances[variances < 1e-12 * e.var(axis=0)] = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         t = means / np.sqrt(variances / (n - 1))
     t[np.isnan(t)] = 0
-    low_t, high_t = _order_statistics(t, alpha)
-    se = float(values.std(ddof=1)) / n**0.5
-    return Interval(center - high_t * se, center - low_t * se)
+    found: list[Interval | None] = []
+    for at, of in enumerate(every):
+        if (of == of[0]).all():
+            found.append(Interval(float(of[0]), float(of[0])))
+            continue
+        low_t, high_t = _order_statistics(t[:, at], alpha)
+        middle, se = float(of.mean()), float(of.std(ddof=1)) / n**0.5
+        found.append(Interval(middle - high_t * se, middle - low_t * se))
+    return found
 
 
 def _resampled(d: Numbers, alpha: float, counts: FloatArray) -> FloatArray:

@@ -31,8 +31,13 @@ from bench.statistics.sign_flip import smallest_p
 CLAIMS = (Verdict.MATTERS, Verdict.TOO_SMALL, Verdict.SIZE_UNDECIDED)
 """The verdicts that claim a difference."""
 
-_ALL_PATTERNS_UP_TO = 12  # seeds
-_DRAWS = 4096  # patterns for more seeds; resamples
+DRAWS = 4096
+"""Sign patterns, or resamples: all patterns of up to 12 seeds."""
+
+FEWEST_RESAMPLED = 12
+"""Seeds from which resampling tells skewness from chance: of normal data it calls 18% skewed with 6
+seeds, 3% with 10 and under 1% with 12 (docs/error-rates.md)."""
+
 _AT_ONCE = 256  # draws; bounds memory
 
 
@@ -89,24 +94,26 @@ def by_signs(
     delta: float | None,
     rng: np.random.Generator,
     shift: ArrayLike = 0.0,
+    n_draws: int = DRAWS,
 ) -> Rates:
     """Rates under random signs, one per seed for all contrasts of a family at once.
 
     d: (n_contrasts, n_seeds), nan where a contrast lacks the seed, in delta's unit; each contrast
-    is centred and scaled by sqrt(S / (S-1)), which restores its variance. All patterns up to 12
-    seeds, else 4,096 drawn by rng. Signs make data symmetric: they are blind to skewness.
+    is centred and scaled by sqrt(S / (S-1)), which restores its variance. All patterns where there
+    are no more than n_draws, else so many drawn by rng. Signs make data symmetric: they are blind
+    to skewness.
     shift: a planted true difference, for all contrasts or each (n_contrasts,): then the rates are
     the power. ValueError for what is no family of differences.
     """
     family, centred, present = _family(d, alpha, method, delta)
     n_seeds = centred.shape[1]
-    exact = n_seeds <= _ALL_PATTERNS_UP_TO
+    exact = n_seeds < 63 and 2**n_seeds <= at_least(n_draws, 1, "n_draws")
     planted = np.broadcast_to(np.asarray(shift, dtype=np.float64), centred.shape[:1])
     n = np.broadcast_to(present.sum(axis=1), (1, centred.shape[0]))
     squares = (centred**2).sum(axis=1)
 
     def draws() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-        for signs in _signs(n_seeds, exact, rng):
+        for signs in _signs(n_seeds, None if exact else n_draws, rng):
             means = signs @ centred.T / np.maximum(n, 1)
             yield means + planted, _variance(squares, means, n), n.astype(np.float64)
 
@@ -120,17 +127,18 @@ def by_resampling(
     method: Method,
     delta: float | None,
     rng: np.random.Generator,
+    n_draws: int = DRAWS,
 ) -> Rates:
     """Rates where as many seeds are drawn with replacement from the centred differences.
 
-    Arguments as for by_signs; 4,096 draws. Keeps the skewness that signs remove: above 2 alpha the
+    Arguments as for by_signs. Keeps the skewness that signs remove: above 2 alpha the
     t-test errs more often on such data than it says.
     """
     family, centred, present = _family(d, alpha, method, delta)
 
     def draws() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-        for _ in range(0, _DRAWS, _AT_ONCE):
-            counts = resample_counts(centred.shape[1], _AT_ONCE, rng)
+        for start in range(0, at_least(n_draws, 1, "n_draws"), _AT_ONCE):
+            counts = resample_counts(centred.shape[1], min(_AT_ONCE, n_draws - start), rng)
             n = counts @ present.T.astype(np.float64)
             means = counts @ centred.T / np.maximum(n, 1)
             yield means, _variance(counts @ (centred**2).T, means, n), n
@@ -162,13 +170,13 @@ def _family(
     return _Family(alpha, method, delta), centred, present
 
 
-def _signs(n_seeds: int, exact: bool, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Sign patterns, (at most _AT_ONCE, n_seeds) of -1 and 1 each time."""
-    if exact:
+def _signs(n_seeds: int, n_draws: int | None, rng: np.random.Generator) -> Iterator[FloatArray]:
+    """Sign patterns, (at most _AT_ONCE, n_seeds) of -1 and 1 each time; None: all of them."""
+    if n_draws is None:
         numbers = np.arange(2**n_seeds)[:, None]
         negative = (numbers >> np.arange(n_seeds)) & 1
     else:
-        negative = rng.integers(2, size=(_DRAWS, n_seeds))
+        negative = rng.integers(2, size=(n_draws, n_seeds))
     signs = 1.0 - 2.0 * negative.astype(np.float64)
     for start in range(0, len(signs), _AT_ONCE):
         yield signs[start : start + _AT_ONCE]

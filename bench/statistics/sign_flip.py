@@ -20,6 +20,7 @@ from bench.statistics.checks import (
     open_unit,
 )
 from bench.statistics.paired import paired_t
+from bench.statistics.subset_sums import lower_tail_of_many
 
 _PAIRED_UP_TO = 40  # seeds; two sorted lists of 2**20 half sums
 _COUNTED_UP_TO = 2e7  # sum of the differences: 1,000 seeds of 20,000 test examples
@@ -31,6 +32,7 @@ _OUTLIER = 40  # times the median difference: what is larger does not go on the 
 _OUTLIERS = 14  # at most; all their sign patterns are listed
 _ROUNDING = 1e-12  # relative; sums that are equal but for it count as ties
 _FINEST = 64  # steps per unit (one test example) of the interval's ends
+_MANY = 1e8  # additions
 _WORK = 2e7  # additions per p-value that the interval may take to be finer than one unit
 
 
@@ -88,7 +90,10 @@ def lower_tail(steps: IntArray, limit: int) -> float:
     if limit < 0:
         return 0.0
     scale = int(np.gcd.reduce(steps)) or 1
-    counts, unit = _subset_sums(steps // scale, limit // scale)
+    steps, limit = steps // scale, limit // scale
+    if steps.size * limit > _MANY:
+        return lower_tail_of_many(steps, limit)
+    counts, unit = _subset_sums(steps, limit)
     return float(counts.sum() * unit)
 
 
@@ -100,11 +105,14 @@ def _subset_sums(steps: IntArray, limit: int) -> tuple[FloatArray, float]:
     steps = np.sort(steps)
     counts = np.zeros(min(limit, int(steps.sum())) + 1)
     counts[0] = 1.0
+    grow = np.zeros_like(counts)
     reach = 1  # counts are zero from here on
     for done, step in enumerate(steps.tolist(), start=1):
         grown = min(reach + step, counts.size)
         if step < grown:
-            counts[step:grown] += counts[: grown - step].copy()
+            grow[:step] = counts[:step]
+            np.add(counts[step:grown], counts[: grown - step], out=grow[step:grown])
+            counts, grow = grow, counts
         reach = grown
         if done % 512 == 0:  # before 2**n overflows
             counts *= 2.0**-512
@@ -139,6 +147,8 @@ def _real_sign_flip_p(d: FloatArray, exact_up_to: int) -> float:
     # with k of the flipped ones' sum on the grid: k <= limit, shifted by all that are negative
     limits = np.floor((_ROUNDING * sizes - sums) * grid + 1e-9) - float(steps[steps < 0].sum())
     top = float(abs(steps).sum())
+    if limits.size == 1:
+        return min(1.0, 2 * lower_tail(abs(steps), int(min(limits[0], top))))
     counts, unit = _subset_sums(abs(steps), int(np.clip(limits.max(), 0, top)))
     tails = np.cumsum(counts) * unit
     index = np.clip(limits, 0, tails.size - 1).astype(np.int64)
@@ -182,7 +192,8 @@ def sign_flip_interval(d: Numbers, alpha: float) -> Interval | None:
     if values.size <= _LISTED_UP_TO:
         return Interval(_listed_end(values, alpha), -_listed_end(-values, alpha))
     if not _countable(values):
-        return Interval(_bisected_end(values, alpha), -_bisected_end(-values, alpha))
+        end = _bisected_end if values.size <= _INTERVAL_PAIRED_UP_TO else _enclosed_end
+        return Interval(end(values, alpha), -end(-values, alpha))
     shift = float(np.rint(values.mean()))
     whole = (values - shift).astype(np.int64)
     low, high = _bracketed_end(whole, alpha), -_bracketed_end(-whole, alpha)
@@ -196,6 +207,42 @@ def _bisected_end(d: FloatArray, alpha: float) -> float:
         middle = (below + above) / 2
         kept = _real_sign_flip_p(d - middle, _INTERVAL_PAIRED_UP_TO) > alpha
         below, above = (below, middle) if kept else (middle, above)
+    return above
+
+
+def _enclosed_end(d: FloatArray, alpha: float) -> float:
+    """The same for many seeds, whose p hardly has steps: by regula falsi (Illinois) on the normal
+    quantile of p, to 1/100,000 of a robust standard error; where that is slow, by bisection."""
+    target = float(special.ndtri(alpha / 2))
+
+    def excess(mu: float) -> float:
+        p = _real_sign_flip_p(d - mu, _INTERVAL_PAIRED_UP_TO)
+        return max(float(special.ndtri(p / 2)), -40.0) - target
+
+    t = paired_t(d).interval(alpha)
+    assert t is not None
+    half = (t.high - t.low) / 2
+    near = 1e-5 * (float(np.median(abs(d - np.median(d)))) / d.size**0.5 or half)
+    above, value_above = float(d.mean()), -target
+    below = t.low - half / 8
+    while (value_below := excess(below)) > 0:
+        above, value_above = below, value_below
+        below -= half
+    kept, tries = 0, 0  # kept: which end stayed last time
+    while above - below > max(near, 1e-15 * abs(above)):
+        guess, tries = (below + above) / 2, tries + 1
+        if tries <= 12:
+            guess = below + (above - below) * value_below / (value_below - value_above)
+            guess = float(np.clip(guess, below + near / 4, above - near / 4))
+        value = excess(guess)
+        if value > 0:
+            above, value_above = guess, value
+            value_below /= 1 + (kept > 0)
+            kept = 1
+        else:
+            below, value_below = guess, value
+            value_above /= 1 + (kept < 0)
+            kept = -1
     return above
 
 

@@ -67,3 +67,8 @@ def picked(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     if len(rows) == table.num_rows:
         return table
     return table.take(rows) if rows else table.slice(0, 0)
+
+
+def as_text(value: Any) -> str | None:
+    """A value for a column of text; None stays null."""
+    return value if value is None or isinstance(value, str) else str(value)

@@ -16,6 +16,7 @@ from bench.store.buffers import empty, picked
 from bench.store.files import Files
 from bench.store.labels import Labels
 from bench.store.schema import CELLS, RESULTS
+from bench.store.spill import COLUMN, Spill
 from bench.store.tables import DamagedError, batches, columns_of, encode, schema_of, uncompressed
 from bench.store.validity import IDENTITY, Check, Rejected, check
 from bench.study.factors import FACTORS
@@ -48,21 +49,28 @@ class Rows:
 
 
 def gather(
-    files: Files, columns: Collection[str], labels: Labels, trusted: Collection[str] = ()
+    files: Files,
+    columns: Collection[str],
+    labels: Labels,
+    trusted: Collection[str] = (),
+    spill: Spill | None = None,
 ) -> Rows:
     """All valid rows, with these columns and IDENTITY.
 
     labels: what predictions are checked against; trusted: datasets whose labels are known to be
-    right, however many rows contradict them.
+    right, however many rows contradict them; spill: where predictions go, so that the table has
+    its AT and SIZE of them.
     """
     names = [name for name in CELL_SCHEMA.names if name in columns or name in IDENTITY]
-    tables = [empty(pa.schema([CELL_SCHEMA.field(name) for name in names]))]
+    move = spill.moved if spill is not None and COLUMN in names else _same
+    tables = [move(empty(pa.schema([CELL_SCHEMA.field(name) for name in names])))]
     checks: list[Check] = []
     unread: dict[str, str] = {}
     for file, content in snapshot(files):
         try:
             found = [
-                (table.select(names), check(file, table, labels)) for table in _batches(content)
+                (move(table.select(names)), check(file, table, labels))
+                for table in _batches(content)
             ]
         except DamagedError as error:
             unread[file] = str(error)
@@ -87,6 +95,10 @@ def gather(
         ),
         tuple(name for name in evaluated if name not in labels),
     )
+
+
+def _same(table: pa.Table) -> pa.Table:
+    return table
 
 
 def snapshot(files: Files) -> Iterator[tuple[str, bytes | OSError]]:

@@ -7,6 +7,7 @@
     looks.parquet       which seeds each look at the data of a sequential study saw
     study.toml          the study as run
     metrics.json        unit, direction and smallest difference that matters of each metric
+    logs/*.txt          what somebody's own programs printed, of each cell
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
     layers.parquet      numbers per layer of the models that were looked into
@@ -30,13 +31,14 @@ from bench.errors import InputError
 from bench.metrics import Metric
 from bench.store import cells as rows_of
 from bench.store import labels as labels_of
-from bench.store import side_files
-from bench.store.buffers import array, empty
+from bench.store import layers, side_files
+from bench.store.buffers import array, as_text, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
 from bench.store.lock import Lock
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
+from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
 from bench.store.validity import Rejected
 from bench.study import Study, validate
@@ -52,6 +54,9 @@ STUDY_FIELDS = frozenset(
     {"title", "datasets", "models", "seeds", "budgets", "extra", "arms", "alpha", "delta"}
 )
 """What every version has written to study.toml: one that lacks some was cut short."""
+
+LOGS = "logs"
+"""The folder of what programs of somebody's own printed, a file for each cell."""
 
 STUDY_START = "# The study as run. Its last line is: # end\n"
 STUDY_END = "# end\n"
@@ -71,7 +76,8 @@ class Results:
     rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
     else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
     is none, as in a folder of an older version; groups: dataset -> the group of each test example,
-    of data that have them; metrics: what is measured, the first one primary.
+    of data that have them; metrics: what is measured, the first one primary; spill: where the
+    predictions are, if they are not in `cells`.
     """
 
     study: Study
@@ -86,6 +92,7 @@ class Results:
     looks: pa.Table | None = None
     groups: Groups = field(default_factory=dict)
     metrics: tuple[Metric, ...] = (ACCURACY,)
+    spill: Spill | None = None
 
 
 class Store:
@@ -115,17 +122,18 @@ class Store:
         entries = self._files.entries("models", ".tflite")
         return {Path(entry.name).stem for entry in entries}
 
-    def rows(self, *columns: str) -> Rows:
+    def rows(self, *columns: str, spill: Spill | None = None) -> Rows:
         """All valid rows, each cell once, with these columns and those of validity.IDENTITY.
 
         Rows are checked against the labels that were trusted or written here, else against
-        labels.parquet, as far as that can be read.
+        labels.parquet, as far as that can be read. spill: where predictions go, see there.
         """
         try:
             labels = self.labels()
         except InputError:
             labels = {}
-        return rows_of.gather(self._files, columns, {**labels, **self._trusted}, self._trusted)
+        known = {**labels, **self._trusted}
+        return rows_of.gather(self._files, columns, known, self._trusted, spill)
 
     def cells(self) -> tuple[pa.Table, tuple[str, ...]]:
         """All valid rows, each cell once, and the names of files that cannot be read."""
@@ -213,38 +221,27 @@ class Store:
         self._files.write("looks.parquet", encode(from_rows(rows, LOOK_SCHEMA)))
 
     def write_layers(self, cells: pa.Table) -> None:
-        """layers.parquet: cell, layer, number, value; of the models that were looked into. No file
-        where there are none. cells: of CELL_SCHEMA."""
-        rows = [
-            (cell, *name.rpartition(" / ")[::2], value)
-            for cell, layers in zip(
-                cells["cell"].to_pylist(), cells["layers"].to_pylist(), strict=True
-            )
-            for name, value in layers or ()
-        ]
-        if not rows:
-            return
-        types = (pa.string(), pa.string(), pa.string(), pa.float64())
-        columns = [array(list(of), t) for of, t in zip(zip(*rows, strict=True), types, strict=True)]
-        table = pa.Table.from_arrays(columns, names=["cell", "layer", "number", "value"])
-        self._files.write("layers.parquet", encode(table))
+        """layers.parquet, where any of these cells has numbers per layer."""
+        if (content := layers.encoded(cells)) is not None:
+            self._files.write("layers.parquet", content)
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
         fields = list(CONTRAST_SCHEMA)
         # Factors of somebody's own table come behind, as text.
         standard = set(CONTRAST_SCHEMA.names)
-        own = [name for row in rows[:1] for name in row if name not in standard]
-        fields += [pa.field(name, pa.string()) for name in own]
+        own = list(dict.fromkeys(name for row in rows for name in row if name not in standard))
         columns = [array([row.get(f.name) for row in rows], f.type) for f in fields]
+        columns += [array([as_text(row.get(name)) for row in rows], pa.string()) for name in own]
+        fields += [pa.field(name, pa.string()) for name in own]
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._files.write("contrasts.parquet", encode(table))
 
-    def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
-        """The smallest, median and largest SD over seeds, in pp, of these contrasts' accuracies;
-        empty where there is no contrasts.parquet or all SDs in it are zero. Raises InputError if
-        it is damaged."""
-        names = ("kind", "contrast", "unit", "population", "sd")
+    def pilot_sds(self, contrasts: Collection[str], metric: str = "accuracy") -> tuple[float, ...]:
+        """The smallest, median and largest SD over seeds, in its unit, of these contrasts by a
+        metric; empty where there is no contrasts.parquet or all SDs in it are zero. Raises
+        InputError if it is damaged."""
+        names = ("kind", "contrast", "metric", "population", "sd")
         schema = pa.schema([CONTRAST_SCHEMA.field(name) for name in names])
         table = self._table_or_none("contrasts.parquet", schema, "`analyze` writes it anew", names)
         if table is None:
@@ -252,11 +249,15 @@ class Store:
         sds = sorted(
             row["sd"]
             for row in table.to_pylist()
-            if (row["kind"], row["unit"], row["population"]) == ("contrast", "pp", "seeds")
+            if (row["kind"], row["metric"], row["population"]) == ("contrast", metric, "seeds")
             and row["contrast"] in contrasts
             and row["sd"]
         )
         return tuple(dict.fromkeys((sds[0], sds[len(sds) // 2], sds[-1]))) if sds else ()
+
+    def write_log(self, cell: str, text: str) -> None:
+        """logs/CELL.txt: what a program of somebody's own printed."""
+        self.write_text(f"{LOGS}/{cell}.txt", text)
 
     def write_text(self, name: str, text: str) -> None:
         self._files.write(name, text.encode())
@@ -347,15 +348,19 @@ class Store:
             raise InputError(where, f"damaged: {error}", remedy) from None
 
 
-def read(folder: Path) -> Results:
-    """Read a result folder. Raises InputError naming the file that is missing or damaged."""
+def read(folder: Path, *, spill: bool = False) -> Results:
+    """Read a result folder. Raises InputError naming the file that is missing or damaged.
+
+    spill: keep predictions outside of the memory, where `Results.spill` has them.
+    """
     store = Store(folder)
     study = store.study()
     if study is None:
         raise InputError(
             str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
-    rows = store.rows(*CELL_SCHEMA.names)
+    kept = Spill() if spill else None
+    rows = store.rows(*CELL_SCHEMA.names, spill=kept)
     needed = {datasets.label(source) for source in study.datasets}
     where = str(folder / "labels.parquet")
     for dataset in rows.doubted:
@@ -381,6 +386,7 @@ def read(folder: Path) -> Results:
         looks=store.looks(),
         groups=groups,
         metrics=study.declared_metrics(store.metrics()),
+        spill=kept,
     )
 
 

@@ -16,6 +16,13 @@ EVALUATED: frozenset[str] = frozenset({"ok", "diverged"})
 FILE = "file"
 """What a row may carry beside its columns, from a worker to the driver: the TFLite file."""
 
+LOG = "log"
+"""The same of what somebody's program printed."""
+
+OWN_FACTORS = Column(
+    "own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"
+)
+
 PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
@@ -25,6 +32,7 @@ PLAN = (
     Column("arm", "string", "name in bench.study.arms"),
     Column("extra", "int32", "epochs k more; null for float and ptq"),
     *FACTORS,
+    OWN_FACTORS,
 )
 
 CELLS = (
@@ -82,6 +90,17 @@ CELLS = (
         "int32",
         "of arm float: test examples where Keras and the file differ, no ties",
     ),
+    Column(
+        "kernel_flips",
+        "int32",
+        "test examples classified otherwise than by XNNPACK on one thread; null there",
+    ),
+    Column(
+        "kernel_outputs",
+        "int32",
+        "test examples whose largest output is more than a step away from XNNPACK's; null for "
+        "float outputs and there",
+    ),
     Column("not_finite", "int32", "test examples with outputs that are not finite"),
     Column(
         "batch_norm_start_left",
@@ -105,6 +124,7 @@ LOOKS = (
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
+    OWN_FACTORS,
     Column("budget", "int32", "float epochs E"),
     Column("extra", "int32", "epochs k more; null where neither arm has any"),
     Column("look", "int32", "which look at the data, from 1"),

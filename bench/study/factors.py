@@ -119,6 +119,28 @@ FACTORS = {
             "constant, of every training", "float",
         ),
         Factor(
+            "schedule", "string", Schedule, "constant",
+            "of the learning rate in float training, over all E epochs: `cosine` falls to 1%, "
+            "`warm-up` grows over the first tenth; each budget is then trained by itself", "float",
+        ),
+        Factor(
+            "weight_decay", "float64", RateOrZero, 0.0,
+            "in every training, decoupled (AdamW), not of biases and batch norm", "float",
+            **_NO_OPTIMIZER,
+        ),
+        Factor(
+            "width", "float64", Rate, None,
+            "times the number of filters of every hidden layer", "float", none="model",
+            concerns=lambda model: "width" in models.parameters(model),
+            lacking="parameter `width`",
+        ),
+        Factor(
+            "activation", "string", Literal["relu", "relu6", "none"], None,
+            "behind each batch normalization", "float", none="model",
+            concerns=lambda model: "activation" in models.parameters(model),
+            lacking="parameter `activation`",
+        ),
+        Factor(
             "batch_norm_momentum", "float64", Share, None,
             "of every BatchNormalization layer's moving averages", "float", none="model",
             concerns=models.normalizes, lacking="BatchNormalization layers",
@@ -240,6 +262,15 @@ FACTORS = {
             "test_shift", "string", Shift, "none",
             "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
             "evaluation", of_test=True,
+        ),
+        Factor(
+            "kernels", "string", Literal["xnnpack", "built-in", "reference"], "xnnpack",
+            "that run the file: XNNPACK's where it has one, TFLite's optimized or its reference "
+            "ones", "evaluation",
+        ),
+        Factor(
+            "threads", "int32", Count, 1,
+            "of the interpreter that runs the file", "evaluation",
         ),
     )
 }  # fmt: skip

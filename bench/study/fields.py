@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     create_model,
     field_validator,
@@ -49,7 +48,7 @@ from bench.study.recipes import Recipes, completed
 from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
 
-Stream = Literal["initialization", "order", "calibration"]
+Stream = Literal["initialization", "order", "calibration", "augmentation", "dropout"]
 
 
 def _levels(factor: Factor) -> Any:
@@ -207,6 +206,11 @@ class Study(_Factors):
     def arm(self, name: str) -> Arm | OwnArm:
         """What an arm of this study is."""
         return ARMS[name] if self.pipeline is None else self.pipeline.arms[name]
+
+    @property
+    def all_arms(self) -> Collection[str]:
+        """The names of all arms that this study could have, in their order."""
+        return ARMS if self.pipeline is None else self.pipeline.arms
 
     @property
     def factors(self) -> Mapping[str, Factor]:
@@ -376,26 +380,3 @@ class Study(_Factors):
         return tomli_w.dumps(
             {name: fields[name] for name in order if fields[name] != {} or name == "delta"}
         )
-
-
-def validate(fields: dict[str, Any], source: str) -> Study:
-    """A study of these fields. Raises InputError that names every field that is wrong."""
-    try:
-        return Study.model_validate(fields)
-    except ValidationError as error:
-        problems = [_explain(dict(e)) for e in error.errors()]
-        raise InputError(f"{source}", "\n".join(problems), "nothing was run") from None
-
-
-def _explain(problem: dict[str, Any]) -> str:
-    """One of pydantic's errors as `field: found; allowed`."""
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return str(cause)
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown field; {nearest(where, Study.model_fields)}"
-    if cause is not None:
-        return f"{where}: {cause}"
-    allowed = problem["msg"].removeprefix("Input should be ")
-    return f"{where}: found {problem['input']!r}; allowed: {allowed}"

@@ -36,6 +36,8 @@ def same_matter(study: "Study", declared: "Study") -> bool:
 
 def made(study: "Study") -> str:
     """A title of what a study runs: `PTQ against QAT on digits with bncnn, after 16 epochs`."""
+    if study.pipeline is not None:
+        return f"{_listed(study.arms)} of {study.pipeline.file}{_factors(study)}"
     data = _listed([datasets.label(name) for name in study.datasets])
     models = _listed([Path(name).name for name in study.models])
     epochs = _listed([str(n) for n in study.budgets])
@@ -45,14 +47,20 @@ def made(study: "Study") -> str:
     ]
     if len(study.extra) > 1:
         parts.append(f"and {_listed([str(k) for k in study.extra])} more")
-    for name, factor in FACTORS.items():
+    return ", ".join(parts) + _factors(study)
+
+
+def _factors(study: "Study") -> str:
+    """The factors that are not at their defaults: `, batch size 16 and 32`."""
+    said = ""
+    for name, factor in study.factors.items():
         levels = study.levels(name)
         if levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
-            parts.append(f"{name.replace('_', ' ')} {shown}")
+            said += f", {name.replace('_', ' ')} {shown}"
     if study.recipes:
-        parts.append(f"recipes {_listed([recipe.name for recipe in study.recipes])}")
-    return ", ".join(parts)
+        said += f", recipes {_listed([recipe.name for recipe in study.recipes])}"
+    return said
 
 
 def _compared(study: "Study") -> str:

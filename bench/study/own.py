@@ -1,4 +1,4 @@
-"""A study of somebody's own network and data: what of their file becomes which field.
+"""A study of somebody's own: what their file describes, and what of it becomes which field.
 
 Their file is read and, where a field needs it, run: only `fields.load` calls this, for a file that
 the user has named.
@@ -7,12 +7,12 @@ the user has named.
 import ast
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench import datasets, models, plugins
 from bench.errors import InputError
 from bench.plugins import Own, Part, blamed
-from bench.study import own_metrics
+from bench.study import own_metrics, own_pipeline
 from bench.study.factors import FACTORS
 
 DEFAULT_MODEL = "bncnn"
@@ -21,10 +21,23 @@ DEFAULT_MODEL = "bncnn"
 PARTS = {"models": "model", "datasets": "data"}
 """Fields whose entries may be a function of a file, and what that function is called."""
 
+Kind = Literal["network", "functions", "command"]
+
+NETWORK: Kind = "network"
+
+WRITTEN_BY_RUN = frozenset({"own", "pipeline"})
+"""Fields of a study in a result folder, by which it is read without the user's file."""
+
 KNOWN = (
     "known names: model(shape, classes), data(), "
     + "".join(f"{name}({', '.join(given)}), " for name, given in models.HOOKS.items())
-    + 'study = dict(...), contrasts = [...], metrics = [...], files = ["weights.h5"]'
+    + 'study = dict(...), contrasts = [...], metrics = [...], files = ["weights.h5"]; of a whole '
+    "pipeline start(), arm_NAME(), arms, command, labels()"
+)
+
+ONE_KIND = (
+    "allowed: model() and data() of a network, or start() and arm_NAME() of a whole pipeline, or "
+    "command and arms of programs"
 )
 
 _FUNCTIONS = frozenset({"labels", "start"})
@@ -74,37 +87,35 @@ def with_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(source, str) or not is_source(source):
         raise InputError("source", f"found {source!r}", "allowed: a Python file, such as mine.py")
     own = plugins.load(source)
-    _check_names(own)
+    kind = kind_of(own)
     with blamed(own, "study"):
         given = own.value("study", {})
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise InputError(
             f"{own.name}, study", f"found {given!r:.80}", "allowed: study = dict(seeds=30, ...)"
         )
-    for name in ("source", "own"):
+    for name in WRITTEN_BY_RUN | {"source"}:
         if name in given:
             raise InputError(f"{own.name}, study", f"the field {name!r}", "allowed: other fields")
     given = {
         name: list(value) if isinstance(value, range) else value for name, value in given.items()
     }
+    title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
+    given = moved(given, Path(source).parent)
+    measured = own_metrics.references(own, source)
+    if kind != NETWORK:
+        usual = {"title": title, "budgets": [1]}
+        return usual | ({"metrics": measured} if measured else {}) | given | dict(fields)
     with blamed(own, "contrasts"):
         contrasts = own.value("contrasts")
     if contrasts is not None:
         given.setdefault("primary", contrasts)
-    title = (ast.get_docstring(own.trees[0]) or own.stem).splitlines()[0]
     references = {field: [f"{source}:{part}"] for field, part in PARTS.items() if part in own.names}
     if models.hooks(own) and "models" not in references:
         references["models"] = [DEFAULT_MODEL]
-    if not references and not PARTS.keys() & fields.keys():
-        raise InputError(
-            own.name,
-            f"it defines neither model() nor data(), but {_offered(own)}",
-            KNOWN,
-        )
-    measured = own_metrics.references(own, source)
     if measured is not None:
         references["metrics"] = measured
-    return {"title": title} | references | moved(given, Path(source).parent) | dict(fields)
+    return {"title": title} | references | given | dict(fields)
 
 
 def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,11 +125,15 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
     Raises InputError if a file or a function is not there, or has parameters that nobody knows.
     """
     found = dict(fields)
-    if "own" in found:
+    for name in WRITTEN_BY_RUN & found.keys():
         raise InputError(
-            "own", "a field that only `run` writes", "allowed: name the file, source = 'mine.py'"
+            name, "a field that only `run` writes", "allowed: name the file, source = 'mine.py'"
         )
     source = found.pop("source", None)
+    if source is not None:
+        whole = plugins.load(source)
+        if (kind := kind_of(whole)) != NETWORK:
+            return own_pipeline.resolved(found, whole, kind)
     files: dict[str, Own] = {}
     own: dict[str, dict[str, Any]] = {}
     hooked = _with_hooks(source, files)
@@ -245,6 +260,49 @@ def _passed() -> tuple[str, ...]:
 def _offered(own: Own) -> str:
     functions = [name for name, node in own.names.items() if isinstance(node, ast.FunctionDef)]
     return ", ".join(functions) or "no function"
+
+
+def kind_of(own: Own) -> Kind:
+    """What a file describes. Raises InputError if that is nothing, or two things at once."""
+    names = own.names
+    is_command = "command" in names and _is_value(names["command"])
+    arms = [name for name in names if own_pipeline.is_arm(name)]
+    if "arms" in names and not is_command:
+        arms.append("arms")
+    kinds: dict[Kind, str] = {}
+    if "model" in names and not _is_value(names["model"]):
+        kinds[NETWORK] = "model"
+    if arms:
+        kinds["functions"] = arms[0]
+    if is_command:
+        kinds["command"] = "command"
+    if len(kinds) > 1:
+        raise InputError(
+            own.name, f"it defines {' and '.join(kinds.values())}: two kinds at once", ONE_KIND
+        )
+    if kinds:
+        (kind,) = kinds
+        if kind == NETWORK:
+            _check_names(own)
+        elif "inputs" in names and not _is_value(names["inputs"]):
+            raise InputError(
+                own.name,
+                "inputs: no part of a whole pipeline",
+                "allowed: x in data() as the file is to get it",
+            )
+        return kind
+    if "data" in names or models.hooks(own):
+        _check_names(own)
+        return NETWORK
+    raise InputError(
+        own.name,
+        f"it defines no model(), data(), arm_NAME() or command, but {_offered(own)}",
+        KNOWN,
+    )
+
+
+def _is_value(statement: ast.AST) -> bool:
+    return not isinstance(statement, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.ClassDef)
 
 
 def _check_names(own: Own) -> None:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from bench.errors import InputError, nearest
 from bench.study import own
-from bench.study.fields import Study, validate
+from bench.study.fields import Study
 from bench.study.heading import DESCRIBED, same_matter
+from bench.study.validation import validate
 
 SHIPPED = Path(__file__).parent / "shipped"
 

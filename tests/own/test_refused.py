@@ -24,10 +24,10 @@ def message(path):
 
 
 BAD_FILES = {
-    "nothing in it": ("", "neither model() nor data(), but no function; known names: model("),
-    "misspelt": ("def modle(): ...\n", "neither model() nor data(), but modle; known names"),
-    "another kind": (MODEL + "def arm_float(n): ...\n", "arm_float: no part of a study of net"),
-    "a command": (MODEL + "command = 'x'\n", "command: no part of a study of net"),
+    "nothing in it": ("", "model(), data(), arm_NAME() or command, but no function; known names"),
+    "misspelt": ("def modle(): ...\n", "arm_NAME() or command, but modle; known names"),
+    "another kind": (MODEL + "def arm_float(n): ...\n", "model and arm_float: two kinds at once"),
+    "a command": (MODEL + "command = 'x'\n", "it defines model and command: two kinds at once"),
     "an optimizer": (MODEL + "def optimizer(r): ...\n", "optimizer(): parameter 'r' is not known"),
     "a loss": (MODEL + "def loss(y, p): ...\n", "parameter 'p' is not known; allowed: y, outputs"),
     "two losses": (MODEL + "def loss(y, outputs): ...\nstudy = dict(loss='mse', task='regression',"
@@ -51,7 +51,7 @@ BAD_FILES = {
     "null bytes": ("x = 1\0\n", "null bytes"),
     "a study that is none": (MODEL + "study = 3\n", "study: found 3; allowed: study = dict("),
     "an unknown field": (MODEL + "study = dict(seds=3)\n", "did you mean 'seeds'?"),
-    "a factor of nobody's": (MODEL + "study = dict(width=[3])\n", "width: unknown field"),
+    "a factor of nobody's": (MODEL + "study = dict(wide=[3])\n", "wide: unknown field"),
     "a parameter": ("def model(shape, classes, seed): ...\n", "parameter 'seed' is not known"),
     "a misnamed one": ("def model(input_shape, classes): ...\n", "parameter 'input_shape' is not"),
     "data with one": ("def data(seed): ...\n", "parameter 'seed' is not known; allowed: none"),

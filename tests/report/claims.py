@@ -48,7 +48,11 @@ class Claims(Reader):
         told = re.findall(r"The (\w+) family, `([^`]+)`, (.*?): (\d+) contrasts?, corrected", prose)
         self.must(bool(told), "families with their sizes", "The statistics")
         for of, metric, whom, n in told:
-            population = "seeds+examples" if "new test examples" in whom else "seeds"
+            population = (
+                "seeds+examples"
+                if "test examples" in whom.partition("new seeds and")[2]
+                else "seeds"
+            )
             there = family[of, metric, population]
             self.must(int(n) == there, f"a family of {there}", (of, metric, whom, n))
         for shown, of in re.findall(r"These are (\d+) of (\d+); all are below", prose):
@@ -73,7 +77,7 @@ class Claims(Reader):
         for line in self.sentences():
             if asked := named_contrast(line):
                 question = asked
-                of = re.search(r"\(`([^`]+)`\)", line.partition("Over all")[0])
+                of = re.search(r"\(`([^`]+)`(?:, \w+ is better)?\)", line.partition("Over all")[0])
                 metric = of[1] if of else self.metric
             match = re.search(
                 rf"[Oo]ver all (\d+) settings together(.*?) (?P<estimate>{NUMBER} .*?); from "
@@ -121,6 +125,51 @@ class Claims(Reader):
         alls = [int(n) for n in re.findall(r"in all (\d+)", match[0])]
         self.must(all(n == len(rows) for n in alls), f"{len(rows)} rows", line)
         self.must(match[5] is None or alike <= u[2] <= len(rows), f"{alike} equivalent", line)
+
+    def check_self(self) -> None:
+        """What the report says of its own tests against the table below: means, ends, who is
+        skewed."""
+        prose = "\n".join(self.sentences())
+        said = re.findall(
+            r"t-test claims one in ([\d.]+)% of cases \(it promises ([\d.]+)%\), and a verdict on "
+            r"any of (\d+) primary contrasts? in ([\d.]+)%",
+            prose,
+        )
+        tables = [
+            self.table(caption)
+            for caption in dict.fromkeys(
+                line for line in self.lines if line.startswith("The tests on the study's own")
+            )
+        ]
+        self.must(len(said) == len(tables), f"{len(tables)} tables", said)
+        for (mean, alpha, n, _), rows in zip(said, tables, strict=True):
+            self.must(float(alpha) == round(100 * self.alpha, 1), "the level", alpha)
+            self.must(int(n) == len(rows), f"{len(rows)} rows", n)
+            shares = [float(row["errs, by signs"].rstrip("%")) for row in rows]
+            found = sum(shares) / len(shares)
+            self.must(abs(found - float(mean)) < 0.11, f"a mean of {found}", mean)
+        if len(tables) != 1:
+            return
+        for column, pattern in (
+            ("errs, drawn again", r"the t-test errs in ([\d.]+)% to ([\d.]+)% of cases"),
+            ("planted, found", r"is claimed by a verdict in ([\d.]+)% to ([\d.]+)% of cases"),
+        ):
+            ends = re.findall(pattern, prose)
+            there = [row[column] for row in tables[0] if column in row]
+            self.must(bool(ends) == bool(there), f"a column {column}", ends)
+            if ends:
+                shares = [float(share.rstrip("%")) for share in there]
+                low, high = map(float, ends[0])
+                self.must((low, high) == (min(shares), max(shares)), f"{shares}", ends)
+        skewed = re.findall(r"Skewed differences: for (.*) the t-test errs in more than", prose)
+        flagged = [
+            named(row["contrast"])
+            for row in tables[0]
+            if float(row.get("errs, drawn again", "0%").rstrip("%")) > 200 * self.alpha
+        ]
+        names = re.findall(r"`([^`]+)`", skewed[0]) if skewed else []
+        # a share may round down to the bound
+        self.must(set(flagged) <= set(names) and bool(names) >= bool(flagged), f"{flagged}", names)
 
     def check_split(self) -> int:
         """Parts that add up, in sentences and in the table, to the contrast's own mean."""
@@ -194,7 +243,7 @@ class Claims(Reader):
     def check_looks(self, population: str) -> None:
         """Of a sequential study: what became clear, what is open, and the intervals beside it."""
         rows = self.table("Every look at every primary contrast")
-        delta = self.delta["accuracy"]
+        delta = self.delta[self.metric]
         last = {}
         for row in rows:
             ends = re.fullmatch(INTERVAL, row["repeated interval"])
@@ -279,5 +328,7 @@ def named_contrast(line: str) -> str:
         "And better than `ptq+k`?": "qat - ptq+k",
     }
     found = next((name for text, name in questions.items() if text in line), "")
-    over = re.match(r"`([^`]+ - [^`]+)`(?: \(`[^`]+`\))?: (?:Over all|The settings differ)", line)
+    over = re.match(
+        r"`([^`]+ - [^`]+)`(?: \(`[^`]+`[^)]*\))?: (?:Over all|The settings differ)", line
+    )
     return over[1] if over else found

@@ -71,3 +71,12 @@ def test_few_seeds_give_infinite_ends_never_nan():
 def test_refuses_counts_of_another_number_of_seeds():
     with pytest.raises(ValueError, match=r"^counts: "):
         bootstrap.studentized_interval(np.arange(5), 0.05, counts(6))
+
+
+def test_several_together_are_what_each_is_alone():
+    rng = np.random.default_rng(0)
+    counts = bootstrap.resample_counts(9, 199, rng)
+    ds = [rng.normal(0.3, 1, 9), np.ones(9), np.r_[np.zeros(8), 1.0], rng.integers(-5, 6, 9)]
+    together = bootstrap.studentized_intervals(ds, 0.1, counts)
+    for d, found in zip(ds, together, strict=True):
+        assert found == pytest.approx(bootstrap.studentized_interval(d, 0.1, counts), rel=1e-12)

@@ -1,10 +1,12 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.statistics import sign_flip
+from bench.statistics import sign_flip, subset_sums
 from bench.statistics.paired import paired_t
 from tests import oracles
 
@@ -259,3 +261,42 @@ def test_signed_ranks_drop_zeros():
         np.array([3, 5, -1])
     )
     assert sign_flip.wilcoxon_p(np.zeros(4)) == 1
+
+
+def tail_by_counting(steps: np.ndarray, limit: int) -> Fraction:
+    """In whole numbers: every subset sum counted exactly."""
+    counts = {0: 1}
+    for step in steps.tolist():
+        grown = dict(counts)
+        for total, many in counts.items():
+            grown[total + step] = grown.get(total + step, 0) + many
+        counts = grown
+    return Fraction(sum(many for total, many in counts.items() if total <= limit), 2**steps.size)
+
+
+@given(
+    steps=st.lists(st.integers(0, 40), min_size=1, max_size=60).filter(any),
+    share=st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.49, 0.5]),
+)
+def test_a_tail_in_halves_equals_counting_in_whole_numbers(steps, share):
+    steps = np.array(steps)
+    limit = int(share * steps.sum())
+    found = subset_sums.lower_tail_of_many(steps, limit)
+    assert found == pytest.approx(float(tail_by_counting(steps, limit)), rel=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["ranks", "tied ranks", "counts", "heavy tail"])
+def test_a_tail_of_many_equals_the_direct_sum(kind: str):
+    """Where the halves hold a window of all sums only, and where they rescale."""
+    rng = np.random.default_rng(0)
+    steps = {
+        "ranks": np.arange(1, 701),
+        "tied ranks": np.repeat(np.arange(1, 141), 5),
+        "counts": rng.binomial(60, 0.4, 1300),
+        "heavy tail": (5 * rng.pareto(1.5, 700)).astype(int).clip(1, 3000),
+    }[kind]
+    for share in (0.5, 0.45, 0.3, 0.15):
+        limit = int(share * steps.sum())
+        counts, unit = sign_flip._subset_sums(steps, limit)
+        direct = float(counts.sum() * unit)
+        assert subset_sums.lower_tail_of_many(steps, limit) == pytest.approx(direct, rel=1e-12)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.statistics import bootstrap
-from tests.statistics import simulation
+from tests.statistics import simulation, simulation_decisions
 
 QUICK = {
     simulation.contrast_tests: 400,
@@ -20,6 +20,12 @@ QUICK = {
     simulation.sequential_tests: 150,
     simulation.every_seed: 150,
     simulation.predictions: 1000,
+    simulation_decisions.grouped_intervals: 60,
+    simulation_decisions.grouped_files: 400,
+    simulation_decisions.over_studies: 150,
+    simulation_decisions.gates: 1000,
+    simulation_decisions.gates_of_files: 500,
+    simulation_decisions.self_checks: 50,
 }
 SLOW = {
     simulation.contrast_tests: 4000,
@@ -95,6 +101,35 @@ def test_what_the_product_refuses_is_wrong_as_often_as_the_protocol_says():
     assert_rate(pooled, 0.32, 0.36)  # protocol: 34%
     naive = next(r for r in simulation.sequential_tests(200) if r.method.startswith("fixed-sample"))
     assert_rate(naive, 0.27, 0.31)  # protocol: 29%
+
+
+def test_decisions_are_wrong_as_often_as_the_protocol_says():
+    found = {(r.method, r.data): r for r in simulation_decisions.gates(1000)}
+    for tries, share in ((3, 0.14), (5, 0.23), (10, 0.40)):  # protocol: of wrong passes
+        rate = found[f"passed in one of {tries} tries: never do this", "normal, 10 seeds"]
+        assert_rate(rate, share - 0.01, share + 0.01)
+    for rate in simulation_decisions.gates_of_files(1000):
+        assert_rate(rate, 0.02, 0.09)
+
+
+@pytest.mark.slow
+def test_groups_and_studies_are_near_their_level():
+    for rate in simulation_decisions.grouped_intervals(100):
+        if rate.method == "grouped":
+            assert_rate(rate, 0.01, 0.065)  # protocol: coverage 94.4 to 98.5%
+        else:
+            assert rate.rate > 0.1
+    for rate in simulation_decisions.over_studies(200):
+        if "not shown" not in rate.method:
+            assert_rate(rate, 0.0, 0.12)
+
+
+@pytest.mark.slow
+def test_the_self_check_is_quiet_where_the_report_speaks():
+    for rate in simulation_decisions.self_checks(100):
+        seeds = int(rate.data.split()[-2])
+        if rate.data.startswith("normal") and (rate.method.startswith("by signs") or seeds >= 12):
+            assert_rate(rate, 0.0, 0.05)
 
 
 def test_the_percentile_interval_agrees_with_scipy():

@@ -14,6 +14,7 @@ from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError
 
 KINDS = (
+    "own_labels",
     "own",
     "embedded",
     "npz",
@@ -38,7 +39,7 @@ def resolve(name: str, where: str, options: Options = DEFAULT) -> Source:
         source: Source | None = module(kind).recognize(name, where, options)
         if source is not None:
             return source
-    examples = ", ".join(module(kind).EXAMPLE for kind in KINDS[2:])
+    examples = ", ".join(module(kind).EXAMPLE for kind in KINDS[3:])
     raise InputError(
         where,
         f"{name!r} holds no data of a known kind",

@@ -34,6 +34,15 @@ def named(metrics: Iterable[str]) -> dict[str, OwnMetric]:
     return {name: _metrics[name] for name in metrics if name in _metrics}
 
 
+RETURNED = ""
+"""The function's name of a metric that no function gives: arms of a whole pipeline return it."""
+
+
+def is_returned(name: str) -> bool:
+    """Do arms of somebody's pipeline return this metric, by its name?"""
+    return name in _metrics and _metrics[name].part.function == RETURNED
+
+
 def metric(name: str) -> Metric | None:
     """What is declared of somebody's own metric; None where there is none of that name."""
     return _metrics[name].metric if name in _metrics else None

@@ -1,10 +1,8 @@
 """Other tests and effect sizes beside the one that decides."""
 
-from bench.analysis import DETAILED_SEEDS, Analysis, Comparison, Population
+from bench.analysis import Analysis, Comparison, Population, beside
 from bench.report import words
 from bench.report.content import Cell, Column, Details, Paragraph, Section, Table, code
-from bench.statistics import sign_flip
-from bench.statistics.checks import Interval
 
 BY_POPULATION = False  # all about new seeds on this test set
 
@@ -56,7 +54,13 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
         Column(f"{level}, bootstrap", "studentized, 1,999 resamples of the seeds", True),
     )
     rows = []
-    for c in comparisons[: words.MOST_ROWS]:
+    shown = comparisons[: words.MOST_ROWS]
+    declared = [c.pairs for c in shown if c.family != "exploratory"]  # it costs as much as the rest
+    flips = dict(
+        zip(map(id, declared), beside.sign_flip_intervals(declared, analysis.alpha), strict=True)
+    )
+    resampled = beside.bootstrap_intervals([c.pairs for c in shown], analysis.alpha)
+    for c, of_resamples in zip(shown, resampled, strict=True):
         pairs, unit, row = c.pairs, c.pairs.unit, c.row()
         wins = pairs.win_rate
         assert wins is not None
@@ -84,23 +88,9 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                 words.p_cell(c.p),
                 words.p_cell(row["p_signflip"]),
                 words.p_cell(row["p_wilcoxon"]),
-                Cell(words.interval(_sign_flip_interval(c, analysis.alpha), unit)),
-                Cell(words.interval(pairs.bootstrap(analysis.alpha), unit)),
+                Cell(words.interval(flips.get(id(pairs)), unit)),
+                Cell(words.interval(of_resamples, unit)),
             )
         )
     caption = "Beside the t-test" + words.first_of(comparisons)
     return Table("checks-table", caption, columns, tuple(rows))
-
-
-def _sign_flip_interval(c: Comparison, alpha: float) -> Interval | None:
-    """In the contrast's unit; on whole counts where there are any, so that it is exact.
-
-    It costs as much as everything else about a contrast: only for declared contrasts.
-    """
-    pairs = c.pairs
-    if c.family == "exploratory" or c.n_seeds > DETAILED_SEEDS:
-        return None
-    if pairs.whole is None:
-        return sign_flip.sign_flip_interval(pairs.d, alpha)
-    ends = sign_flip.sign_flip_interval(pairs.whole, alpha)
-    return None if ends is None else Interval(ends.low * pairs.step, ends.high * pairs.step)

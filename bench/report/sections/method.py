@@ -19,7 +19,6 @@ from bench.report.content import (
     code,
 )
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS
 
 BY_POPULATION = False
 
@@ -28,11 +27,11 @@ STATUSES = ("ok", "diverged", "unsupported", "failed", "timeout", "missing")
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = []
-    if analysis.study is not None and set(analysis.arms) <= set(ARMS):
+    if analysis.ours:
         arms = tuple((code(arm), ARMS[arm].sentence) for arm in analysis.arms)
         blocks.append(Details("The arms", (Terms(arms),)))
     asked = tuple((code(c.name), _question(analysis, c)) for c in analysis.contrasts if c.question)
-    if asked and analysis.study is not None:
+    if asked and analysis.ours:
         blocks.append(Details("The contrasts and what they ask", (Terms(asked),)))
     blocks.append(Details("The statistics", (Bullets(tuple(_statistics(analysis))),)))
     if analysis.reading is not None:
@@ -63,6 +62,13 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
     )
     pairing = "both arms of a pair start from the same weights and see the same data in the same"
     pairing += " order. One test, named in advance:"
+    if analysis.study is not None and analysis.study.pipeline is not None:
+        pairing = "both arms of a pair got the same seed"
+        if analysis.study.pipeline.kind == "functions":
+            pairing = (
+                "both arms of a pair ran in one task, from copies of what the seed's start left"
+            )
+        pairing += ". One test, named in advance:"
     if analysis.study is None:
         pairing = "that what one seed gave to two arms belongs together is an assumption. One test:"
     yield (
@@ -84,6 +90,18 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             f"**{words.POPULATIONS['seeds+examples'].capitalize()}**: seeds and test examples are "
             "both random (two-way crossed effects), with Satterthwaite's degrees of freedom."
         )
+    if analysis.in_groups:
+        yield (
+            "Test examples of one group are not independent: what is drawn anew with the seeds are "
+            "groups, weighted by their sizes, with degrees of freedom for few or unequal ones."
+        )
+    left_out = [c for c in analysis.select("seeds") if c.pairs.not_finite]
+    if left_out:
+        yield (
+            f"In {words.count(len(left_out), 'contrast')} a model's value is not finite: such "
+            "seeds are left out of the mean and the tests, equivalence is not tested, and the win "
+            "rate counts them as the worst."
+        )
     for family, m, metric, population in families:
         method = (
             "Benjamini-Hochberg (false discovery rate), intervals at the false-coverage rate"
@@ -94,6 +112,13 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             f"The {family} family, {code(metric)}, {words.population(analysis, population)}: "
             f"{words.count(m, 'contrast')}, corrected by {method}, at α = {alpha:g}."
         )
+    directions = {
+        f"{code(s.metric)} (in {s.unit}) {'lower' if s.lower_is_better else 'higher'}": None
+        for s in analysis.samples
+        if s.lower_is_better is not None
+    }
+    if directions and analysis.study is not None:
+        yield f"Differences are first arm minus second. Better is: {words.listed(directions)}."
     deltas = {
         f"{words.trimmed(c.pairs.delta)} {c.pairs.unit}": None
         for c in analysis.select()
@@ -116,13 +141,15 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
 def _counts(analysis: Analysis) -> Table:
     used = [s for s in STATUSES if any(sample.statuses.get(s) for sample in analysis.samples)]
     totals: dict[str, dict[str, int]] = {}
-    for sample in analysis.samples:
+    counted = analysis.samples if analysis.study is None else analysis.of_first_metric
+    for sample in counted:
         of_arm = totals.setdefault(sample.arm, {})
         for status, n in sample.statuses.items():
             of_arm[status] = of_arm.get(status, 0) + n
     meanings = {
         "ok": "evaluated",
-        "diverged": "loss not finite or accuracy at chance; a result, and counted as one",
+        "diverged": "loss not finite, or no better than one answer for all; a result, and counted "
+        "as one",
         "unsupported": "the converter refuses it: a result without predictions",
         "failed": "runs again with the same command; its seed is left out of its contrasts",
         "timeout": "as failed",
@@ -166,10 +193,14 @@ def _study(analysis: Analysis) -> Table:
         f"{name} ({'; '.join(map(str, taken[name]))})" if name in taken else name
         for name in sorted({str(s.setting.dataset) for s in analysis.samples})
     ]
-    for name, factor in FACTORS.items():
-        fields[name] = [factor.shown(level) for level in analysis.study.levels(name)]
-        if analysis.study.levels(name) == (factor.default,) and factor.stage not in _FIRST:
-            del fields[name]
+    taking = analysis.study.of_arms(*analysis.study.arms)
+    for name, factor in analysis.study.factors.items():
+        levels = analysis.study.levels(name)
+        plain = levels == (factor.default,) and factor.stage not in _FIRST
+        if plain or (not analysis.ours and name not in taking):
+            fields.pop(name, None)
+        else:
+            fields[name] = [factor.shown(level) for level in levels]
     fields["primary"] = [
         *analysis.study.primary_contrasts,
         *map(str, analysis.study.primary_effects),

@@ -47,7 +47,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     ]
     blocks.append(_curve(analysis, found))
     blocks.append(_table(analysis, found))
-    if analysis.study is not None:  # of other models and data nothing is known
+    if analysis.ours:  # of other models and data nothing is known
         blocks.append(_claims(analysis, found))
     return Section("Would one run have fooled you?", tuple(blocks))
 

@@ -64,7 +64,7 @@ def _arms(analysis: Analysis):
 
 def _contrasts(analysis: Analysis):
     for c in analysis.select("seeds"):
-        if c.pairs.cells is not None and c.n_seeds > 1:
+        if isinstance(c.pairs.cells, CrossedSums) and c.n_seeds > 1:
             yield _row(
                 code(c.name), words.place(c.setting, analysis.varying), c.setting.budget,
                 seed_variance(c.pairs.cells, 100.0),

@@ -1,0 +1,115 @@
+"""Labels of test examples that only somebody's own pipeline sees: what `labels()` returns."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from bench.datasets import OWN, Dataset, Size, Source, content
+from bench.datasets.kinds.own import MOST_CLASSES
+from bench.datasets.reading.arrays import Arrays
+from bench.datasets.reading.options import DEFAULT, Options
+from bench.errors import InputError
+from bench.plugins import Part, blamed
+
+EXAMPLE = "mine.py with labels()"
+
+NAMES: set[str] = set()
+"""Those of datasets.OWN that have labels and nothing else, or not even these."""
+
+NOTHING = ""
+"""The function's name where there are no labels: arms then give metrics."""
+
+
+def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
+    if name not in NAMES:
+        return None
+    part = OWN[name]
+    return LabelsAlone(name, lambda: load(name, part))
+
+
+class LabelsAlone(Arrays):
+    """A source without inputs."""
+
+    def size(self) -> Size:
+        return Size(0, len(self.read().y_test), 0)
+
+
+@lru_cache
+def load(name: str, part: Part) -> Dataset:
+    """Call the function, once in a process, and check what it returns: labels (examples,), integers
+    from 0 or text, or a pair of these and a group of each example.
+
+    Raises InputError naming the file and the value, or with the user's own traceback.
+    """
+    labels, groups = np.empty(0, np.int32), None
+    classes: tuple[str, ...] = ()
+    if part.function != NOTHING:
+        where = f"{part.own.name}, {part.function}()"
+        with blamed(part.own, f"{part.function}()"):
+            needed = [p for p, must in part.own.parameters(part.function).items() if must]
+            if needed:
+                raise InputError(
+                    where, f"parameter {needed[0]!r}", "allowed: no parameters, since it runs once"
+                )
+            returned = part()
+        given, groups = _with_groups(returned, where)
+        labels, classes = _labels(given, where)
+    nothing = np.empty((0, 0), np.uint8)
+    return Dataset(
+        content(labels, scale=1.0) + _of_groups(groups),
+        name,
+        nothing,
+        np.empty(0, np.int32),
+        np.empty((len(labels), 0), np.uint8),
+        labels,
+        1.0,
+        classes,
+        groups=groups,
+    )
+
+
+def _of_groups(groups: tuple[str, ...] | None) -> str:
+    return "" if groups is None else content(np.array(groups), scale=1.0)
+
+
+def _with_groups(value: Any, where: str) -> tuple[Any, tuple[str, ...] | None]:
+    if not isinstance(value, tuple) or len(value) != 2 or np.ndim(value[0]) == 0:
+        return value, None
+    groups = np.asarray(value[1])
+    if groups.ndim != 1 or groups.dtype.kind not in "iuUSb":
+        raise InputError(
+            where,
+            f"groups of type {groups.dtype} and shape {groups.shape}",
+            "allowed: integers or text, one for each test example",
+        )
+    if len(groups) != len(value[0]):
+        raise InputError(
+            where,
+            f"{len(value[0]):,} labels and {len(groups):,} groups",
+            "allowed: as many of both",
+        )
+    return value[0], tuple(map(str, groups.tolist()))
+
+
+def _labels(value: Any, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """int32 (n,), and the names of the classes."""
+    allowed = "allowed: a class for each test example, integers from 0 or text"
+    try:
+        y = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(where, f"no array ({error})", allowed) from None
+    if y.ndim != 1 or value is None:
+        raise InputError(where, "None" if value is None else f"the shape {y.shape}", allowed)
+    if not y.size:
+        raise InputError(where, "no label", "allowed: at least one test example")
+    if y.dtype.kind in "US":
+        names, codes = np.unique(y.astype(str), return_inverse=True)
+        return codes.astype(np.int32), tuple(map(str, names))
+    if y.dtype.kind not in "iub":
+        hint = ": y.astype(int)" if y.dtype.kind == "f" and (y == np.round(y)).all() else ""
+        raise InputError(where, f"the type {y.dtype}", f"{allowed}{hint}")
+    if y.min() < 0 or y.max() >= MOST_CLASSES:
+        wrong = y.min() if y.min() < 0 else y.max()
+        raise InputError(where, f"the label {wrong}", "allowed: 0, 1, 2, ... 65,535")
+    return y.astype(np.int32), tuple(map(str, range(int(y.max()) + 1)))
