@@ -222,7 +222,7 @@ class Store:
 
     def write_layers(self, cells: pa.Table) -> None:
         """layers.parquet, where any of these cells has numbers per layer."""
-        if (content := layers.encoded(cells)) is not None:
+        if content := layers.encoded(cells):
             self._files.write("layers.parquet", content)
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
