@@ -106,7 +106,8 @@ def of_folder(folder: Path, asked: Asked, baseline: Path | None = None, arm: str
     folder, paired by seed. Raises InputError."""
     results = store.read(folder)
     rows = StudyRows(results)
-    samples = [s for s in rows.samples() if asked.metric in (None, s.metric)]
+    asked = replace(asked, metric=metric_of(results, asked.metric))
+    samples = [s for s in rows.samples() if s.metric == asked.metric]
     checks, wrong = rows.float_checks(), _wrong(rows)
     notes: list[str] = []
     if not rows.checks().complete:
@@ -163,6 +164,14 @@ def of_table(table: Path, asked: Asked, **options: Any) -> Release:
     return _decided(comparisons, asked, names[0] if names else asked.contrast)
 
 
+def metric_of(results: store.Results, asked: str | None) -> str:
+    """The metric that is asked for, the folder's first one where none is. Raises InputError."""
+    names = [metric.name for metric in results.metrics]
+    if asked is not None and asked not in names:
+        raise InputError("--metric", f"no {asked!r}", nearest(asked, names))
+    return asked or names[0]
+
+
 def contrast_of(name: str, arms: Sequence[str]) -> Contrast:
     """`a - b` of arms that are there. Raises InputError."""
     there = list(dict.fromkeys(arms))
@@ -188,8 +197,9 @@ def _against(
 ) -> tuple[list[Sample], Contrast]:
     """An arm's samples of two runs on the same test examples, the older ones as an arm of their
     own."""
+    metrics = {s.metric for s in samples}
     new = [s for s in samples if s.arm == arm]
-    before = [s for s in old.samples() if s.arm == arm]
+    before = [s for s in old.samples() if s.arm == arm and s.metric in metrics]
     for where, found in ((folder, new), (baseline, before)):
         if not found:
             arms = {s.arm for s in (samples if where is folder else old.samples())}
@@ -318,6 +328,9 @@ def _at(
     why: tuple[str, ...] = ()
     if c.verdict == Verdict.WITHHELD:
         outcome, why = "withheld", c.withheld
+    elif gate.decision == Decision.PASSED and c.pairs.not_finite:
+        seeds = len(c.pairs.not_finite)
+        why = (f"{seeds} {'seed has' if seeds == 1 else 'seeds have'} no finite value",)
     elif gate.decision == Decision.PASSED:
         outcome = "passed"
     elif p_failed is not None and p_failed <= asked.alpha:

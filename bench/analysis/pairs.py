@@ -18,6 +18,7 @@ from bench.statistics.checks import IntArray
 from bench.statistics.crossed import CrossedSums, MeanSquares, real_mean_squares
 from bench.statistics.groups import group_sums
 from bench.study.arms import Contrast
+from bench.study.factors import RANDOMNESS, SOURCES
 
 
 def all_pairs(
@@ -33,7 +34,7 @@ def all_pairs(
         _pair(contrast, setting, arms, deltas.get(arms[0].metric))
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
-        if design.asked(contrast, setting)
+        if design.asked(contrast, setting) and not _is_pinned(setting)
     ]
     possible = [one for one in pairs if not one.impossible]
     of_primary = [one for one in possible if one.contrast.name in primary]
@@ -41,6 +42,19 @@ def all_pairs(
     others = [one for one in possible if one.contrast.name in declared]
     made = changes([*of_primary, *others], design)
     return pairs + [one for one in made if one.contrast.name in primary or one.declared]
+
+
+def pinned_pairs(contrasts: Iterable[Contrast], samples: Sequence[Sample]) -> Iterator[Pairs]:
+    """Every contrast where one source of randomness varies and the others are pinned: nothing is
+    tested there."""
+    held = [sample for sample in samples if _is_pinned(sample.setting)]
+    for contrast in contrasts:
+        for setting, arms in _paired_settings(contrast, held):
+            yield _pair(contrast, setting, arms, None)
+
+
+def _is_pinned(setting: Setting) -> bool:
+    return dict(setting.factors).get(RANDOMNESS) in SOURCES
 
 
 def _paired_settings(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.console import visible
 from bench.errors import InputError
 
 EXAMPLES = ("ptq-vs-qat new mine.py",)
@@ -72,4 +73,4 @@ def new(
         raise InputError(
             "FILE.py", f"cannot write {str(file)!r} ({error.strerror})", "allowed: a new file"
         ) from None
-    typer.echo(f"{file} is written; next: ptq-vs-qat check {file}")
+    typer.echo(f"{visible(str(file))} is written; next: ptq-vs-qat check {file}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.options import SetOption, StudyArgument
+from bench.console import visible
 
 if TYPE_CHECKING:
     from bench.study import Study
@@ -35,7 +36,7 @@ def plan(
     """What would run, how long it takes, and the smallest difference that it can detect."""
     from bench.study import load
 
-    typer.echo(foretold(load(study, overrides or ()), out, sd, workers))
+    typer.echo(visible(foretold(load(study, overrides or ()), out, sd, workers)))
 
 
 def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | None) -> str:

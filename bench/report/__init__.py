@@ -14,6 +14,7 @@ from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.report.content import Report
 from bench.store import folder as store
+from bench.store import layers
 
 
 def write(
@@ -28,8 +29,14 @@ def write(
     results = store.read(folder, spill=True)
     analysis = replace(analyze(results), self_check=self_check)
     write_report(analysis, folder, population)
-    store.Store(folder).write_layers(results.cells)
+    if (inside := layers.encoded(results.cells)) is not None:
+        store.Store(folder).write_layers(inside)
     return analysis
+
+
+def read(folder: Path, self_check: int | None = None) -> Analysis:
+    """Analyze a result folder. Raises InputError for one that is none."""
+    return replace(analyze(store.read(folder, spill=True)), self_check=self_check)
 
 
 def write_table(
@@ -47,7 +54,7 @@ def write_table(
     """
     from bench.analysis.table import analyze_table
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     analysis = replace(analyze_table(table, **options), self_check=self_check)
     populations = {c.population for c in analysis.comparisons}
@@ -70,7 +77,7 @@ def write_synthesis(folders: Sequence[Path], out: Path, **options: Any) -> Repor
     from bench.analysis.synthesis import synthesize
     from bench.report import synthesis
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     together = synthesize(folders, **options)
     report = synthesis.build(together)
@@ -99,8 +106,6 @@ def _write(report: Report, folder: Path, population: Population) -> None:
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
         out.write_text(f"figures/{name}", svg.standalone(figure.svg, figure.alt))
-    for old in (folder / "figures").glob("*.svg"):
-        if old.name not in drawn:
-            old.unlink()
+    out.keep_only("figures", ".svg", drawn)
     out.write_text("report.md", markdown.render(report, population))
     out.write_text("report.html", html.render(report, population))

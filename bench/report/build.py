@@ -23,6 +23,7 @@ SECTIONS = (
     "checks",
     "self_check",
     "variance",
+    "sources",
     "failures",
     "method",
 )

@@ -13,7 +13,7 @@ from bench.errors import InputError
 from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
-from bench.store.lock import Lock, writing
+from bench.store.lock import writing
 from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
@@ -26,7 +26,7 @@ class Folder:
     """The result folder of a run that holds it. Every method that writes raises InputError if that
     is not possible, or if the folder is no more."""
 
-    def __init__(self, study: Study, store: Store, lock: Lock) -> None:
+    def __init__(self, study: Study, store: Store, lock: Any) -> None:
         self._study, self._store, self._lock = study, store, lock
         rows = store.rows(*SHOWN)
         self._trusted = self._trust_labels({*rows.doubted, *rows.unlabelled})
@@ -137,6 +137,11 @@ class Folder:
             if self._about != before:
                 self._store.write_environment(self._about)
 
+    @property
+    def waiting(self) -> int:
+        """Files that are on this machine alone, since the storage has not taken them."""
+        return self._lock.waiting
+
     def compact(self) -> None:
         with self._writing():
             self._store.compact()
@@ -146,7 +151,7 @@ class Folder:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with writing(self._store.folder):
+        with writing(str(self._store)):
             self._lock.check()
             yield
 
@@ -222,15 +227,13 @@ def _check_same_data(store: Store, known: dict[str, str], contents: dict[str, st
                 if label in known
                 else f"results of {', '.join(map(repr, sorted(known)))}, not of {label!r}"
             )
-            raise InputError(
-                str(store.folder), found, "allowed: the same data, or another folder (--out)"
-            )
+            raise InputError(str(store), found, "allowed: the same data, or another folder (--out)")
 
 
 def _check_title(store: Store, before: Study, study: Study) -> None:
     if before.title != study.title:
         raise InputError(
-            str(store.folder),
+            str(store),
             f"results of the study {before.title!r}, not of {study.title!r}",
             "allowed: the same title, or another folder (--out)",
         )
@@ -251,7 +254,7 @@ def _check_looks(store: Store, before: Study, study: Study) -> None:
     ]
     if changed:
         raise InputError(
-            str(store.folder),
+            str(store),
             f"the looks at its data, and what they test, were fixed when its run started; changed: "
             f"{'; '.join(changed)}",
             "allowed: the same (--until, --max-seeds, alpha, delta, primary), or another folder "

@@ -10,7 +10,6 @@
     logs/*.txt          what somebody's own programs printed, of each cell
     environment.json    versions, CPUs, kernels; what identifies the data
     contrasts.parquet, report.html, report.md    what analyze makes of them
-    layers.parquet      numbers per layer of the models that were looked into
 
 Every file is whole or not there, whenever a run is killed (files.py); what was damaged all the same
 is found on reading (tables.py, validity.py). A folder of an older version stays readable.
@@ -30,13 +29,12 @@ from bench import datasets, metrics
 from bench.errors import InputError
 from bench.metrics import Metric
 from bench.store import cells as rows_of
+from bench.store import files, side_files
 from bench.store import labels as labels_of
-from bench.store import layers, side_files
 from bench.store.buffers import array, as_text, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
-from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
-from bench.store.lock import Lock
+from bench.store.remote import address
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
@@ -100,10 +98,27 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files = Files(folder)
+        self._files = files.of(folder)
         self._trusted: dict[str, np.ndarray] = {}
 
-    def lock(self) -> AbstractContextManager[Lock]:
+    @property
+    def _base(self) -> Path:
+        """Where relative paths in study.toml start: of a folder in storage, at the root."""
+        return Path("/") if address(self.folder) else self.folder
+
+    def __str__(self) -> str:
+        return files.shown(self.folder)
+
+    def has(self, name: str) -> bool:
+        return self._files.has(name)
+
+    def keep_only(self, folder: str, suffix: str, names: Collection[str]) -> None:
+        """Delete the files of a folder with this suffix that have none of these names."""
+        for entry in self._files.entries(folder, suffix):
+            if entry.name.partition("/")[2] not in names:
+                self._files.delete(entry.name)
+
+    def lock(self) -> AbstractContextManager[Any]:
         """Hold the folder for one run, and remove what killed ones left half written. Raises
         InputError if another run holds it, or if it cannot be made or written."""
         return self._files.lock()
@@ -220,10 +235,9 @@ class Store:
         """looks.parquet: rows of schema.LOOKS, in place of those that were there."""
         self._files.write("looks.parquet", encode(from_rows(rows, LOOK_SCHEMA)))
 
-    def write_layers(self, cells: pa.Table) -> None:
-        """layers.parquet, where any of these cells has numbers per layer."""
-        if content := layers.encoded(cells):
-            self._files.write("layers.parquet", content)
+    def write_layers(self, content: bytes) -> None:
+        """layers.parquet, as layers.encoded makes it."""
+        self._files.write("layers.parquet", content)
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
@@ -264,7 +278,7 @@ class Store:
 
     def write_study(self, study: Study) -> None:
         """study.toml, between two lines by which a reader sees that nothing was cut off."""
-        self.write_text("study.toml", STUDY_START + study.to_toml(self.folder) + STUDY_END)
+        self.write_text("study.toml", STUDY_START + study.to_toml(self._base) + STUDY_END)
 
     def study(self) -> Study | None:
         """The study as run, None if there is none yet. Raises InputError if it is no study, or one
@@ -357,17 +371,19 @@ def read(folder: Path, *, spill: bool = False) -> Results:
     study = store.study()
     if study is None:
         raise InputError(
-            str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
+            str(store), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
     kept = Spill() if spill else None
     rows = store.rows(*CELL_SCHEMA.names, spill=kept)
     needed = {datasets.label(source) for source in study.datasets}
-    where = str(folder / "labels.parquet")
+    where = files.shown(folder, "labels.parquet")
     for dataset in rows.doubted:
         if dataset in needed:
             raise InputError(where, f"most rows of {dataset!r} contradict it", MADE_ANEW)
     if rows.table.num_rows == 0:
-        raise InputError(str(folder / "cells"), _why_nothing(rows), "allowed: at least one row")
+        raise InputError(
+            files.shown(folder, "cells"), rows_of.why_nothing(rows), "allowed: at least one row"
+        )
     labels, groups = store.labels_and_groups()
     for dataset in rows.unlabelled:
         if dataset in needed:
@@ -388,16 +404,3 @@ def read(folder: Path, *, spill: bool = False) -> Results:
         metrics=study.declared_metrics(store.metrics()),
         spill=kept,
     )
-
-
-def _why_nothing(rows: Rows) -> str:
-    said = "no finished cell"
-    if rows.unread:
-        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
-        more = len(rows.unread) - len(shown)
-        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
-    if rows.rejected:
-        first = rows.rejected[0]
-        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
-        said += f"cell {first.cell} in {first.file}: {first.what}"
-    return said

@@ -93,6 +93,11 @@ _DRAWN: Any = {
     "lacking": "need of it: representative() in its file gives them",
 }
 
+RANDOMNESS = "randomness"
+
+SOURCES = ("initialization", "order", "augmentation", "dropout", "calibration")
+"""Streams that a seed is the seed of: levels of RANDOMNESS, at which the others are pinned."""
+
 FACTORS = {
     factor.name: factor
     for factor in (
@@ -117,6 +122,12 @@ FACTORS = {
         Factor(
             "learning_rate", "float64", Rate, 0.001,
             "constant, of every training", "float",
+        ),
+        Factor(
+            RANDOMNESS, "string", Literal["all", *SOURCES], "all",
+            "what varies over the seeds: all, or one source of randomness, the others being those "
+            "of the study's first seed; the report says the SD that each makes, and tests nothing "
+            "there", "float",
         ),
         Factor(
             "schedule", "string", Schedule, "constant",

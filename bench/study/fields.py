@@ -39,7 +39,7 @@ from bench.study.data import Audio, Resize
 from bench.study.designs import Design, check_size
 from bench.study.diagnosing import Diagnosing
 from bench.study.effects import Effect
-from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.factors import FACTORS, RANDOMNESS, Count, CountOrZero, Factor, Value, of_arms
 from bench.study.guess import Guessing
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
@@ -271,11 +271,11 @@ class Study(_Factors):
         levels = self.levels(factor)
         if self.design != "crossed" or factor in self.in_recipes:
             return levels[0]
-        if factor in self.baseline:
+        if factor in self.baseline and factor != RANDOMNESS:
             declared = self.baseline[factor]
             return None if declared == self.factors[factor].none else declared
         default = self.factors[factor].default
-        return default if default in levels else levels[0]
+        return default if default in levels or factor == RANDOMNESS else levels[0]
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
@@ -306,7 +306,7 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
-        anywhere = {*self.primary_over, *self.in_recipes}
+        anywhere = {*self.primary_over, *self.in_recipes} - {RANDOMNESS}
         return all(
             name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()

@@ -30,7 +30,10 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
     folder = tmp_path_factory.mktemp("results")
     # Seeds were added by looks, so that this has its section too.
-    study = synthetic.study(seeds=12, batch_size=[32, 64], sequential={"looks": [10, 12]})
+    study = synthetic.study(
+        seeds=12, budgets=[1, 4], batch_size=[32, 64], randomness=["all", "order"],
+        sequential={"looks": [10, 12]},
+    )  # fmt: skip
     return analyze(store.read(synthetic.write(folder, study, edit=spoil, groups=8)))
 
 
