@@ -29,6 +29,7 @@ from bench.analysis.records import (
 )
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
+from bench.store import layers
 from bench.store.folder import Results
 from bench.study import Study, designs
 from bench.study.arms import Contrast
@@ -91,6 +92,7 @@ def analyze(results: Results) -> Analysis:
         float_checks=float_checks,
         insides=rows.insides(),
         harms=harms(made.samples, results.labels),
+        layers=layers.encoded(results.cells),
     )
 
 

@@ -81,6 +81,7 @@ class Analysis:
     reading: Reading | None = None
     insides: tuple[Inside, ...] = ()
     harms: tuple[Harm, ...] = ()
+    layers: bytes | None = None
     self_check: int | None = None
 
     @property

@@ -14,7 +14,6 @@ from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.report.content import Report
 from bench.store import folder as store
-from bench.store import layers
 
 
 def write(
@@ -26,11 +25,8 @@ def write(
     self_check: draws of the report's check of itself, None for the usual. Raises InputError for a
     folder that is none, or whose files do not fit each other.
     """
-    results = store.read(folder, spill=True)
-    analysis = replace(analyze(results), self_check=self_check)
+    analysis = read(folder, self_check)
     write_report(analysis, folder, population)
-    if (inside := layers.encoded(results.cells)) is not None:
-        store.Store(folder).write_layers(inside)
     return analysis
 
 
@@ -95,6 +91,8 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))
+    if analysis.layers is not None:
+        out.write_layers(analysis.layers)
     _write(build.build(analysis), folder, population)
 
 
