@@ -82,6 +82,7 @@ def analyze(results: Results) -> Analysis:
         known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
+    costs, seed_seconds = rows.costs()
     wrong = {(each.arm, each.claimed): each.found for each in checks.wrong_formats}
     return replace(
         made,
@@ -93,6 +94,8 @@ def analyze(results: Results) -> Analysis:
         insides=rows.insides(),
         harms=harms(made.samples, results.labels),
         layers=layers.encoded(results.cells),
+        costs=costs,
+        seed_seconds=seed_seconds,
     )
 
 

@@ -66,6 +66,7 @@ def measured(
         "clipped_inputs": evaluator.clipped(data.x_test),
         "kernel_flips": flips,
         "kernel_outputs": off,
+        "latency_us": evaluator.latency(data.x_test),
         "not_finite": int((~np.isfinite(flat).all(axis=1)).sum()),
         "disagreements": disagreements(data, trainer, real, task) if against_keras else None,
     }
