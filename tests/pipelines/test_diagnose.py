@@ -13,6 +13,7 @@ from bench.plan.trajectories import trajectories
 @pytest.fixture(scope="module")
 def rows():
     """Of one seed, arm by arm: not looked into, and looked into."""
+    body.prepare()
     made = study.load(
         "digits", ["seeds=1", "budgets=[2]", "batch_norm_momentum=0.9", "arms=[float,ptq,qat]"]
     )
