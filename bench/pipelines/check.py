@@ -20,6 +20,7 @@ from bench.pipelines import (
     evaluate,
     hooks,
     measure,
+    modes,
     probes,
     streams,
     tasks,
@@ -106,6 +107,7 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
     few = _first(data, REPEATED)
     pin = dict(segment.recipe.pin)
     states: list[Any] = []
+    course = modes.of_float(segment.recipe, len(few.x_train), 1)
     for again in (False, True):
         # The second is built and traced anew.
         trainer = trainers.trainer_of(few, segment, False, again)
@@ -113,7 +115,9 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
             start = trainer.initial(segment.seed, pin)
         except train.Uncontrolled as error:
             return Check(SAME, False, str(error), DRAW)
-        states.append(trainers.trained(trainer, few, segment, start, 0, 1).weights)
+        states.append(
+            trainers.trained(trainer, few, segment, start, course, 0, course.extent.steps).weights
+        )
     wrong = [
         variable.name
         for variable, one, other in zip(trainer.model.weights, *states, strict=True)
