@@ -14,7 +14,7 @@ from bench.plan.forecast import primary_family
 from bench.plan.trajectories import trajectories
 from bench.study import effective
 from bench.study.arms import ARMS, CONTRASTS, CONVERSIONS, TRAININGS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS, REPLICATES, of_arms
 
 studies = st.fixed_dictionaries(
     {
@@ -93,7 +93,7 @@ def of_a_model(factor):
     return next((m for m in models.names() if concerns is None or concerns(m)), None)
 
 
-@pytest.mark.parametrize("factor", [name for name in FACTORS if of_a_model(name)])
+@pytest.mark.parametrize("factor", [n for n in FACTORS if of_a_model(n) and n not in REPLICATES])
 def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     """Neither their identity, nor their number, nor the size of a family."""
     row = FACTORS[factor]
@@ -274,6 +274,7 @@ def test_a_row_says_which_cell_it_is():
         "calibration_examples": 200,
         "own_factors": None,
         "calibration_draw": "random",
+        "draw": 0,
         "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")

@@ -32,7 +32,8 @@ def write(
 
 def read(folder: Path, self_check: int | None = None) -> Analysis:
     """Analyze a result folder. Raises InputError for one that is none."""
-    return replace(analyze(store.read(folder, spill=True)), self_check=self_check)
+    analysis = analyze(store.read(folder, spill=True))
+    return replace(analysis, self_check=self_check, folder=str(folder))
 
 
 def write_table(

@@ -11,6 +11,7 @@ SECTIONS = (
     "forest",
     "looks",
     "accuracy",
+    "costs",
     "one_epoch",
     "effects",
     "split",
@@ -24,7 +25,9 @@ SECTIONS = (
     "variance",
     "sources",
     "failures",
+    "next_steps",
     "method",
+    "paper",
 )
 """Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
 

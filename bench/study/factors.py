@@ -64,7 +64,8 @@ class Factor:
     default: one level; meaning: with its unit; stage: where it acts, and so which arms it reaches;
     none: the word that a study writes for the level None, which means no number; concerns: of a
     factor that only some models have, says by name which; lacking: what the others lack; of_test:
-    are the test inputs others at each level?"""
+    are the test inputs others at each level? replicate: does it repeat what a seed draws, so that
+    nobody asks for its effect, and a seed's value is the mean over its levels?"""
 
     name: str
     type: str
@@ -76,6 +77,7 @@ class Factor:
     concerns: Callable[[str], bool] | None = None
     lacking: str = ""
     of_test: bool = False
+    replicate: bool = False
 
     @property
     def column(self) -> Column:
@@ -283,6 +285,11 @@ FACTORS = {
             "on; or uniform noise in their place", "calibration", **_DRAWN,
         ),
         Factor(
+            "draw", "int32", CountOrZero, 0,
+            "number of the calibration draw: `calibration_draws = n` runs 0 to n - 1, and a seed's "
+            "value is the mean over them", "calibration", replicate=True, **_DRAWN,
+        ),
+        Factor(
             "test_shift", "string", Shift, "none",
             "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
             "evaluation", of_test=True,
@@ -298,6 +305,9 @@ FACTORS = {
         ),
     )
 }  # fmt: skip
+
+REPLICATES = frozenset(name for name, factor in FACTORS.items() if factor.replicate)
+"""Factors that repeat, within a seed, what it draws."""
 
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 

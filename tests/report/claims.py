@@ -161,7 +161,9 @@ class Claims(Reader):
                 shares = [float(share.rstrip("%")) for share in there]
                 low, high = map(float, ends[0])
                 self.must((low, high) == (min(shares), max(shares)), f"{shares}", ends)
-        skewed = re.findall(r"Skewed differences: for (.*) the t-test errs in more than", prose)
+        skewed = re.findall(
+            r"Skewed differences, or an outlier: for (.*) the t-test errs in more than", prose
+        )
         flagged = [
             named(row["contrast"])
             for row in tables[0]
