@@ -34,6 +34,8 @@ MEANINGS = {
     "list is the base, and each list varies with all else at it",
     "recipes": "tables `[[recipes]]` of a `name` and levels of factors that go together; the first "
     "is the base",
+    "calibration_draws": "n draws of calibration examples for each seed: a contrast is their mean, "
+    "and how much of its spread is theirs stands in the report",
     "resize": "`[height, width]` that images are brought to, where theirs are unlike: "
     "[data](data.md)",
     "label_column": "of Parquet and CSV files, where it is not called `label`",

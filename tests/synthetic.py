@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from bench import datasets
+from bench import datasets, metrics
 from bench.plan import cells as plan
+from bench.store import measures
 from bench.store.folder import Store
 from bench.study import Study
 from bench.study.arms import ARMS
@@ -49,6 +50,7 @@ def write(
     random_state: int = 0,
     counts: Callable[[plan.Cell], int] | None = None,
     edit: Edit = lambda row: row,
+    groups: int = 0,
 ) -> Path:
     """Write a result folder of the study and return it.
 
@@ -56,7 +58,8 @@ def write(
     seed_sd, training_sd, arm_sd: SD over seeds, in logits, of the effect that all arms of a seed
     share, those of one training, and of each arm's own; n: test examples; counts: how many of
     them, from the first on, a cell has right, in place of all the above; edit: changes a row, or
-    drops it by returning None.
+    drops it by returning None; groups: how many the test examples come in, 0 for none. In a
+    regression what is right has a small error, what is wrong a large one.
     """
     rng = np.random.default_rng(random_state)
     dtype = np.uint8 if classes <= 256 else np.dtype("<u2")
@@ -68,7 +71,10 @@ def write(
         labels[name] = there.get(name, drawn)  # two studies in one folder have the same data
         difficulty[name] = rng.normal(0, 2, n)
         names = [str(c) for c in range(classes)]
-        store.write_labels(name, labels[name], names, ())
+        of = [f"group {i % groups}" for i in range(n)] if groups else None
+        numbers = study.objective.task == "regression"
+        written = labels[name].astype(np.float32) if numbers else labels[name]
+        store.write_labels(name, written, [] if numbers else names, (), of)
     shared: dict[tuple[Any, ...], tuple[float, np.ndarray]] = {}
     rows = []
     planned = plan.cells(study)
@@ -89,14 +95,30 @@ def write(
             right = np.arange(n) < counts(cell)
         wrong = (labels[name] + rng.integers(1, classes, n)) % classes
         predictions = np.where(right, labels[name], wrong).astype(dtype)
-        row = edit(_row(cell, name, predictions, labels[name]))
+        row = _row(cell, name, predictions, labels[name])
+        if study.objective.task == "regression":
+            row |= _measured(study, np.where(right, 0.2, 1.0) + 0.01 * rng.random(n))
+        row = edit(row)
         if row is not None:
             rows.append(row)
     store.append(rows)
     store.write_plan([cell.columns for cell in planned])
     store.write_text("study.toml", study.to_toml())
+    store.write_metrics(study.declared_metrics())
     store.write_environment({"versions": {"0123abcd": {"python": "3.11", "tensorflow": "2.21.0"}}})
     return folder
+
+
+def _measured(study: Study, errors: np.ndarray) -> dict[str, Any]:
+    """What the row of a regression has in place of predictions."""
+    values = {
+        name: (errors**2 if name == "mse" else errors).astype(np.float32) for name in study.metrics
+    }
+    return {
+        **dict.fromkeys(("correct", "accuracy", "train_accuracy", "predictions", "ties")),
+        "metrics": {name: metrics.mean(each) for name, each in values.items()},
+        "values": {name: measures.stored(each) for name, each in values.items()},
+    }
 
 
 def _logit(level: float, difficulty: np.ndarray) -> float:
@@ -145,6 +167,7 @@ def _row(
         "train_s": 0.1,
         "convert_s": 0.1,
         "eval_s": 0.1,
+        "latency_us": 40.0 + cell.seed % 7,
         "node": "abcdef",
         "cpu": "Test CPU",
         "versions": "0123abcd",

@@ -41,6 +41,17 @@ def folder(tmp_path_factory):
     return synthetic.write(tmp_path_factory.mktemp("results"), synthetic.study(seeds=12))
 
 
+def test_a_folder_that_takes_no_files_is_analyzed_all_the_same(tmp_path):
+    out = synthetic.write(tmp_path / "results", synthetic.study(seeds=12))
+    (out / "contrasts.parquet").mkdir()  # where no file can be put, even by root
+    done = analyze(out)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"{out} takes no files (Is a directory): no report")
+    assert "Primary contrasts" in done.stdout
+    assert "report:" not in done.stdout
+    assert list(out.glob("**/*.tmp")) == []
+
+
 def test_a_table_gets_a_report_of_its_own(table, tmp_path):
     out = tmp_path / "report"
     done = analyze(table, "--out", out, "--delta", 1)

@@ -9,7 +9,7 @@ from bench.analysis import Sample, Setting, analyze, analyze_samples
 from bench.plan.forecast import primary_family
 from bench.store import folder as store
 from bench.study.arms import CONTRASTS
-from bench.study.factors import of_arms
+from bench.study.factors import REPLICATES
 from tests import oracles, synthetic
 
 
@@ -144,7 +144,9 @@ def test_families_count_a_contrast_once_where_a_factor_does_not_reach_it(tmp_pat
     settings = [(c.name, c.setting) for c in contrasts]
     assert len(set(settings)) == len(settings)
     for c in contrasts:
-        assert set(dict(c.setting.factors)) == set(of_arms(c.pairs.contrast.a, c.pairs.contrast.b))
+        arms = c.pairs.contrast.a, c.pairs.contrast.b
+        reaching = set(study.reaching(*arms, model="bncnn"))
+        assert set(dict(c.setting.factors)) == reaching - REPLICATES
     at = [c for c in contrasts if c.name == "qat - float"]
     assert len(at) == 2 * 2  # budgets, learning rates: calibration reaches neither
     primary = [c for c in contrasts if c.family == "primary"]

@@ -277,6 +277,49 @@ def test_seeds_that_were_added_by_looks_are_judged_by_repeated_intervals(tmp_pat
         gating.of_folder(tmp_path / "run", Asked("ptq - float", 0.5, population="seeds+examples"))
 
 
+def with_loss(folder, gain, **infinite):
+    """A folder whose rows hold a loss beside accuracy; QAT's is `gain` more than PTQ's."""
+    made = synthetic.study(
+        seeds=8, budgets=[1], arms=["float", "ptq", "qat"], metrics=["accuracy", "cross_entropy"]
+    )
+
+    def edit(row):
+        loss = 1.0 + 0.01 * row["seed"] + (gain if row["arm"] == "qat" else 0.0)
+        loss += 0.001 * ((row["seed"] * 7 + len(row["arm"])) % 5)
+        if row["arm"] == infinite.get("arm") and row["seed"] == infinite.get("seed"):
+            loss = float("inf")
+        return row | {"metrics": {"accuracy": row["accuracy"], "cross_entropy": loss}}
+
+    synthetic.write(folder, made, edit=edit)
+    Store(folder).write_metrics(made.declared_metrics())
+    return folder
+
+
+def test_a_folders_metric_has_its_direction(tmp_path):
+    folder = with_loss(tmp_path / "run", gain=0.5)
+
+    def outcome(margin, **fields):
+        return gating.of_folder(
+            folder, Asked("qat - ptq", margin, metric="cross_entropy", **fields)
+        )
+
+    worse = outcome(0.2)
+    assert (worse.outcome, worse.lower_is_better) == ("failed", True)
+    assert worse.settings[0].mean == pytest.approx(0.5, abs=0.01)
+    assert outcome(0.7).outcome == "passed"
+    assert outcome(0.2, better="higher").outcome == "passed"
+    assert gating.of_folder(folder, Asked("ptq - float", 5)).metric == "accuracy"  # the first one
+    with pytest.raises(InputError, match="no 'crossentropy'; did you mean 'cross_entropy'"):
+        gating.of_folder(folder, Asked("qat - ptq", 1, metric="crossentropy"))
+
+
+def test_what_is_not_finite_never_passes(tmp_path):
+    folder = with_loss(tmp_path / "run", gain=-0.5, arm="qat", seed=3)
+    found = gating.of_folder(folder, Asked("qat - ptq", 0.2, metric="cross_entropy"))
+    assert found.outcome == "undecided"
+    assert "1 seed has no finite value" in gated.line(found)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

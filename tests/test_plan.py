@@ -14,7 +14,7 @@ from bench.plan.forecast import primary_family
 from bench.plan.trajectories import trajectories
 from bench.study import effective
 from bench.study.arms import ARMS, CONTRASTS, CONVERSIONS, TRAININGS
-from bench.study.factors import FACTORS, of_arms
+from bench.study.factors import FACTORS, REPLICATES, of_arms
 
 studies = st.fixed_dictionaries(
     {
@@ -93,7 +93,7 @@ def of_a_model(factor):
     return next((m for m in models.names() if concerns is None or concerns(m)), None)
 
 
-@pytest.mark.parametrize("factor", [name for name in FACTORS if of_a_model(name)])
+@pytest.mark.parametrize("factor", [n for n in FACTORS if of_a_model(n) and n not in REPLICATES])
 def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     """Neither their identity, nor their number, nor the size of a family."""
     row = FACTORS[factor]
@@ -125,6 +125,8 @@ def test_a_factor_reaches_the_arms_behind_its_stage_and_no_other(factor):
     doubled = sum(
         2 if {CONTRASTS[c].a, CONTRASTS[c].b} & reached else 1 for c in plain.primary_contrasts
     )
+    if factor == "randomness":  # nothing is tested where a source of it is pinned
+        doubled = primary_family(plain)
     assert primary_family(declared) == doubled
 
 
@@ -243,7 +245,13 @@ def test_a_row_says_which_cell_it_is():
     made = study.load("digits", ["batch_norm_momentum=model"])
     cell = plan.cells(made)[-1]
     assert cell.arm == "qat-cal"
-    others = {"activation": None, "schedule": "constant", "weight_decay": 0.0, "width": None}
+    others = {
+        "randomness": "all",
+        "activation": None,
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "width": None,
+    }
     others |= {
         n: f.default for n, f in FACTORS.items() if f.stage in ("extra", "qat", "evaluation")
     }
@@ -266,6 +274,7 @@ def test_a_row_says_which_cell_it_is():
         "calibration_examples": 200,
         "own_factors": None,
         "calibration_draw": "random",
+        "draw": 0,
         "test_shift": "none",
     }
     qat = next(c for c in reversed(plan.cells(made)) if c.arm == "qat")
@@ -310,3 +319,19 @@ def test_a_schedule_over_all_epochs_shares_no_training_between_them():
 
     assert forks() == [(1, 2)] * 2
     assert forks("extra_schedule=cosine") == [(1,), (2,)] * 2
+
+
+def test_one_source_varies_and_the_others_are_pinned():
+    made = study.load("digits", ["seeds=[4,5]", "budgets=1", "batch_norm_momentum=model",
+                                 "arms=[float,ptq]", "randomness=[all,order]"])  # fmt: skip
+    found = {(c.arm, c.recipe["randomness"], c.seed): c for c in plan.cells(made)}
+    others = {"initialization": 4, "augmentation": 4, "dropout": 4}
+    assert dict(found["float", "order", 5].recipe.pin) == others
+    assert dict(found["ptq", "order", 5].recipe.pin) == others | {"calibration": 4}
+    assert found["float", "all", 5].recipe.pin == ()
+    pinned = study.load("digits", ["seeds=[5]", "budgets=1", "batch_norm_momentum=model",
+                                   "arms=[float,ptq]", "pin.initialization=4",
+                                   "pin.augmentation=4", "pin.dropout=4",
+                                   "pin.calibration=4"])  # fmt: skip
+    same = {found[arm, "order", 5].id for arm in ("float", "ptq")}
+    assert same == {c.id for c in plan.cells(pinned)}

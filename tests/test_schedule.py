@@ -38,9 +38,10 @@ class Times:
         return {kind: self.graph_s}
 
 
-def run(planned, cpus, fails, seconds):
-    """Drain a schedule as the driver does; `fails` says which task numbers die. Returns how often
-    each cell got a result, the lost cells, and the tasks."""
+def run(planned, cpus, fails, seconds, late=(), gone=()):
+    """Drain a schedule as the driver does; `fails` says which task numbers die, `late` which take
+    too long, `gone` which lack their checkpoint. Returns how often each cell got a result, the lost
+    cells, and the tasks."""
     schedule, flying = Schedule(), deque()
     schedule.add(planned)
     got, lost, tasks = Counter(), [], []
@@ -52,6 +53,12 @@ def run(planned, cpus, fails, seconds):
         tasks.append(task)
         if len(tasks) in fails:
             lost += schedule.failed(task)
+            continue
+        if len(tasks) in late:
+            lost += schedule.overdue(task)
+            continue
+        if len(tasks) in gone and task.checkpoint is not None:
+            schedule.lost(task)
             continue
         for work in task.works:
             at = work.last if work.fork is not None else work.first
@@ -70,19 +77,33 @@ def run(planned, cpus, fails, seconds):
     st.integers(1, 40),
     st.sets(st.integers(1, 60), max_size=6),
     st.sampled_from([0.0, 0.001, 10.0]),
+    st.sets(st.integers(1, 60), max_size=6),
+    st.sets(st.integers(1, 60), max_size=6),
 )
 @settings(max_examples=150)
-def test_every_cell_gets_one_result_or_is_lost_once(seeds, cpus, fails, seconds):
+def test_every_cell_gets_one_result_or_is_lost_once(seeds, cpus, fails, seconds, late, gone):
     planned = trajectories(seeds, "extra=[1,2]")
     wanted = [cell.id for trajectory in planned for cell in trajectory.cells]
-    got, lost, tasks = run(planned, cpus, fails, seconds)
+    got, lost, tasks = run(planned, cpus, fails, seconds, late, gone)
     assert Counter(wanted) == got + Counter(cell.id for cell in lost)
     for task in tasks:
         assert len(task.works) == 1 or task.checkpoint is None
         cells = [cell for w in task.works for _, fork in w.pieces if fork for cell in fork.cells]
         assert len(cells) <= CELLS_PER_TASK
-    if not fails:
+    if not fails and len(late) < 2:
         assert not lost
+
+
+def test_what_took_too_long_runs_once_more_alone_and_is_then_given_up():
+    planned = trajectories(1, "budgets=[1]", "extra=[1,2]", "arms=[float,qat]")
+    tasks = run(planned, 1, (), 10.0)[2]
+    at = next(n for n, t in enumerate(tasks, 1) if t.works[0].fork and t.works[0].fork.extras)
+    got, lost, again = run(planned, 1, (), 10.0, late={at})
+    assert not lost
+    assert [len(task.works[0].fork.cells) for task in again[at:]][-2:] == [1, 1]
+    got, lost, _ = run(planned, 1, (), 10.0, late={at, at + 1})
+    assert [(cell.arm, cell.extra) for cell in lost] == [("qat", 1)]
+    assert sum(got.values()) == 2
 
 
 def test_a_death_takes_only_the_work_that_died_alone():

@@ -44,24 +44,24 @@ def test_the_rates_are_those_of_every_pattern(tmp_path):
 def test_few_seeds_say_nothing_of_skewness(tmp_path):
     (few,) = self_check(analyzed(tmp_path / "few"))
     assert few.resampled is None
-    (more,) = self_check(analyzed(tmp_path / "more", seeds=12))
+    (more,) = self_check(analyzed(tmp_path / "more", seeds=15))
     assert more.resampled is not None
-    assert more.signs.exact
+    assert not more.signs.exact
 
 
 def test_a_hidden_skewness_is_named(tmp_path):
-    """One seed in twelve gains much, the others lose a little: its mean is near 0."""
+    """One seed in fifteen gains much, the others lose a little: its mean is near 0."""
 
     def counts(cell):
         return 700 + (30 if cell.seed == 3 else 0) * (cell.arm == "ptq") + cell.seed % 2
 
-    study = synthetic.study(seeds=12, budgets=[1], arms=["float", "ptq"])
+    study = synthetic.study(seeds=15, budgets=[1], arms=["float", "ptq"])
     analysis = analyze(store.read(synthetic.write(tmp_path, study, counts=counts)))
     (found,) = self_check(analysis)
     assert found.resampled.t[0] > 0.1
     assert not found.signs.loud
     text = markdown.render(build.build(analysis))
-    assert "Skewed differences: for `ptq - float` (E = 1) the t-test errs in more than" in text
+    assert "or an outlier: for `ptq - float` (E = 1) the t-test errs in more than 10.0%" in text
 
 
 def test_more_draws_where_they_are_asked_for(tmp_path):

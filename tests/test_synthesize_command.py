@@ -260,6 +260,30 @@ def test_a_withheld_contrast_is_left_out_and_said(tmp_path, folders):
     assert any("bad, bncnn: qat - ptq is left out: the float file" in n for n in made.notes)
 
 
+def test_another_metric_is_pooled_by_its_values(tmp_path):
+    folders = []
+    for i, lead in enumerate((-0.2, -0.3, -0.4)):
+        losses = {"ptq": 1.0, "qat": 1.0 + lead}
+
+        def edit(row, losses=losses):
+            odd = 3 * (row["arm"] == "qat")
+            loss = losses.get(row["arm"], 1.1) + 0.01 * ((row["seed"] * 5 + odd) % 7)
+            return row | {"metrics": {"accuracy": row["accuracy"], "cross_entropy": loss}}
+
+        made = study(tmp_path, f"d{i}", metrics=["accuracy", "cross_entropy"])
+        folders.append(synthetic.write(tmp_path / f"d{i}", made, n=300, edit=edit))
+        Store(folders[-1]).write_metrics(made.declared_metrics())
+    together = synthesize(folders, contrasts=["qat - ptq"], metric="cross_entropy")
+    (found,) = together.syntheses
+    assert [part.mean for part in found.parts] == pytest.approx([-0.2, -0.3, -0.4], abs=0.02)
+    assert found.parts[0].examples is None  # no values per example: for new seeds alone
+    out = tmp_path / "out"
+    report.write_synthesis(folders, out, metric="cross_entropy")
+    assert "By `cross_entropy`: lower is better." in (out / "report.md").read_text()
+    with pytest.raises(InputError, match="no 'auc' in d0, bncnn"):
+        synthesize(folders, metric="auc")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -78,6 +78,7 @@ def analyze(results: Results) -> Analysis:
         known = taken(results.looks, results.study)
         comparisons = tuple(at_looks(c, study, study.sequential, known) for c in comparisons)
     checks, float_checks = rows.checks(), rows.float_checks()
+    costs, seed_seconds = rows.costs()
     wrong = {(each.arm, each.claimed): each.found for each in checks.wrong_formats}
     return replace(
         made,
@@ -86,6 +87,8 @@ def analyze(results: Results) -> Analysis:
         checks=checks,
         environment=results.environment,
         float_checks=float_checks,
+        costs=costs,
+        seed_seconds=seed_seconds,
     )
 
 

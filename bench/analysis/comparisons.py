@@ -156,6 +156,7 @@ class Comparison:
             "p_equivalence": self.p_equivalence,
             "p_equivalence_adjusted": self.p_equivalence_adjusted,
             "verdict": str(self.verdict),
+            **_of_draws(pairs),
             "dz": pairs.dz,
             "gz": pairs.gz,
             "win_rate": pairs.win_rate and pairs.win_rate.rate,
@@ -167,6 +168,15 @@ class Comparison:
             "worst_low": worst_low,
             "worst_high": worst_high,
         }
+
+
+def _of_draws(pairs: Pairs) -> dict[str, Any]:
+    nested = pairs.nested
+    return {
+        "n_draws": nested and nested.draws,
+        "sd_draw": nested and nested.sd_draw,
+        "sd_seed": nested and nested.sd_seed,
+    }
 
 
 def _family(pairs: Pairs, primary: Collection[str], design: Design) -> Family:

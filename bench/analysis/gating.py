@@ -29,11 +29,13 @@ from bench.statistics.gate import (
     gate_several,
     seeds_to_pass,
 )
+from bench.statistics.groups import Grouped
 from bench.store import folder as store
 from bench.study.arms import Contrast
 
 Outcome = Literal["passed", "failed", "undecided", "withheld"]
 Better = Literal["higher", "lower"]
+Counted = Literal["seeds", "test examples", "groups"]
 
 BASELINE = "baseline"
 MOST_SEEDS = 10**6
@@ -69,7 +71,8 @@ class AtSetting:
     """The decision at one setting.
 
     place: its name among the others; mean, interval (at 1 - 2 alpha): new minus old, in the
-    metric's unit, None where there is none; n: pairs of seeds, or test examples of two files;
+    metric's unit, None where there is none; n: pairs of seeds, or of two files test examples, or
+    groups of these;
     needed: as many of these pass with 80% power if there is no difference, where it is undecided;
     why: what withholds it, or why it cannot be decided.
     """
@@ -96,7 +99,7 @@ class Release:
     margin: float
     alpha: float
     outcome: Outcome
-    counted: Literal["seeds", "test examples"]
+    counted: Counted
     settings: tuple[AtSetting, ...]
     notes: tuple[str, ...] = ()
 
@@ -106,7 +109,8 @@ def of_folder(folder: Path, asked: Asked, baseline: Path | None = None, arm: str
     folder, paired by seed. Raises InputError."""
     results = store.read(folder)
     rows = StudyRows(results)
-    samples = [s for s in rows.samples() if asked.metric in (None, s.metric)]
+    asked = replace(asked, metric=metric_of(results, asked.metric))
+    samples = [s for s in rows.samples() if s.metric == asked.metric]
     checks, wrong = rows.float_checks(), _wrong(rows)
     notes: list[str] = []
     if not rows.checks().complete:
@@ -163,6 +167,14 @@ def of_table(table: Path, asked: Asked, **options: Any) -> Release:
     return _decided(comparisons, asked, names[0] if names else asked.contrast)
 
 
+def metric_of(results: store.Results, asked: str | None) -> str:
+    """The metric that is asked for, the folder's first one where none is. Raises InputError."""
+    names = [metric.name for metric in results.metrics]
+    if asked is not None and asked not in names:
+        raise InputError("--metric", f"no {asked!r}", nearest(asked, names))
+    return asked or names[0]
+
+
 def contrast_of(name: str, arms: Sequence[str]) -> Contrast:
     """`a - b` of arms that are there. Raises InputError."""
     there = list(dict.fromkeys(arms))
@@ -188,8 +200,9 @@ def _against(
 ) -> tuple[list[Sample], Contrast]:
     """An arm's samples of two runs on the same test examples, the older ones as an arm of their
     own."""
+    metrics = {s.metric for s in samples}
     new = [s for s in samples if s.arm == arm]
-    before = [s for s in old.samples() if s.arm == arm]
+    before = [s for s in old.samples() if s.arm == arm and s.metric in metrics]
     for where, found in ((folder, new), (baseline, before)):
         if not found:
             arms = {s.arm for s in (samples if where is folder else old.samples())}
@@ -300,10 +313,15 @@ def _gate(c: Comparison, sign: float, asked: Asked, sequential: bool) -> Gate:
         # Only an interval is known, so that the p-value is 0 or 1: right for Holm.
         return Gate(decision, interval, None, 0.0 if decision == Decision.FAILED else 1.0)
     estimate = c.estimate
-    if not isfinite(estimate.mean):
+    if not isfinite(estimate.mean) or _too_few_groups(c, asked.alpha):
         return none
     turned = _Turned(sign * estimate.mean, estimate.se, estimate.df)
     return gate_seeds(turned, max(c.n_seeds, 1), asked.margin, asked.alpha)
+
+
+def _too_few_groups(c: Comparison, alpha: float) -> bool:
+    """New test examples that come in fewer groups than seeds could decide with."""
+    return isinstance(c.estimate, Grouped) and c.estimate.n_groups < fewest_seeds(alpha)
 
 
 def _turned(ends: Interval, sign: float) -> Interval:
@@ -318,6 +336,9 @@ def _at(
     why: tuple[str, ...] = ()
     if c.verdict == Verdict.WITHHELD:
         outcome, why = "withheld", c.withheld
+    elif gate.decision == Decision.PASSED and c.pairs.not_finite:
+        seeds = len(c.pairs.not_finite)
+        why = (f"{seeds} {'seed has' if seeds == 1 else 'seeds have'} no finite value",)
     elif gate.decision == Decision.PASSED:
         outcome = "passed"
     elif p_failed is not None and p_failed <= asked.alpha:
@@ -345,6 +366,8 @@ def _why_none(c: Comparison, alpha: float) -> str:
     if c.pairs.unmoved:
         return f"the seed has no effect on {' and '.join(c.pairs.unmoved)}"
     fewest = fewest_seeds(alpha)
+    if isinstance(c.estimate, Grouped) and c.estimate.n_groups < fewest <= c.n_seeds:
+        return f"{c.estimate.n_groups} groups of test examples, and it takes {fewest}"
     if c.n_seeds < fewest:
         return f"{c.n_seeds} seeds that both have, and it takes {fewest}"
     return "no finite mean" if c.mean is not None and not isfinite(c.mean) else "no interval yet"

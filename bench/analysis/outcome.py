@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analysis.belief import FloatCheck
 from bench.analysis.comparisons import Comparison
+from bench.analysis.costs import ArmCost
 from bench.analysis.reading import Reading
 from bench.analysis.records import Kind, Population, Sample, Setting, Value, Varying
 from bench.study import Study
@@ -64,7 +65,8 @@ class Analysis:
     samples: every arm at every setting; comparisons: every contrast at every setting, by family;
     detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
     somebody's own table was read, None of a study; self_check: draws of the report's self-check,
-    None for the usual.
+    None for the usual; costs: of each arm; seed_seconds: CPU seconds of one seed of the whole
+    study, None where they are not known; folder: as the user has named it.
     """
 
     title: str
@@ -79,6 +81,9 @@ class Analysis:
     float_checks: tuple[FloatCheck, ...] = ()
     reading: Reading | None = None
     self_check: int | None = None
+    costs: tuple[ArmCost, ...] = ()
+    seed_seconds: float | None = None
+    folder: str | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -90,6 +95,17 @@ class Analysis:
         """Are the arms those of this package, so that it is known what they are? Not so of a table,
         or of a whole pipeline of somebody's own."""
         return self.study is not None and self.study.pipeline is None
+
+    @cached_property
+    def in_groups(self) -> bool:
+        """Do the test examples of any contrast come in groups?"""
+        return any(c.pairs.groups is not None for c in self.comparisons)
+
+    @cached_property
+    def of_first_metric(self) -> tuple[Sample, ...]:
+        """Every arm at every setting once, by the first metric."""
+        first = self.samples[0].metric if self.samples else ""
+        return tuple(sample for sample in self.samples if sample.metric == first)
 
     @cached_property
     def arms(self) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ from bench.analysis.right import Correct
 from bench.analysis.sums import LARGEST_WHOLE
 from bench.errors import InputError
 from bench.statistics import decimals, paired
-from bench.statistics.checks import IntArray
+from bench.statistics.checks import FloatArray, IntArray
 from bench.statistics.crossed import CrossedSums, MeanSquares, real_mean_squares
 from bench.statistics.groups import group_sums
 from bench.study.arms import Contrast
+from bench.study.factors import RANDOMNESS, SOURCES
 
 
 def all_pairs(
@@ -33,7 +34,7 @@ def all_pairs(
         _pair(contrast, setting, arms, deltas.get(arms[0].metric))
         for contrast in contrasts
         for setting, arms in _paired_settings(contrast, samples)
-        if design.asked(contrast, setting)
+        if design.asked(contrast, setting) and not _is_pinned(setting)
     ]
     possible = [one for one in pairs if not one.impossible]
     of_primary = [one for one in possible if one.contrast.name in primary]
@@ -41,6 +42,19 @@ def all_pairs(
     others = [one for one in possible if one.contrast.name in declared]
     made = changes([*of_primary, *others], design)
     return pairs + [one for one in made if one.contrast.name in primary or one.declared]
+
+
+def pinned_pairs(contrasts: Iterable[Contrast], samples: Sequence[Sample]) -> Iterator[Pairs]:
+    """Every contrast where one source of randomness varies and the others are pinned: nothing is
+    tested there."""
+    held = [sample for sample in samples if _is_pinned(sample.setting)]
+    for contrast in contrasts:
+        for setting, arms in _paired_settings(contrast, held):
+            yield _pair(contrast, setting, arms, None)
+
+
+def _is_pinned(setting: Setting) -> bool:
+    return dict(setting.factors).get(RANDOMNESS) in SOURCES
 
 
 def _paired_settings(
@@ -134,7 +148,7 @@ def _pair(
             examples=_by_example(a, at_a) - _by_example(b, at_b),
             squares=round(churn.total * len(seeds) * n_examples),
         )
-    elif a.per_example is not None and b.per_example is not None and seeds:
+    elif a.n_examples is not None and b.n_examples is not None and seeds:
         cells = real_mean_squares(_differences(a, b, seeds))
     if cells is not None and a.groups is not None:
         groups = group_sums(_differences(a, b, seeds), a.groups)
@@ -161,7 +175,19 @@ def _pair(
         churn=churn,
         mixed=mixed,
         lower_is_better=a.lower_is_better,
+        draws=_by_draw(a, b, seeds),
     )
+
+
+def _by_draw(a: Sample, b: Sample, seeds: Sequence[int]) -> FloatArray | None:
+    """a minus b by calibration draw, (seeds, draws): an arm without draws stands beside each."""
+    if a.draws is None and b.draws is None:
+        return None
+    of = [s.at(seeds)[:, None] if s.draws is None else s.draws[positions(s, seeds)] for s in (a, b)]
+    if of[0].shape[1] != of[1].shape[1] and 1 not in (of[0].shape[1], of[1].shape[1]):
+        return None
+    difference: FloatArray = of[0] - of[1]
+    return difference
 
 
 def _differences(a: Sample, b: Sample, seeds: Sequence[int]) -> NDArray[Any]:
@@ -169,8 +195,8 @@ def _differences(a: Sample, b: Sample, seeds: Sequence[int]) -> NDArray[Any]:
     of_a, of_b = a.cells(seeds), b.cells(seeds)
     assert of_a is not None, "only where examples are known"
     assert of_b is not None, "only where examples are known"
-    kind = np.int8 if of_a.dtype == np.bool_ else np.float64
-    difference: NDArray[Any] = of_a.astype(kind) - of_b
+    kind = np.int8 if of_a.dtype == of_b.dtype == np.bool_ else np.float64
+    difference: NDArray[Any] = of_a.astype(kind) - of_b.astype(kind)
     return difference
 
 

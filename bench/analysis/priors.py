@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis import Comparison, analyze
-from bench.statistics.crossed import SeedVariance, seed_variance
+from bench.statistics.crossed import CrossedSums, SeedVariance, seed_variance
 from bench.statistics.families import Verdict
 from bench.store import folder as store
 from bench.study.factors import FACTORS
@@ -72,7 +72,9 @@ def of_folder(folder: Path, source: str) -> tuple[Prior, ...]:
 
 def _prior(c: Comparison, source: str) -> Prior | None:
     pairs, setting = c.pairs, c.setting
-    if pairs.cells is None or pairs.churn is None or c.verdict == Verdict.WITHHELD:
+    if not isinstance(pairs.cells, CrossedSums) or pairs.metric != "accuracy":
+        return None
+    if pairs.churn is None or c.verdict == Verdict.WITHHELD:
         return None
     variance = seed_variance(pairs.cells, scale=100)
     if variance.sd_distribution is None or variance.sd_sampling is None:

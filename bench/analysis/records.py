@@ -13,6 +13,7 @@ from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
 from bench.statistics.groups import GroupSums, grouped
+from bench.statistics.nested import Nested, nested
 from bench.study.arms import Contrast
 
 Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
@@ -122,7 +123,8 @@ class Sample:
     seed the CPU and the versions that its cell ran on; audited: what its files were found to be
     beside their number format; not_finite: models with outputs that are not finite; whole: int
     (seeds,), values in steps of `step`, where values are decimal numbers; lower_is_better: None
-    where it is not known; unsupported: why no model of it can be, empty where one can.
+    where it is not known; unsupported: why no model of it can be, empty where one can; draws: float
+    (seeds, draws), whose means are `values`, None where a seed has one draw.
     """
 
     setting: Setting
@@ -145,6 +147,7 @@ class Sample:
     step: float = 1.0
     lower_is_better: bool | None = False
     unsupported: str = ""
+    draws: FloatArray | None = None
 
     @cached_property
     def counts(self) -> IntArray:
@@ -216,7 +219,8 @@ class Pairs:
     the smallest to the largest level, 1 unless this is a slope. factor, level, reference: of a
     change, what changes, and from which level to which; moved: the one arm that a factor reaches,
     where it reaches only one: the change is then that arm's own, whatever stands beside it.
-    declared: is this change in the study's primary family?
+    declared: is this change in the study's primary family? draws: of contrasts, d by calibration
+    draw, (seeds, draws), None where each seed has one.
     """
 
     kind: Kind
@@ -244,6 +248,7 @@ class Pairs:
     moved: str | None = None
     declared: bool = False
     lower_is_better: bool | None = False
+    draws: FloatArray | None = None
 
     @property
     def name(self) -> str:
@@ -333,6 +338,13 @@ class Pairs:
     @property
     def gz(self) -> float | None:
         return None if self.test is None else self.test.gz
+
+    @cached_property
+    def nested(self) -> Nested | None:
+        """How much of the spread over seeds is that of the calibration draw; None without draws."""
+        if self.draws is None or not self.seeds or self.draws.shape[1] < 2:
+            return None
+        return nested(self.draws)
 
     @property
     def correlation(self) -> float | None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.analysis import costs
 from bench.analysis.belief import Baselines, FloatCheck, judged
+from bench.analysis.draws import averaged
 from bench.analysis.measured import MeasuredRows
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
@@ -85,6 +87,10 @@ class StudyRows:
         return at
 
     def samples(self) -> Iterator[Sample]:
+        """Every arm at every setting by every metric; of several calibration draws their mean."""
+        yield from averaged(self._of_draws())
+
+    def _of_draws(self) -> Iterator[Sample]:
         c = self.columns
         for (setting, arm), by_seed in self.at.items():
             rows_of = {seed: row for seed, row in by_seed.items() if row is not None}
@@ -142,6 +148,16 @@ class StudyRows:
             lower_is_better=metric.lower_is_better,
             unsupported="" if rows else self._unsupported(rows_of.values()),
         )
+
+    def costs(self) -> tuple[tuple[costs.ArmCost, ...], float | None]:
+        """What each arm costs, and the CPU seconds of a seed."""
+        columns = {
+            name: self.cells[name].to_pylist()
+            if name in self.cells.column_names
+            else [None] * self.cells.num_rows
+            for name in (*costs.COLUMNS, "status")
+        }
+        return costs.of_arms(self.at, columns), costs.seconds_per_seed(self.at, columns)
 
     def _unsupported(self, rows: Iterable[int]) -> str:
         """Why the arm of these rows, none of which was evaluated, cannot be; empty where it can."""

@@ -32,7 +32,8 @@ Key = tuple[str, bytes, str, str]
 class Study:
     """One study. folders: that it lies in; test_set: identifies its test examples; samples: every
     arm at every setting; contrasts: between its arms; checks, wrong_formats: as analysis.belief
-    wants them; deltas: metric -> the smallest difference that matters; notes: what must be said of
+    wants them; deltas: metric -> the smallest difference that matters; metrics: the first one
+    counts; notes: what must be said of
     it, each a sentence without its name."""
 
     name: str
@@ -43,6 +44,7 @@ class Study:
     checks: tuple[FloatCheck, ...]
     wrong_formats: Mapping[tuple[str, str], str]
     deltas: Mapping[str, float | None]
+    metrics: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -110,7 +112,7 @@ def _study(group: Sequence[_Part]) -> Study:
     studies = [part.results.study for part in group]
     arms = {sample.arm for sample in samples}
     contrasts = {c.name: c for study in studies for c in study.contrasts if {c.a, c.b} <= arms}
-    metrics = dict.fromkeys(sample.metric for sample in samples)
+    metrics = [metric.name for metric in together.metrics]
     checks = rows.checks()
     notes = []
     if not checks.complete:
@@ -125,7 +127,14 @@ def _study(group: Sequence[_Part]) -> Study:
         notes.append("its seeds were added by looks, which makes what it found a little too large.")
     deltas: dict[str, float | None] = {}
     for metric in metrics:
-        declared = list(dict.fromkeys(study.delta_of(metric) for study in studies))
+        declared = list(
+            dict.fromkeys(
+                known.delta
+                for part in group
+                for known in part.results.metrics
+                if known.name == metric
+            )
+        )
         deltas[metric] = declared[0]
         if len(declared) > 1:
             said = " and ".join("none" if d is None else f"{d:g}" for d in declared)
@@ -139,6 +148,7 @@ def _study(group: Sequence[_Part]) -> Study:
         checks=rows.float_checks(),
         wrong_formats={(f.arm, f.claimed): f.found for f in checks.wrong_formats},
         deltas=deltas,
+        metrics=tuple(metrics),
         notes=tuple(notes),
     )
 

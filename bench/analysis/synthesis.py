@@ -18,6 +18,7 @@ from bench.analysis.studies import Study, studies_of
 from bench.errors import InputError, nearest
 from bench.statistics.checks import Interval
 from bench.statistics.conjunction import Directions, Holds, directions, equivalent
+from bench.statistics.crossed import CrossedSums
 from bench.statistics.families import Verdict, adjusted
 from bench.statistics.meta import Pooled, pool, study_variance
 from bench.statistics.student import t_interval
@@ -44,6 +45,7 @@ class Part:
     seeds: int
     examples: int | None
     delta: float | None
+    lower_is_better: bool | None = False
     qualified: tuple[str, ...] = ()
 
     @property
@@ -142,10 +144,12 @@ def synthesize(
     _refuse_unknown_contrasts(contrasts, studies)
     pooled = {contrast: found for contrast, found in parts.items() if len(found) > 1}
     if not pooled:
+        what = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
+        names = ", ".join(f"({study.name})" for study in studies)
+        said = " ".join(["", *notes])
         raise InputError(
             "FOLDER",
-            f"{len(studies)} {'study' if len(studies) == 1 else 'studies'} "
-            f"({', '.join(study.name for study in studies)}), and no contrast in two of them",
+            f"{what} {names}, and no contrast in two of them.{said}",
             "allowed: folders of two studies or more; those of the same data, model and recipe are "
             "one",
         )
@@ -175,7 +179,10 @@ def _parts(
     notes: dict[str, None],
 ) -> Iterator[tuple[Contrast, Part]]:
     asked = [c for c in study.contrasts if not contrasts or c.name in contrasts]
-    samples = [s for s in study.samples if metric in (None, s.metric)]
+    if metric is not None and metric not in study.metrics:
+        what = f"no {metric!r} in {study.name}"
+        raise InputError("--metric", what, nearest(metric, study.metrics))
+    samples = [s for s in study.samples if s.metric == (metric or study.metrics[0])]
     if not asked or not samples:
         return
     made = analyze_samples(
@@ -198,7 +205,9 @@ def _parts(
             continue
         part = _part(study, found, plain)
         if part is None:
-            notes[f"{study.name}: {contrast.name} is left out: one seed has no spread."] = None
+            notes[
+                f"{study.name}: {contrast.name} is left out: its spread over seeds is not known."
+            ] = None
         else:
             yield contrast, part
 
@@ -222,9 +231,6 @@ def _one(
     """The comparison that stands for the contrast in the study, for new examples too where it can.
     Raises InputError where several settings are left."""
     settings = list(dict.fromkeys(c.setting for c in plain))
-    metrics = list(dict.fromkeys(c.pairs.metric for c in plain))
-    if len(metrics) > 1:
-        raise InputError("--metric", "missing", f"allowed: one of {', '.join(metrics)}")
     if len(settings) > 1 and not overall:
         fields = varying(settings)
         shown = [named(setting, fields) for setting in settings[:MOST_NAMED]]
@@ -251,7 +257,9 @@ def _part(study: Study, c: Comparison, plain: Sequence[Comparison]) -> Part | No
     if not (isfinite(estimate.mean) and isfinite(estimate.se)):
         return None
     examples = pairs.n_examples if c.population == "seeds+examples" else None
-    step = pairs.cell_step / pairs.n_examples if pairs.n_examples else pairs.step
+    step = 0.0  # values that are no counts can be anything
+    if isinstance(pairs.cells, CrossedSums) and pairs.n_examples:
+        step = pairs.cell_step / pairs.n_examples
     settings = list(dict.fromkeys(one.setting for one in plain))
     several = len(settings) > 1
     place = f"mean of {len(settings)} settings" if several else named(settings[0], ("budget",))
@@ -267,9 +275,15 @@ def _part(study: Study, c: Comparison, plain: Sequence[Comparison]) -> Part | No
         seeds=c.n_seeds,
         examples=examples,
         delta=pairs.delta,
-        qualified=c.qualified,
+        lower_is_better=pairs.lower_is_better,
+        qualified=(*c.qualified, *_not_finite(c)),
     )
     return part if part.variance > 0 else None
+
+
+def _not_finite(c: Comparison) -> Iterator[str]:
+    if n := len(c.pairs.not_finite):
+        yield f"{n} of its seeds are left out: a model's {c.pairs.metric} is not finite there"
 
 
 def _refuse_unknown_contrasts(contrasts: Sequence[str], studies: Sequence[Study]) -> None:

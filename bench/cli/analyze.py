@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import listed, renamed, show
+from bench.console import visible
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -95,6 +96,7 @@ def analyze(
     from bench import report
     from bench.analysis import POPULATIONS
     from bench.analysis.roles import Declared
+    from bench.store.files import is_folder, shown
 
     if population not in POPULATIONS:
         raise InputError("--population", repr(population), f"allowed: {', '.join(POPULATIONS)}")
@@ -114,17 +116,26 @@ def analyze(
         "--delta": delta,
         "--alpha": alpha,
     }
-    if not results.exists():
+    if not (is_folder(results) or results.exists()):
         raise InputError(
             "RESULTS", f"no {str(results)!r}", "allowed: a result folder, or a CSV or Parquet file"
         )
-    if results.is_dir():
+    if is_folder(results):
         for option, value in of_a_table.items():
             if value is not None:
                 raise InputError(
                     option, f"{str(results)!r} is no table", "allowed: with a CSV or Parquet file"
                 )
-        show(report.write(results, population, self_check), results, population)
+        made = report.read(results, self_check)
+        try:
+            report.write_report(made, results, population)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            said = f"{shown(results)} takes no files ({reason}): no report is written there"
+            typer.echo(visible(said), err=True)
+            show(made, None, population)
+        else:
+            show(made, results, population)
         return
     if out is None:
         raise InputError("--out", "missing", "allowed: a folder for the table's report")

@@ -19,6 +19,7 @@ from bench.cli import (
     run,
     synthesize,
 )
+from bench.console import visible
 from bench.errors import InputError, Unfinished
 
 app = typer.Typer(
@@ -74,8 +75,8 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
     except Unfinished as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         sys.exit(1)

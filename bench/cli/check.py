@@ -22,9 +22,9 @@ def check(
     Looks at data and models, makes every arm once of untrained weights, and measures what the study
     will take. Exit code: 0 all is well, 1 something is not, with what to do about it.
     """
-    from rich.console import Console
     from rich.markup import escape
 
+    from bench.console import Console
     from bench.runner import checks
     from bench.study import load
 

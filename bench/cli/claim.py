@@ -52,10 +52,9 @@ def claim(
     Of the files: whether exact McNemar can tell them apart, over all overlaps of their errors. Of
     the recipes: how often a rerun would turn the sign, from SDs over seeds as measured in studies.
     """
-    from rich.console import Console
-
     from bench.analysis import claims, priors
     from bench.cli.claimed import as_json, print_claim
+    from bench.console import Console
 
     given = []
     for text in accuracies:

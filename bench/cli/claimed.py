@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.claims import Claim, Pair
+from bench.console import Console
 from bench.report.words import MINUS, listed, number, p_value
 from bench.statistics.mcnemar import MOST_EXAMPLES, examples_needed
 
@@ -168,9 +168,9 @@ def figure(claim: Claim) -> Iterator[str]:
     """Each difference on one scale, on the ground of what seeds alone give."""
     shown = [abs(pair.numbers.difference) for pair in claim.pairs]
     shown += [pair.recipes.proven_above[0] for pair in claim.pairs if pair.recipes]
-    reach = 1.3 * max(shown) or 1.0
+    reach = min(1.3 * max(shown), 100.0) or 1.0
     name = max(len(pair.contrast) for pair in claim.pairs)
-    ends = f"{MINUS}{reach:.2g}", "0", f"+{reach:.2g} pp"
+    ends = f"{MINUS}{reach:.3g}", "0", f"+{reach:.3g} pp"
     middle = WIDTH // 2
     scale = ends[0].ljust(middle) + ends[1] + ends[2].rjust(middle + 3)
     yield f"{'':{name}}  {scale}"

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.console import Console
 from bench.pipelines.files import POWER, Comparison, FileResult
 from bench.report import words
 from bench.report.words import count, interval, p_value, percent, signed, trimmed

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.options import CacheOption, listed, renamed, written
+from bench.console import visible
 from bench.errors import InputError
 
 EXAMPLES = (
@@ -109,12 +110,13 @@ def gate(
         release = gated.of_files(given, data, asked(""), scale or (), offset or ())
     else:
         from bench.analysis import gating
+        from bench.store.files import is_folder
 
         results = Path(given[0])
-        if not results.exists():
+        if not (is_folder(results) or results.exists()):
             allowed = "allowed: a result folder, a table, or two .tflite files"
             raise InputError("RESULTS", f"no {given[0]!r}", allowed)
-        if results.is_dir() and baseline is not None:
+        if is_folder(results) and baseline is not None:
             _only(older, "--baseline", tables | files | {"--contrast": contrast})
             if arm is None:
                 raise InputError("--arm", "missing", "allowed: the arm that --baseline compares")
@@ -123,7 +125,7 @@ def gate(
             _only(runs, "a folder or a table", files | older)
             if contrast is None:
                 raise InputError("--contrast", "missing", "allowed: as in 'ptq - float'")
-            if results.is_dir():
+            if is_folder(results):
                 _only(runs, "a result folder", tables)
                 release = gating.of_folder(results, asked(contrast))
             else:
@@ -143,7 +145,7 @@ def gate(
         written("--summary", summary, gated.as_markdown(release))
     if json is not None:
         written("--json", json, gated.as_json(release))
-    typer.echo(gated.line(release))
+    typer.echo(visible(gated.line(release)))
     raise typer.Exit(EXIT[release.outcome])
 
 

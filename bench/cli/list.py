@@ -11,10 +11,10 @@ def list_() -> None:
     import ast
     import tomllib
 
-    from rich.console import Console
     from rich.table import Table
 
     from bench import datasets, metrics, models
+    from bench.console import Console
     from bench.datasets import kinds
     from bench.study import shipped
     from bench.study.arms import ARMS

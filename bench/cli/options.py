@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.console import visible
 from bench.errors import InputError
 
 StudyArgument = Annotated[
@@ -28,11 +29,14 @@ CacheOption = Annotated[
 ]
 
 
-def show(analysis: Any, folder: Path, population: Any = "seeds") -> None:
+def show(analysis: Any, folder: Path | None, population: Any = "seeds") -> None:
+    """Print the verdicts, and where the report is if it was written."""
     from bench.report.terminal import print_verdicts
+    from bench.store.files import shown
 
     print_verdicts(analysis, population=population)
-    typer.echo(f"report: {folder / 'report.html'}")
+    if folder is not None:
+        typer.echo(visible(f"report: {shown(folder, 'report.html')}"))
 
 
 def written(option: str, path: Path, text: str) -> None:

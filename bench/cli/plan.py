@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.options import SetOption, StudyArgument
+from bench.console import visible
 
 if TYPE_CHECKING:
     from bench.study import Study
@@ -26,7 +27,7 @@ def plan(
     ] = None,
     sd: Annotated[
         float | None,
-        typer.Option(min=0, help="SD over seeds of a paired difference, in pp, to assume."),
+        typer.Option(min=0, help="SD over seeds of a paired difference, in the metric's unit."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
@@ -35,7 +36,7 @@ def plan(
     """What would run, how long it takes, and the smallest difference that it can detect."""
     from bench.study import load
 
-    typer.echo(foretold(load(study, overrides or ()), out, sd, workers))
+    typer.echo(visible(foretold(load(study, overrides or ()), out, sd, workers)))
 
 
 def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | None) -> str:
@@ -45,11 +46,14 @@ def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | 
     from bench.store.folder import Store
 
     store = Store(out) if out else None
-    pilot = store.pilot_sds(study.primary_contrasts) if store else ()
+    metric = study.declared_metrics()[0]
+    pilot = store.pilot_sds(study.primary_contrasts, metric.name) if store else ()
     if sd is not None:
         sds, source = (sd,), "as given by --sd"
     elif pilot:
         sds, source = pilot, f"smallest, median and largest in {out}"
+    elif metric.unit != "pp":
+        sds, source = (), f"not known in {metric.unit}; --sd or a pilot (--out FOLDER) says it"
     else:
         sds, source = ASSUMED_SD, "assumed; --sd or a pilot (--out FOLDER) gives your own"
     measured = store.statuses(*MEASURED, "train_s", "convert_s", "eval_s") if store else ()

@@ -31,9 +31,8 @@ def power(
     ] = 0.8,
 ) -> None:
     """Difference, seeds, test-set size: any of them from the others."""
-    from rich.console import Console
-
     from bench.cli.answers import Asked, print_answers, solve
+    from bench.console import Console
 
     asked = Asked(seeds, sd, difference, examples, churn, alpha, tests, target)
     print_answers(asked, solve(asked), Console())

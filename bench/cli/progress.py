@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bench.cli.failures import Failures
 from bench.cli.means import Means
+from bench.console import Console
 from bench.plan.cells import Cell
 
 FIRST_S, LONGEST_S = 5.0, 60.0

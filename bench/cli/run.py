@@ -67,11 +67,11 @@ def run(
     Kill it at any moment: the same command goes on where it was. Exit code: 0 done, 1 cells failed
     or a check did, 2 bad input, 130 interrupted.
     """
-    from rich.console import Console
-
     from bench import runner
     from bench.cli.plan import foretold
     from bench.cli.progress import RunProgress
+    from bench.console import Console, visible
+    from bench.store.files import shown as files_shown
     from bench.store.lock import writing
     from bench.study import load
 
@@ -116,13 +116,13 @@ def run(
                 )
             from bench import report
 
-            with writing(folder):
+            with writing(files_shown(folder)):
                 made = report.write(folder)
             show(made, folder)
     except KeyboardInterrupt:
         interrupts.end("interrupted; the same command goes on from here\n")
     if said := [*_failures(progress.failures), *_withheld(made)]:
-        typer.echo("\n".join(said), err=True)
+        typer.echo(visible("\n".join(said)), err=True)
         raise typer.Exit(1)
 
 

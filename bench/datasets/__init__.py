@@ -252,13 +252,14 @@ def load(
     name: str,
     train_examples: int | None = None,
     options: Options = DEFAULT,
-    task: str = "classification",
+    task: str | None = None,
 ) -> Dataset:
-    """`Source.load` of the source that a name stands for, as a task needs it (reading.fitting):
-    then which examples it can train on may depend on the labels of all."""
+    """`Source.load` of the source that a name stands for; task: as this one needs it
+    (reading.fitting), when which examples it can train on may depend on the labels of all."""
     from bench.datasets.reading.fitting import fitted
 
     source = resolve(name, options=options)
     if task == "reconstruction":
         return fitted(source.load(), task).first(train_examples)
-    return fitted(source.load(train_examples), task)
+    data = source.load(train_examples)
+    return data if task is None else fitted(data, task)

@@ -1,4 +1,4 @@
-"""Mean absolute error of a regression."""
+"""Mean absolute error of a regression, in the labels' units."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import Metric, Task
 
-METRIC = Metric("mae", "label units", lower_is_better=True, low=0.0)
+METRIC = Metric("mae", "units", lower_is_better=True, low=0.0)
 TASKS: tuple[Task, ...] = ("regression",)
 
 

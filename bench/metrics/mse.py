@@ -1,4 +1,4 @@
-"""Mean squared error of a regression."""
+"""Mean squared error of a regression, in the labels' units squared."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import Metric, Task
 
-METRIC = Metric("mse", "squared label units", lower_is_better=True, low=0.0)
+METRIC = Metric("mse", "units²", lower_is_better=True, low=0.0)
 TASKS: tuple[Task, ...] = ("regression",)
 
 

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import Metric, Task
 
-METRIC = Metric(
-    "reconstruction_error", "squared input units", lower_is_better=True, low=0.0, per_example=False
-)
+METRIC = Metric("reconstruction_error", "units²", lower_is_better=True, low=0.0, per_example=False)
 """One number: an anomalous example is to be reconstructed badly, and does not count."""
 
 TASKS: tuple[Task, ...] = ("reconstruction",)

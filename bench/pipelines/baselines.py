@@ -13,8 +13,11 @@ def baselines(data: Dataset) -> dict[str, float]:
 
     Both see the first 2,000 of a fixed permutation of the training examples, flattened and divided
     by the data's scale. nearest_centroid: the class whose mean input is nearest; logistic: a
-    multinomial logistic regression, scikit-learn's with its defaults.
+    multinomial logistic regression, scikit-learn's with its defaults. Data without classes have
+    none.
     """
+    if not data.classes:
+        return {}
     chosen = fixed_permutation(len(data.x_train))[:MOST_EXAMPLES]
     x, y = _flat(data.x_train[chosen], data.scale), data.y_train[chosen]
     x_test = _flat(data.x_test, data.scale)

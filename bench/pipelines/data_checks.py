@@ -55,7 +55,7 @@ def _shapes(data: Dataset) -> Check:
     low, high = float(x.min()), float(x.max())
     found = (
         f"{len(x):,} training and {len(data.x_test):,} test examples of {size}, {x.dtype} from "
-        f"{low:g} to {high:g}, divided by {data.scale:g}; {len(data.classes)} classes"
+        f"{low:g} to {high:g}, divided by {data.scale:g}; {_labels(data)}"
     )
     fed = max(abs(low), abs(high)) / data.scale
     if fed > 30:
@@ -67,6 +67,13 @@ def _shapes(data: Dataset) -> Check:
         remedy = "return x as float32, divided by its largest value, where that is what it is"
         return Check("data", False, f"{found}: nearly black to the network", remedy)
     return Check("data", True, found)
+
+
+def _labels(data: Dataset) -> str:
+    if data.classes:
+        return f"{len(data.classes)} classes"
+    y = data.y_train
+    return f"labels are numbers from {float(y.min()):g} to {float(y.max()):g}"
 
 
 def _some(x: np.ndarray) -> np.ndarray:
@@ -110,8 +117,26 @@ def _calibration(data: Dataset, examples: int) -> Check:
     )
 
 
+def _numbers(data: Dataset) -> Check:
+    """Of a regression: do the splits ask for like numbers?"""
+    what = "labels of both splits alike"
+    train, test = (y.astype(np.float64) for y in (data.y_train, data.y_test))
+    found = f"mean {train.mean():.3g} and {test.mean():.3g}, SD {train.std():.3g} and "
+    found += f"{test.std():.3g}"
+    if train.std() == 0 or test.std() == 0:
+        return Check(what, False, found, "give labels that differ between examples")
+    alike = abs(train.mean() - test.mean()) <= UNLIKE_MEAN * train.std()
+    return Check(what, alike, found, "" if alike else "split anew, at random")
+
+
 def _classes(data: Dataset) -> Check:
+    if not data.classes:
+        return _numbers(data)
     what = "classes in both splits"
+    if not data.y_train.any() and len(data.classes) == 2 and data.y_test.any():
+        anomalous = int(data.y_test.sum())
+        found = f"{anomalous:,} of {len(data.y_test):,} test examples are anomalous"
+        return Check(what, True, f"{found}, no training example is")
     counts = [np.bincount(y, minlength=len(data.classes)) for y in (data.y_train, data.y_test)]
     wrong = []
     for split, here, there in (("train", *counts), ("test", *counts[::-1])):

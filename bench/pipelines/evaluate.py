@@ -1,6 +1,7 @@
 """TFLite files evaluated: the interpreter, what it is fed and what it gives."""
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ CHUNK = 100
 
 SAMPLE = 4
 """Examples that are run alone too, before a file's chunks are believed."""
+
+WARM_UP, CALLS, LATENCY_S = 3, 51, 0.03
+"""Of a file's latency: calls before any is timed, and how many are at most, in how many seconds."""
 
 
 RESOLVERS = {
@@ -111,6 +115,30 @@ class Evaluator:
             return whole
         self._open()  # an interpreter that could not be resized stays unusable
         return self._in_own_batch(x)
+
+    def latency(self, x: np.ndarray) -> float | None:
+        """Median microseconds of the interpreter for one example alone, on this CPU beside whatever
+        else runs there, from up to CALLS calls in LATENCY_S; None where the file takes none alone.
+
+        x: at least one example, as of `outputs`.
+        """
+        alone = litert.Interpreter(model_content=self._blob, **self._how)
+        fed = self._feed(x[:1])
+        index = alone.get_input_details()[0]["index"]
+        try:
+            alone.resize_tensor_input(index, fed.shape, strict=False)
+            alone.allocate_tensors()
+            alone.set_tensor(index, fed)
+            for _ in range(WARM_UP):
+                alone.invoke()
+        except (RuntimeError, ValueError):
+            return None
+        taken: list[float] = []
+        while len(taken) < CALLS and (len(taken) < 3 or sum(taken) < LATENCY_S):
+            start = perf_counter()
+            alone.invoke()
+            taken.append(perf_counter() - start)
+        return 1e6 * float(np.median(taken))
 
     def kernels(self) -> str:
         """Whose kernels run the file: XNNPACK's, or which operators are left to the built-in ones.

@@ -64,6 +64,7 @@ def measured(
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
         "kernel_flips": flips,
         "kernel_outputs": off,
+        "latency_us": evaluator.latency(data.x_test),
         "not_finite": int((~np.isfinite(flat).all(axis=1)).sum()),
         "disagreements": disagreements(data, trainer, real, task) if against_keras else None,
     }

@@ -13,7 +13,7 @@ from bench.plugins import whole
 from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS, Value
+from bench.study.factors import FACTORS, RANDOMNESS, SOURCES, Value
 from bench.study.objective import Objective
 
 
@@ -220,6 +220,9 @@ def _recipes(
     stages = ARMS[arm].stages
     if "calibration_examples" in study.of_arms(arm):
         stages |= {"calibration"}
-    pin = tuple(sorted((s, n) for s, n in study.pin.items() if STREAM_STAGES[s] in stages))
     for levels, extra in designs.combinations(study, (arm,), *place):
+        varied = dict(levels)[RANDOMNESS]
+        held = [] if varied == "all" else [source for source in SOURCES if source != varied]
+        pinned = dict.fromkeys(held, study.seeds[0]) | study.pin
+        pin = tuple(sorted((s, n) for s, n in pinned.items() if STREAM_STAGES[s] in stages))
         yield Recipe(levels, pin, study.objective), extra

@@ -213,15 +213,20 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
             f"too few seeds: no outcome of the exact test could be significant in a primary family "
             f"of {made.family} tests ({each}); that takes {made.fewest_seeds} seeds"
         )
-    lines.append(
-        f"smallest true difference that {n} seeds detect with 80% power, in a primary family of "
-        f"{made.family} tests ({each}):"
-    )
+    if made.detectable:
+        lines.append(
+            f"smallest true difference that {n} seeds detect with 80% power, in a primary family "
+            f"of {made.family} tests ({each}):"
+        )
+    unit = study.declared_metrics()[0].unit
     for sd, difference in made.detectable.items():
-        found = "not with one seed" if difference is None else f"{difference:.2f} pp"
-        if difference is not None and difference > 100:
+        shown = "" if difference is None else f"{difference:.2f}"
+        if difference is not None and unit != "pp":
+            shown = f"{difference:.3g}"
+        found = f"{shown} {unit}" if shown else "not with one seed"
+        if difference is not None and difference > 100 and unit == "pp":
             found = "none"
-        lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} pp")
+        lines.append(f"  {found:>10} if the SD over seeds is {sd:.2g} {unit}")
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
 
 

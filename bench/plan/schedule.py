@@ -34,7 +34,8 @@ class Work:
 
     place: the trajectory's number among all; first, last: its segments [first, last), of a fork the
     one that it starts from; fork: None for segments; bare: the segments without their forks, which
-    are then works of their own.
+    are then works of their own; alone: it shares a task with nothing, since one that held it took
+    too long; again: it trains anew what a lost checkpoint held, for the works that wait for that.
     """
 
     place: int

@@ -25,9 +25,15 @@ def write(
     self_check: draws of the report's check of itself, None for the usual. Raises InputError for a
     folder that is none, or whose files do not fit each other.
     """
-    analysis = replace(analyze(store.read(folder, spill=True)), self_check=self_check)
+    analysis = read(folder, self_check)
     write_report(analysis, folder, population)
     return analysis
+
+
+def read(folder: Path, self_check: int | None = None) -> Analysis:
+    """Analyze a result folder. Raises InputError for one that is none."""
+    analysis = analyze(store.read(folder, spill=True))
+    return replace(analysis, self_check=self_check, folder=str(folder))
 
 
 def write_table(
@@ -45,7 +51,7 @@ def write_table(
     """
     from bench.analysis.table import analyze_table
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     analysis = replace(analyze_table(table, **options), self_check=self_check)
     populations = {c.population for c in analysis.comparisons}
@@ -68,7 +74,7 @@ def write_synthesis(folders: Sequence[Path], out: Path, **options: Any) -> Repor
     from bench.analysis.synthesis import synthesize
     from bench.report import synthesis
 
-    if (out / "study.toml").exists():
+    if store.Store(out).has("study.toml"):
         raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
     together = synthesize(folders, **options)
     report = synthesis.build(together)
@@ -97,8 +103,6 @@ def _write(report: Report, folder: Path, population: Population) -> None:
     drawn = {f"{figure.id}.svg": figure for figure in report.figures()}
     for name, figure in drawn.items():
         out.write_text(f"figures/{name}", svg.standalone(figure.svg, figure.alt))
-    for old in (folder / "figures").glob("*.svg"):
-        if old.name not in drawn:
-            old.unlink()
+    out.keep_only("figures", ".svg", drawn)
     out.write_text("report.md", markdown.render(report, population))
     out.write_text("report.html", html.render(report, population))

@@ -11,6 +11,7 @@ SECTIONS = (
     "forest",
     "looks",
     "accuracy",
+    "costs",
     "one_epoch",
     "effects",
     "split",
@@ -18,11 +19,15 @@ SECTIONS = (
     "seeds",
     "churn",
     "differences",
+    "groups",
     "checks",
     "self_check",
     "variance",
+    "sources",
     "failures",
+    "next_steps",
     "method",
+    "paper",
 )
 """Modules of bench.report.sections in the order of the report: answer, picture, numbers, method."""
 

@@ -57,6 +57,7 @@ VERDICTS = {
     Verdict.EQUIVALENT: Style(BLUE, "s"),
     Verdict.UNDECIDED: Style(GREY, "o", hollow=True),
     Verdict.TOO_FEW_SEEDS: Style(GREY, "x"),
+    Verdict.TOO_FEW_GROUPS: Style(GREY, "x", hollow=True),
     Verdict.WITHHELD: Style(GREY, "x"),
 }
 

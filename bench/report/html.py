@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.analysis import Population
+from bench.console import visible
 from bench.report import words
 from bench.report.content import Block, Report, Text
 
@@ -59,4 +60,5 @@ def render(report: Report, population: Population = "seeds") -> str:
         style=Markup((_TEMPLATES / "report.css").read_text("utf-8")),
         script=Markup((_TEMPLATES / "report.js").read_text("utf-8")),
     )
+    page = visible(page)
     return page if page.endswith("\n") else page + "\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.analysis import Population
+from bench.console import visible
 from bench.report import words
 from bench.report.content import Report, Text
 from bench.report.html import kind
@@ -42,4 +43,4 @@ def render(report: Report, population: Population = "seeds") -> str:
         chosen=chosen,
         population_words=words.POPULATIONS,
     )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", visible(text)).strip() + "\n"

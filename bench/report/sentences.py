@@ -185,6 +185,12 @@ def too_few(c: Comparison) -> Text:
     return f"{count(c.n_seeds, 'seed')} {'is' if c.n_seeds == 1 else 'are'} too few"
 
 
+def too_few_groups(c: Comparison) -> Text:
+    """`6 groups of test examples are too few`."""
+    n = c.pairs.groups.sizes.size if c.pairs.groups is not None else 0
+    return f"{count(n, 'group')} of test examples {'is' if n == 1 else 'are'} too few"
+
+
 def arms(c: Comparison) -> tuple[Text, Text]:
     """Its two arms in a sentence; those of somebody's own table are no more than their names."""
     names = c.pairs.contrast.a, c.pairs.contrast.b
@@ -227,6 +233,8 @@ def verdict(c: Comparison, how: Text = "") -> Text:
             return f"it is undecided whether {a} differs from {b}"
         case Verdict.TOO_FEW_SEEDS:
             return f"{too_few(c)} for a verdict on {a} and {b}"
+        case Verdict.TOO_FEW_GROUPS:
+            return f"{too_few_groups(c)} for a verdict on {a} and {b}"
     return f"{a} is {how or ('above' if direction(c) > 0 else 'below')} {b}{_size(c)}"
 
 
@@ -265,6 +273,8 @@ def _changed(c: Comparison, differs: Text, alike: Text, whether: Text) -> Text:
             return f"withheld ({'; '.join(c.withheld)})"
         case Verdict.TOO_FEW_SEEDS:
             return f"{too_few(c)} to say {whether}"
+        case Verdict.TOO_FEW_GROUPS:
+            return f"{too_few_groups(c)} to say {whether}"
         case Verdict.EQUIVALENT:
             return f"equivalent within {within(c)} {alike}"
         case Verdict.UNDECIDED:
@@ -274,7 +284,7 @@ def _changed(c: Comparison, differs: Text, alike: Text, whether: Text) -> Text:
 
 def with_numbers(c: Comparison, said: Text) -> Text:
     """A clause of `change` or `effect`, and the numbers where it speaks of them."""
-    numberless = (Verdict.WITHHELD, Verdict.TOO_FEW_SEEDS)
+    numberless = (Verdict.WITHHELD, Verdict.TOO_FEW_SEEDS, Verdict.TOO_FEW_GROUPS)
     return said if c.verdict in numberless else f"{said} ({estimate(c)})"
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from bench.console import visible
+
 INK = "#010203"  # becomes currentColor
 GROUND = "#fdfcfb"  # becomes the page's ground, for markers that hide the line behind them
 BLUE = "#0072b2"
@@ -16,7 +18,7 @@ _FONTS = (
 
 def clean(svg: str, name: str) -> str:
     """Only what is needed: no prolog and metadata, colours that follow the page, unique ids."""
-    svg = svg[svg.index("<svg") :]
+    svg = visible(svg[svg.index("<svg") :])
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S)
     # matplotlib's style for `*` would hold for the whole page that the figure stands in.
@@ -49,7 +51,7 @@ def standalone(svg: str, alt: str) -> str:
         "@media (prefers-color-scheme:dark){"
         "svg{--ground:#14171b;--blue:#4aa3df;color:#d9dde2}}</style>"
     )
-    title = f"<title>{_escape(alt)}</title>"
+    title = f"<title>{_escape(visible(alt))}</title>"
     at = svg.index(">") + 1
     box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
     assert box is not None

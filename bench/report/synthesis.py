@@ -80,9 +80,18 @@ def _note(together: Together) -> Paragraph:
     several = len(together.syntheses)
     corrected = f", p-values corrected for {several} contrasts" if several > 1 else ""
     return Paragraph(
-        f"In brackets: {level} intervals of each contrast by itself{corrected}. A mean over "
-        "studies is about studies like these, taken as a sample of what one might study."
+        f"{_metric(together)}In brackets: {level} intervals of each contrast by itself"
+        f"{corrected}. A mean over studies is about studies like these, taken as a sample of what "
+        "one might study."
     )
+
+
+def _metric(together: Together) -> Text:
+    """Which metric, and which side of it is better; accuracy needs no word."""
+    part = together.syntheses[0].parts[0]
+    if part.metric == "accuracy" or part.lower_is_better is None:
+        return "" if part.metric == "accuracy" else f"By {code(part.metric)}. "
+    return f"By {code(part.metric)}: {'lower' if part.lower_is_better else 'higher'} is better. "
 
 
 def said(s: Synthesis) -> Text:

@@ -1,11 +1,11 @@
 """The verdicts on a terminal."""
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, Population
+from bench.console import Console
 from bench.report import content, notes, sentences, words
 from bench.report.content import Bullets, Paragraph, Report
 from bench.report.sections import answer, looks
@@ -18,6 +18,7 @@ _STYLES = {
     Verdict.SIZE_UNDECIDED: "bold",
     Verdict.UNDECIDED: "dim",
     Verdict.TOO_FEW_SEEDS: "dim",
+    Verdict.TOO_FEW_GROUPS: "dim",
     Verdict.WITHHELD: "bold red",
 }
 _LEVELS = {"error": "bold red", "warning": "yellow", "info": ""}

@@ -14,7 +14,12 @@ from bench.statistics.families import Verdict
 MOST_PANELS = 4
 """Panels that get a sentence each; of more, they are counted."""
 
-UNSAID = (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS, Verdict.WITHHELD)
+UNSAID = (
+    Verdict.UNDECIDED,
+    Verdict.TOO_FEW_SEEDS,
+    Verdict.TOO_FEW_GROUPS,
+    Verdict.WITHHELD,
+)
 
 
 def changes_of(analysis: Analysis, population: Population) -> list[Comparison]:
@@ -22,7 +27,8 @@ def changes_of(analysis: Analysis, population: Population) -> list[Comparison]:
     if not analysis.ours:
         return []
     found = analysis.select(population, "interaction", "qat - ptq")
-    return [c for c in found if c.mean is not None]
+    first = analysis.study.metrics[0]
+    return [c for c in found if c.mean is not None and c.pairs.metric == first]
 
 
 def one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:

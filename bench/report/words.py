@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 
 from bench.analysis import Analysis, Comparison, Population, Setting, Value, Varying
-from bench.report.content import Cell, Text
+from bench.report.content import Cell, Text, code
 from bench.statistics.checks import Interval
 from bench.study.factors import FACTORS
 
@@ -164,10 +164,20 @@ def panel(setting: Setting, varying: Varying) -> Text:
 def population(analysis: Analysis, of: Population) -> Text:
     """Whom a conclusion speaks about; what else was held fixed in somebody's own table is theirs to
     know."""
+    examples = "new groups of test examples" if analysis.in_groups else "new test examples"
     if analysis.study is not None:
-        return POPULATIONS[of]
-    also = " and new test examples" if of == "seeds+examples" else ""
+        return POPULATIONS[of].replace("new test examples", examples)
+    also = f" and {examples}" if of == "seeds+examples" else ""
     return f"new seeds{also}, all else as in the table"
+
+
+def metric(name: str, lower_is_better: bool | None) -> Text:
+    """A metric's name and direction in brackets, ` (mae, lower is better)`; of an accuracy, whose
+    direction everybody knows, nothing."""
+    if name == "accuracy":
+        return ""
+    direction = {True: ", lower is better", False: ", higher is better", None: ""}
+    return f" ({code(name)}{direction[lower_is_better]})"
 
 
 def setting_meaning(analysis: Analysis) -> Text:

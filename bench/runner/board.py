@@ -8,12 +8,16 @@ matter: a worker's next task takes its place.
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 BEAT_S = 5.0
 """Between two signs of life of a worker."""
+
+LOOK_S = 0.2
+"""Until what a worker does stands on the board."""
 
 PREPARES, WORKS = "prepares", "works"
 
@@ -30,39 +34,42 @@ class Place:
 
 
 class _Writer:
-    """This process's entry."""
+    """This process's entry, written by a thread: a task that ends at once leaves none."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._token: str | None = None
-        self._phase, self._beat = PREPARES, 0
+        self._now: tuple[str, str] | None = None  # token, phase
+        self._written: tuple[str, str] | None = None
+        self._beat = 0
         self._begun = False
 
-    def show(self, token: str | None, phase: str = PREPARES) -> None:
-        with self._lock:
-            self._token, self._phase = token, phase
-            if token is not None:
-                self._put()
+    def show(self, token: str, phase: str) -> None:
+        self._now = token, phase
         if not self._begun:
             self._begun = True
-            threading.Thread(target=self._beats, daemon=True).start()
+            threading.Thread(target=self._writes, daemon=True).start()
 
-    def _put(self) -> None:
+    def clear(self) -> None:
+        self._now = None
+
+    def _writes(self) -> None:
+        pause, last = threading.Event(), 0.0
+        while not pause.wait(LOOK_S):
+            now = self._now
+            if now is None or (now == self._written and time.monotonic() - last < BEAT_S):
+                continue
+            with suppress(Exception):  # it comes again
+                self._put(*now)
+                self._written, last = now, time.monotonic()
+
+    def _put(self, token: str, phase: str) -> None:
         import ray
         from ray.experimental import internal_kv
 
         context = ray.get_runtime_context()
         key = f"{_prefix(context.get_job_id())}{context.get_worker_id()}"
         self._beat += 1
-        entry = [self._token, context.get_node_id(), os.getpid(), self._phase, self._beat]
+        entry = [token, context.get_node_id(), os.getpid(), phase, self._beat]
         internal_kv._internal_kv_put(key.encode(), json.dumps(entry).encode(), overwrite=True)
-
-    def _beats(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(BEAT_S):
-            with self._lock, suppress(Exception):  # it comes again
-                if self._token is not None:
-                    self._put()
 
 
 _writer = _Writer()
@@ -76,7 +83,7 @@ def shown(token: str) -> Iterator[Callable[[], None]]:
     try:
         yield lambda: _writer.show(token, WORKS)
     finally:
-        _writer.show(None)
+        _writer.clear()
 
 
 def read() -> dict[str, Place]:

@@ -6,12 +6,13 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from bench.errors import InputError
-from bench.runner import processes, sockets, temporary
+from bench.runner import janitor, processes, sockets, temporary
 from bench.runner.worker import WORKER_ENVIRONMENT
 
 _FOR_EVERY_RAY = {
@@ -28,6 +29,9 @@ _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
 _ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """At 0 all of Ray is on 127.0.0.1, which is what Ray calls no cluster."""
 
+_SHUT_DOWN_S = 10.0
+"""For ray.shutdown(), which may wait for a process that has died."""
+
 _END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
 
@@ -42,9 +46,10 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
     """
     with ExitStack() as stack:
         if address is None:
-            settings = _own(stack, workers, pipeline)
+            take_over, settings = _own(stack, workers, pipeline)
         else:
             stack.enter_context(_set(_FOR_EVERY_RAY | _TO_JOIN, unless_set=True))
+            stack.enter_context(janitor.watching())
             settings = {"address": address, "runtime_env": {"env_vars": WORKER_ENVIRONMENT}}
         import ray
 
@@ -73,7 +78,42 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if address is None:
             _check_loopback()
+            stack.enter_context(_ending_with_ray(take_over))
         yield
+
+
+@contextmanager
+def _ending_with_ray(take_over: Callable[[], None]) -> Iterator[None]:
+    """End this process with one message where this run's Ray dies: every call of Ray's would hang
+    for a minute, and then end the process with a page of its own."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.3):
+            if name := _died():
+                said = f"error: Ray's {name} has died; the same command goes on from here\n"
+                with suppress(OSError):
+                    os.write(2, said.encode())
+                take_over()
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _died() -> str | None:
+    """The process of this run's own Ray that is no more though it should be, or None."""
+    import ray._private.worker as connection
+
+    node = connection._global_node
+    for name in ("gcs_server", "raylet") if node is not None else ():
+        for each in node.all_processes.get(name, ()):
+            if each.process.poll() is not None:
+                return name
+    return None
 
 
 def check_answers(address: str) -> None:
@@ -89,9 +129,13 @@ def check_answers(address: str) -> None:
         ) from None
 
 
-def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]:
-    """Settings of a Ray of this process's own, whose folder goes when the stack unwinds."""
+def _own(
+    stack: ExitStack, workers: int | None, pipeline: str
+) -> tuple[Callable[[], None], dict[str, Any]]:
+    """What leaves cleaning up to others, and the settings of a Ray of this process's own, whose
+    folder goes when the stack unwinds."""
     folder = stack.enter_context(temporary.folder())
+    take_over = stack.enter_context(janitor.watching(folder))
     stack.enter_context(_set(_FOR_EVERY_RAY, unless_set=True))
     stack.enter_context(
         # All on 127.0.0.1. With a token of this run: Ray would write one that all can read.
@@ -106,7 +150,7 @@ def _own(stack: ExitStack, workers: int | None, pipeline: str) -> dict[str, Any]
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a crash leaves no file of a gigabyte
     _read_token_again()
-    return {
+    return take_over, {
         "address": "local",
         "num_cpus": workers,
         "include_dashboard": False,
@@ -155,9 +199,10 @@ def _shut_down(on_term: Any) -> None:
     back, so the handler is set again and again meanwhile."""
     import ray
 
-    ending = threading.Thread(target=ray.shutdown)
+    ending = threading.Thread(target=ray.shutdown, daemon=True)
     ending.start()
-    while ending.is_alive():
+    deadline = time.monotonic() + _SHUT_DOWN_S
+    while ending.is_alive() and time.monotonic() < deadline:
         ending.join(0.01)
         signal.signal(signal.SIGTERM, on_term)
 

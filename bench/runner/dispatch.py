@@ -187,6 +187,8 @@ class Dispatcher:
         self._watcher.waits(self._waits())
 
     def _waits(self) -> str | None:
+        if waiting := self._folder.waiting:
+            return f"{waiting} files wait on this machine: the storage does not take them"
         if self.capacity():
             return self._flights.waits()
         lacking = nodes.lacking(self._resources)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from bench.errors import InputError
 from bench.plan.cells import Cell, cells
 from bench.runner import environment
 from bench.store.folder import Store
-from bench.store.lock import Lock, writing
+from bench.store.lock import writing
 from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
@@ -25,7 +26,7 @@ class Folder:
     """The result folder of a run that holds it. Every method that writes raises InputError if that
     is not possible, or if the folder is no more."""
 
-    def __init__(self, study: Study, store: Store, lock: Lock) -> None:
+    def __init__(self, study: Study, store: Store, lock: Any) -> None:
         self._study, self._store, self._lock = study, store, lock
         rows = store.rows(*SHOWN)
         self._trusted = self._trust_labels({*rows.doubted, *rows.unlabelled})
@@ -127,10 +128,19 @@ class Folder:
     def write_labels(self, label: str, data: Dataset) -> None:
         with self._writing():
             self._store.write_labels(label, data.y_test, data.classes, data.paths, data.groups)
-            taken = self._about.setdefault("taken", {})
-            if data.notes and taken.get(label) != list(data.notes):
-                taken[label] = list(data.notes)
+            before = deepcopy(self._about)
+            if data.notes:
+                self._about.setdefault("taken", {})[label] = list(data.notes)
+            if data.groups is not None and data.trained_groups is not None:
+                trained = len(data.trained_groups & set(data.groups))
+                self._about.setdefault("groups", {})[label] = trained
+            if self._about != before:
                 self._store.write_environment(self._about)
+
+    @property
+    def waiting(self) -> int:
+        """Files that are on this machine alone, since the storage has not taken them."""
+        return self._lock.waiting
 
     def compact(self) -> None:
         with self._writing():
@@ -141,7 +151,7 @@ class Folder:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with writing(self._store.folder):
+        with writing(str(self._store)):
             self._lock.check()
             yield
 
@@ -217,15 +227,13 @@ def _check_same_data(store: Store, known: dict[str, str], contents: dict[str, st
                 if label in known
                 else f"results of {', '.join(map(repr, sorted(known)))}, not of {label!r}"
             )
-            raise InputError(
-                str(store.folder), found, "allowed: the same data, or another folder (--out)"
-            )
+            raise InputError(str(store), found, "allowed: the same data, or another folder (--out)")
 
 
 def _check_title(store: Store, before: Study, study: Study) -> None:
     if before.title != study.title:
         raise InputError(
-            str(store.folder),
+            str(store),
             f"results of the study {before.title!r}, not of {study.title!r}",
             "allowed: the same title, or another folder (--out)",
         )
@@ -246,7 +254,7 @@ def _check_looks(store: Store, before: Study, study: Study) -> None:
     ]
     if changed:
         raise InputError(
-            str(store.folder),
+            str(store),
             f"the looks at its data, and what they test, were fixed when its run started; changed: "
             f"{'; '.join(changed)}",
             "allowed: the same (--until, --max-seeds, alpha, delta, primary), or another folder "

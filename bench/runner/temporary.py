@@ -32,7 +32,7 @@ def folder() -> Iterator[Path]:
     try:
         yield made
     finally:
-        _remove(made)
+        remove(made)
         os.close(lock)
 
 
@@ -73,12 +73,12 @@ def _remove_those_left(base: Path) -> None:
             lock = os.open(found / _LOCK, os.O_RDWR)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(found)
+                remove(found)
             finally:
                 os.close(lock)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove a folder, again and again for some seconds: processes that are about to end may still
     write into it."""
     deadline = time.monotonic() + 5

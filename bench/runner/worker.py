@@ -177,9 +177,9 @@ def _run(
     refuses where this node has other code than the driver."""
     if refusal := _refusal(expected):
         return None, refusal
-    started = time.perf_counter()
     rows: list[dict[str, Any]] = []
     with _body(pipeline, job) as body:
+        started = time.perf_counter()
         for pieces in works:
             after = checkpoint
             for segment, fork in pieces:

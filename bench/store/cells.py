@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.store.buffers import empty, picked
-from bench.store.files import Files
+from bench.store.files import AnyFiles
 from bench.store.labels import Labels
 from bench.store.schema import CELLS, RESULTS
 from bench.store.spill import COLUMN, Spill
@@ -49,7 +49,7 @@ class Rows:
 
 
 def gather(
-    files: Files,
+    files: AnyFiles,
     columns: Collection[str],
     labels: Labels,
     trusted: Collection[str] = (),
@@ -101,7 +101,21 @@ def _same(table: pa.Table) -> pa.Table:
     return table
 
 
-def snapshot(files: Files) -> Iterator[tuple[str, bytes | OSError]]:
+def why_nothing(rows: Rows) -> str:
+    """What is there instead of a finished cell, in words."""
+    said = "no finished cell"
+    if rows.unread:
+        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
+        more = len(rows.unread) - len(shown)
+        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
+    if rows.rejected:
+        first = rows.rejected[0]
+        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
+        said += f"cell {first.cell} in {first.file}: {first.what}"
+    return said
+
+
+def snapshot(files: AnyFiles) -> Iterator[tuple[str, bytes | OSError]]:
     """Every file of cells/ once, its name and bytes, no row missed while a run appends or compacts.
 
     A listing is no snapshot, but a file goes only after its rows have come in another one. So
@@ -146,7 +160,7 @@ def each_cell_once(table: pa.Table) -> pa.Table:
     return table.take(sorted(best.values()))
 
 
-def compact(files: Files, labels: Labels) -> None:
+def compact(files: AnyFiles, labels: Labels) -> None:
     """Gather rows in few files, sorted. A kill in between doubles rows, which reading undoes.
 
     A file is gathered with others up to COMPACT_BYTES, so that memory stays bounded. What cannot
@@ -166,7 +180,7 @@ def compact(files: Files, labels: Labels) -> None:
     _merge(files, group, labels)
 
 
-def _mergeable(files: Files, name: str) -> int | None:
+def _mergeable(files: AnyFiles, name: str) -> int | None:
     """Uncompressed bytes of a cells file; None where it must stay as it is."""
     try:
         content = files.read(name)
@@ -177,7 +191,7 @@ def _mergeable(files: Files, name: str) -> int | None:
     return None
 
 
-def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
+def _merge(files: AnyFiles, names: Sequence[str], labels: Labels) -> None:
     merged, valid, others = [], [], []
     for name in names:
         try:
@@ -204,7 +218,7 @@ def _merge(files: Files, names: Sequence[str], labels: Labels) -> None:
         files.delete(name)
 
 
-def write(files: Files, table: pa.Table) -> None:
+def write(files: AnyFiles, table: pa.Table) -> None:
     """Make rows durable: a new file in cells/."""
     files.write(f"cells/{uuid.uuid4().hex}.parquet", encode(table, plain=("predictions", "values")))
 

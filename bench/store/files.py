@@ -1,6 +1,6 @@
 """The file system under a result folder: the only module that opens, lists or deletes its files.
 
-What is in the files is no matter here. An object store would be one more class with these methods.
+What is in the files is no matter here.
 """
 
 import errno
@@ -8,23 +8,62 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any, Protocol
 
+from bench.store import remote
+from bench.store.entry import LARGEST, Entry
 from bench.store.lock import Lock, locked
 
-LARGEST = 512 << 20
-"""Bytes. No file of a run comes near; a larger one is refused before it fills the memory."""
+
+class AnyFiles(Protocol):
+    """The files of one folder, by their names relative to it, such as `cells/x.parquet`."""
+
+    def where(self, name: str) -> str:
+        """How messages call a file."""
+
+    def read(self, name: str, largest: int = LARGEST) -> bytes:
+        """All bytes of a file. Raises FileNotFoundError where there is none, and OSError where it
+        cannot be read or is larger than `largest`."""
+
+    def has(self, name: str) -> bool: ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a whole file: whenever this is interrupted, the old one or the new one is there."""
+
+    def entries(self, folder: str, suffix: str) -> list[Entry]:
+        """The files of a folder with this suffix, by name; none where there is no such folder.
+
+        A listing is no snapshot: what is created or deleted meanwhile may or may not be in it.
+        """
+
+    def delete(self, name: str) -> None:
+        """Delete a file; nothing where there is none."""
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """Hold the folder for one run. Yields what has `check()`, which raises if it is held no
+        more, and `waiting`, the number of files that are not where they belong yet. Raises
+        InputError if another run holds it, or if it cannot be made or written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file. name: relative to the folder, with /; size: bytes; modified: nanoseconds."""
+def of(folder: Path | str) -> AnyFiles:
+    """The files of a folder on this machine, or of one in storage (`s3://bucket/path`)."""
+    uri = remote.address(folder)
+    return Files(Path(folder)) if uri is None else remote.RemoteFiles(uri)
 
-    name: str
-    size: int
-    modified: int
+
+def is_folder(path: Path | str) -> bool:
+    """Is it a folder, on this machine or in storage?"""
+    return remote.address(path) is not None or Path(path).is_dir()
+
+
+def shown(folder: Path | str, name: str = "") -> str:
+    """How messages call a folder, or a file in it."""
+    uri = remote.address(folder)
+    if uri is not None:
+        return f"{uri}/{name}" if name else uri
+    return str(Path(folder) / name)
 
 
 class Files:

@@ -29,13 +29,12 @@ from bench import datasets, metrics
 from bench.errors import InputError
 from bench.metrics import Metric
 from bench.store import cells as rows_of
+from bench.store import files, side_files
 from bench.store import labels as labels_of
-from bench.store import side_files
 from bench.store.buffers import array, as_text, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
-from bench.store.files import Files
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
-from bench.store.lock import Lock
+from bench.store.remote import address
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
@@ -99,10 +98,27 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files = Files(folder)
+        self._files = files.of(folder)
         self._trusted: dict[str, np.ndarray] = {}
 
-    def lock(self) -> AbstractContextManager[Lock]:
+    @property
+    def _base(self) -> Path:
+        """Where relative paths in study.toml start: of a folder in storage, at the root."""
+        return Path("/") if address(self.folder) else self.folder
+
+    def __str__(self) -> str:
+        return files.shown(self.folder)
+
+    def has(self, name: str) -> bool:
+        return self._files.has(name)
+
+    def keep_only(self, folder: str, suffix: str, names: Collection[str]) -> None:
+        """Delete the files of a folder with this suffix that have none of these names."""
+        for entry in self._files.entries(folder, suffix):
+            if entry.name.partition("/")[2] not in names:
+                self._files.delete(entry.name)
+
+    def lock(self) -> AbstractContextManager[Any]:
         """Hold the folder for one run, and remove what killed ones left half written. Raises
         InputError if another run holds it, or if it cannot be made or written."""
         return self._files.lock()
@@ -231,11 +247,11 @@ class Store:
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         self._files.write("contrasts.parquet", encode(table))
 
-    def pilot_sds(self, contrasts: Collection[str]) -> tuple[float, ...]:
-        """The smallest, median and largest SD over seeds, in pp, of these contrasts' accuracies;
-        empty where there is no contrasts.parquet or all SDs in it are zero. Raises InputError if
-        it is damaged."""
-        names = ("kind", "contrast", "unit", "population", "sd")
+    def pilot_sds(self, contrasts: Collection[str], metric: str = "accuracy") -> tuple[float, ...]:
+        """The smallest, median and largest SD over seeds, in its unit, of these contrasts by a
+        metric; empty where there is no contrasts.parquet or all SDs in it are zero. Raises
+        InputError if it is damaged."""
+        names = ("kind", "contrast", "metric", "population", "sd")
         schema = pa.schema([CONTRAST_SCHEMA.field(name) for name in names])
         table = self._table_or_none("contrasts.parquet", schema, "`analyze` writes it anew", names)
         if table is None:
@@ -243,7 +259,7 @@ class Store:
         sds = sorted(
             row["sd"]
             for row in table.to_pylist()
-            if (row["kind"], row["unit"], row["population"]) == ("contrast", "pp", "seeds")
+            if (row["kind"], row["metric"], row["population"]) == ("contrast", metric, "seeds")
             and row["contrast"] in contrasts
             and row["sd"]
         )
@@ -258,7 +274,7 @@ class Store:
 
     def write_study(self, study: Study) -> None:
         """study.toml, between two lines by which a reader sees that nothing was cut off."""
-        self.write_text("study.toml", STUDY_START + study.to_toml(self.folder) + STUDY_END)
+        self.write_text("study.toml", STUDY_START + study.to_toml(self._base) + STUDY_END)
 
     def study(self) -> Study | None:
         """The study as run, None if there is none yet. Raises InputError if it is no study, or one
@@ -351,17 +367,19 @@ def read(folder: Path, *, spill: bool = False) -> Results:
     study = store.study()
     if study is None:
         raise InputError(
-            str(folder), "no study.toml in it", "allowed: a result folder that `run` wrote"
+            str(store), "no study.toml in it", "allowed: a result folder that `run` wrote"
         )
     kept = Spill() if spill else None
     rows = store.rows(*CELL_SCHEMA.names, spill=kept)
     needed = {datasets.label(source) for source in study.datasets}
-    where = str(folder / "labels.parquet")
+    where = files.shown(folder, "labels.parquet")
     for dataset in rows.doubted:
         if dataset in needed:
             raise InputError(where, f"most rows of {dataset!r} contradict it", MADE_ANEW)
     if rows.table.num_rows == 0:
-        raise InputError(str(folder / "cells"), _why_nothing(rows), "allowed: at least one row")
+        raise InputError(
+            files.shown(folder, "cells"), rows_of.why_nothing(rows), "allowed: at least one row"
+        )
     labels, groups = store.labels_and_groups()
     for dataset in rows.unlabelled:
         if dataset in needed:
@@ -382,16 +400,3 @@ def read(folder: Path, *, spill: bool = False) -> Results:
         metrics=study.declared_metrics(store.metrics()),
         spill=kept,
     )
-
-
-def _why_nothing(rows: Rows) -> str:
-    said = "no finished cell"
-    if rows.unread:
-        shown = [f"{name} ({why})" for name, why in list(rows.unread.items())[:3]]
-        more = len(rows.unread) - len(shown)
-        said += f", unreadable: {', '.join(shown)}" + (f" and {more} more" if more else "")
-    if rows.rejected:
-        first = rows.rejected[0]
-        said += f", {len(rows.rejected)} rows that contradict themselves or the labels, such as "
-        said += f"cell {first.cell} in {first.file}: {first.what}"
-    return said

@@ -51,6 +51,9 @@ class Lock:
         finally:
             trial.unlink(missing_ok=True)
 
+    waiting = 0
+    """Files that are not where they belong yet."""
+
     def check(self) -> None:
         """Raises FileNotFoundError if the folder that was taken is no more."""
         if not self._is_held():
@@ -95,7 +98,7 @@ def locked(out: Path) -> Iterator[Lock]:
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
+def writing(out: Path | str) -> Iterator[None]:
     """Turn an OSError that the block raises into an InputError that names the folder."""
     try:
         yield

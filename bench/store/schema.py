@@ -100,6 +100,12 @@ CELLS = (
     Column("train_s", "float64", "seconds of training for this cell beyond what it shares"),
     Column("convert_s", "float64", "seconds"),
     Column("eval_s", "float64", "seconds"),
+    Column(
+        "latency_us",
+        "float64",
+        "median microseconds of the interpreter for one test example alone, on this CPU beside "
+        "whatever else ran there",
+    ),
     Column("node", "string", "which node of the cluster, shortened id"),
     Column("cpu", "string", "CPU model"),
     Column("versions", "string", "key into environment.json"),
@@ -152,6 +158,9 @@ CONTRASTS = (
     Column("p_equivalence", "float64", "TOST: the larger one-sided p"),
     Column("p_equivalence_adjusted", "float64", "in the same family by the same method"),
     Column("verdict", "string", "of statistics"),
+    Column("n_draws", "int32", "calibration draws of each seed; null where it has one"),
+    Column("sd_draw", "float64", "SD over calibration draws of one seed, nested mean squares"),
+    Column("sd_seed", "float64", "SD over seeds, the draws' part left out"),
     Column("dz", "float64", "mean / sd"),
     Column("gz", "float64", "Hedges' correction of dz; null at 2 seeds"),
     Column("win_rate", "float64", "share of seeds in which a is above b, ties half, 0 to 1"),

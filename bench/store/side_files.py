@@ -56,6 +56,7 @@ def _well_formed(environment: dict[str, Any]) -> bool:
         and named("environments", dict, environment)
         and named("baselines", dict, environment)
         and named("taken", list, environment)
+        and named("groups", int, environment)
         and all(
             named(dataset, (int, float), environment["baselines"])
             for dataset in environment.get("baselines", {})

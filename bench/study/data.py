@@ -1,11 +1,12 @@
-"""Fields of a study that say how its data are read, where the files do not say it themselves."""
+"""Fields of a study that say how its data are read, where the files do not say it themselves, and
+how often calibration examples are drawn of them."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bench.datasets.reading import log_mel
-from bench.datasets.reading.options import FrontEnd
+from bench.datasets.reading.options import FrontEnd, Options
 
 MOST_SIDE = 4096
 """Of an image, as datasets.reading.limits has it of its pixels."""
@@ -13,6 +14,9 @@ MOST_SIDE = 4096
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 _Decibels = Annotated[float, Field(ge=-300, le=300, allow_inf_nan=False)]
 _DEFAULT = FrontEnd()
+
+MOST_DRAWS = 1000
+"""Of calibration examples, for each seed."""
 
 
 def _size(value: Any) -> Any:
@@ -47,3 +51,26 @@ class Audio(BaseModel):
     @property
     def front_end(self) -> FrontEnd:
         return FrontEnd(**self.model_dump())
+
+
+class Reading(BaseModel):
+    """The fields, for a study to have. calibration_draws: how many for each seed; None: one."""
+
+    resize: Resize = None
+    label_column: str | None = None
+    audio: Audio = Audio()
+    calibration_draws: Annotated[int, Field(ge=1, le=MOST_DRAWS)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _draws(cls, fields: Any) -> Any:
+        """The numbers of the draws, the factor `draw`, follow from how many there are."""
+        n = fields.get("calibration_draws") if isinstance(fields, dict) else None
+        if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST_DRAWS:
+            return fields  # none, or refused by its own type
+        return fields | {"draw": list(range(n))}
+
+    @property
+    def reading(self) -> Options:
+        """How the data are read."""
+        return Options(self.resize, self.label_column, self.audio.front_end)

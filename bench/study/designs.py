@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench import datasets
 from bench.errors import InputError
-from bench.study.factors import Value
+from bench.study.factors import REPLICATES, Value
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -58,11 +58,15 @@ def combinations(
         points += [
             (base | {name: level}, extras[0])
             for name in study.factors
-            if name not in study.in_recipes
+            if name not in study.in_recipes and name not in REPLICATES
             for level in study.levels(name)
         ]
+    repeated = [name for name in names if name in REPLICATES]
+    draws = [dict(zip(repeated, of, strict=True)) for of in product(*map(study.levels, repeated))]
     yield from dict.fromkeys(
-        (tuple((name, found[name]) for name in names), extra) for found, extra in points
+        (tuple((name, (found | draw)[name]) for name in names), extra)
+        for found, extra in points
+        for draw in draws
     )
 
 
@@ -94,7 +98,12 @@ def asks(
     if study.design == "crossed" and not study.recipes:
         return True
     found = combinations(study, arms, *place)
-    return any(frozenset(of) == frozenset(levels) and more == extra for of, more in found)
+    return any(_asked(of) == _asked(levels) and more == extra for of, more in found)
+
+
+def _asked(levels: Collection[tuple[str, Value]]) -> frozenset[tuple[str, Value]]:
+    """The levels that somebody may ask about: a seed's value is the mean over its draws."""
+    return frozenset(each for each in levels if each[0] not in REPLICATES)
 
 
 def check_size(study: "Study") -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.study.arms import ARMS, CONVERSIONS, TRAININGS, Conversion, Stage, Training
-from bench.study.factors import FACTORS, Value
+from bench.study.factors import FACTORS, RANDOMNESS, Value
 
 QAT_BY_START: Mapping[Value, str] = {
     "cold": "qat",
@@ -55,6 +55,7 @@ def effective(arm: str, levels: Levels) -> Effective:
     training, conversion = TRAININGS[row.training], CONVERSIONS[row.conversion]
     if training.name == "qat":
         training = TRAININGS[QAT_BY_START[found.pop("qat_ranges_start", "cold")]]
+    found.pop(RANDOMNESS, None)  # what it pins determines the result
     stages: frozenset[Stage] = training.stages | conversion.stages | {"evaluation"}
     claimed: str = conversion.number_format
     ranges = conversion.ranges or training.ranges

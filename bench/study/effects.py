@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench import datasets
 from bench.errors import InputError, nearest
 from bench.study import designs
-from bench.study.factors import FACTORS, Value, by_order
+from bench.study.factors import FACTORS, RANDOMNESS, REPLICATES, Value, by_order
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -91,7 +91,11 @@ def varying(study: "Study", arms: tuple[str, str]) -> tuple[str, ...]:
     found = [
         name
         for name in study.of_arms(*arms)
-        if name in reaching and name not in study.in_recipes and len(study.levels(name)) > 1
+        if name in reaching
+        and name not in study.in_recipes
+        and name not in REPLICATES
+        and len(study.levels(name)) > 1
+        and name != RANDOMNESS  # nothing is tested where a source of it is pinned
     ]
     reached = reaching & study.in_recipes
     if len({tuple(of[name] for name in reached) for of in study.by_recipe.values()}) > 1:

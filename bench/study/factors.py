@@ -51,7 +51,8 @@ class Factor:
     default: one level; meaning: with its unit; stage: where it acts, and so which arms it reaches;
     none: the word that a study writes for the level None, which means no number; concerns: of a
     factor that only some models have, says by name which; lacking: what the others lack; of_test:
-    are the test inputs others at each level?"""
+    are the test inputs others at each level? replicate: does it repeat what a seed draws, so that
+    nobody asks for its effect, and a seed's value is the mean over its levels?"""
 
     name: str
     type: str
@@ -63,6 +64,7 @@ class Factor:
     concerns: Callable[[str], bool] | None = None
     lacking: str = ""
     of_test: bool = False
+    replicate: bool = False
 
     @property
     def column(self) -> Column:
@@ -93,6 +95,11 @@ _DRAWN: Any = {
     "lacking": "need of it: representative() in its file gives them",
 }
 
+RANDOMNESS = "randomness"
+
+SOURCES = ("initialization", "order", "augmentation", "dropout", "calibration")
+"""Streams that a seed is the seed of: levels of RANDOMNESS, at which the others are pinned."""
+
 FACTORS = {
     factor.name: factor
     for factor in (
@@ -117,6 +124,12 @@ FACTORS = {
         Factor(
             "learning_rate", "float64", Rate, 0.001,
             "constant, of every training", "float",
+        ),
+        Factor(
+            RANDOMNESS, "string", Literal["all", *SOURCES], "all",
+            "what varies over the seeds: all, or one source of randomness, the others being those "
+            "of the study's first seed; the report says the SD that each makes, and tests nothing "
+            "there", "float",
         ),
         Factor(
             "schedule", "string", Schedule, "constant",
@@ -259,6 +272,11 @@ FACTORS = {
             "on; or uniform noise in their place", "calibration", **_DRAWN,
         ),
         Factor(
+            "draw", "int32", CountOrZero, 0,
+            "number of the calibration draw: `calibration_draws = n` runs 0 to n - 1, and a seed's "
+            "value is the mean over them", "calibration", replicate=True, **_DRAWN,
+        ),
+        Factor(
             "test_shift", "string", Shift, "none",
             "what is done to the test inputs, and how strongly (Hendrycks & Dietterich 2019)",
             "evaluation", of_test=True,
@@ -274,6 +292,9 @@ FACTORS = {
         ),
     )
 }  # fmt: skip
+
+REPLICATES = frozenset(name for name, factor in FACTORS.items() if factor.replicate)
+"""Factors that repeat, within a seed, what it draws."""
 
 COLUMNS = tuple(factor.column for factor in FACTORS.values())
 

@@ -21,7 +21,6 @@ from pydantic import (
 
 from bench import datasets as known_datasets
 from bench import models as known_models
-from bench.datasets.reading.options import Options
 from bench.errors import InputError, nearest
 from bench.metrics import Metric, Task
 from bench.study import effects, guess, objective
@@ -35,10 +34,19 @@ from bench.study.annotations import (
     tuple_or_none,
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
-from bench.study.data import Audio, Resize
+from bench.study.data import Reading
 from bench.study.designs import Design, check_size
 from bench.study.effects import Effect
-from bench.study.factors import FACTORS, Count, CountOrZero, Factor, Value, of_arms
+from bench.study.factors import (
+    FACTORS,
+    RANDOMNESS,
+    REPLICATES,
+    Count,
+    CountOrZero,
+    Factor,
+    Value,
+    of_arms,
+)
 from bench.study.guess import Guessing
 from bench.study.objective import Objective
 from bench.study.parts import OwnPart, check_budgets
@@ -63,11 +71,11 @@ def _levels(factor: Factor) -> Any:
 
 if TYPE_CHECKING:
 
-    class _Factors(Reserving, Guessing): ...
+    class _Factors(Reserving, Guessing, Reading): ...
 else:
     _Factors = create_model(
         "_Factors",
-        __base__=(Reserving, Guessing),
+        __base__=(Reserving, Guessing, Reading),
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 
@@ -101,9 +109,6 @@ class Study(_Factors):
     task: Task | None = None
     loss: objective.Loss = None
     metrics: Annotated[ListOf[str], AfterValidator(objective.known_metrics)] = ("accuracy",)
-    resize: Resize = None
-    label_column: str | None = None
-    audio: Audio = Audio()
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: objective.Delta = objective.DELTA
@@ -180,7 +185,7 @@ class Study(_Factors):
     @model_validator(mode="after")
     def _baseline(self) -> "Study":
         for name in (*self.primary_over, *self.baseline):
-            if name not in self.factors:
+            if name not in self.factors or name in REPLICATES:
                 where = "baseline" if name in self.baseline else "primary_over"
                 raise InputError(where, f"no factor {name!r}", nearest(name, self.factors))
         for name, level in self.baseline.items():
@@ -239,11 +244,6 @@ class Study(_Factors):
             return self.delta.get(metric)
         return self.delta if metric == self.metrics[0] else None
 
-    @property
-    def reading(self) -> Options:
-        """How its data are read."""
-        return Options(self.resize, self.label_column, self.audio.front_end)
-
     def levels(self, factor: str) -> tuple[Value, ...]:
         """The levels of a factor in this study, in its order."""
         by_recipe = self.by_recipe
@@ -270,11 +270,11 @@ class Study(_Factors):
         levels = self.levels(factor)
         if self.design != "crossed" or factor in self.in_recipes:
             return levels[0]
-        if factor in self.baseline:
+        if factor in self.baseline and factor != RANDOMNESS:
             declared = self.baseline[factor]
             return None if declared == self.factors[factor].none else declared
         default = self.factors[factor].default
-        return default if default in levels else levels[0]
+        return default if default in levels or factor == RANDOMNESS else levels[0]
 
     @property
     def out_of_reach(self) -> tuple[tuple[str, str], ...]:
@@ -305,7 +305,7 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
-        anywhere = {*self.primary_over, *self.in_recipes}
+        anywhere = {*self.primary_over, *self.in_recipes} - {RANDOMNESS}
         return all(
             name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()

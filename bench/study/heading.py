@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench import datasets
 from bench.study.arms import ARMS, TRAININGS
-from bench.study.factors import FACTORS
+from bench.study.factors import FACTORS, REPLICATES
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -55,7 +55,9 @@ def _factors(study: "Study") -> str:
     said = ""
     for name, factor in study.factors.items():
         levels = study.levels(name)
-        if levels != (factor.default,) and name not in study.in_recipes:
+        if name in REPLICATES and len(levels) > 1:
+            said += f", {len(levels)} calibration draws"
+        elif levels != (factor.default,) and name not in study.in_recipes:
             shown = _listed([str(factor.shown(level)) for level in levels])
             said += f", {name.replace('_', ' ')} {shown}"
     if study.recipes:

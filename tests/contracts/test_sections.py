@@ -19,7 +19,7 @@ FOUND = sorted(module.name for module in pkgutil.iter_modules(sections.__path__)
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """Of a sequential study in which one cell failed and one model diverged."""
+    """Of a sequential study, tested on groups, in which one cell failed and one diverged."""
 
     def spoil(row: dict) -> dict:
         if (row["arm"], row["seed"], row["budget"]) == ("qat", 3, 1):
@@ -30,8 +30,11 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
     folder = tmp_path_factory.mktemp("results")
     # Seeds were added by looks, so that this has its section too.
-    study = synthetic.study(seeds=12, batch_size=[32, 64], sequential={"looks": [10, 12]})
-    return analyze(store.read(synthetic.write(folder, study, edit=spoil)))
+    study = synthetic.study(
+        seeds=12, budgets=[1, 4], batch_size=[32, 64], randomness=["all", "order"],
+        sequential={"looks": [10, 12]},
+    )  # fmt: skip
+    return analyze(store.read(synthetic.write(folder, study, edit=spoil, groups=8)))
 
 
 @pytest.fixture(scope="module")

@@ -194,3 +194,13 @@ def test_dequantized_logits_are_step_times_distance_from_zero(trained, digits, c
 
 def test_tfmot_is_the_version_whose_start_values_the_report_names():
     assert tfmot.__version__.startswith("0.8.")
+
+
+def test_latency_is_of_one_example_alone(trained, calibration):
+    converter = convert.Converter(trained[0], SCALE)
+    for blob in (converter.float32(), converter.ptq(calibration)):
+        evaluator = evaluate.Evaluator(blob, SCALE)
+        before = evaluator.outputs(calibration[:3])
+        taken = evaluator.latency(calibration)
+        assert 0 < taken < 1e6
+        assert np.array_equal(evaluator.outputs(calibration[:3]), before)

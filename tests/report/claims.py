@@ -48,7 +48,11 @@ class Claims(Reader):
         told = re.findall(r"The (\w+) family, `([^`]+)`, (.*?): (\d+) contrasts?, corrected", prose)
         self.must(bool(told), "families with their sizes", "The statistics")
         for of, metric, whom, n in told:
-            population = "seeds+examples" if "new test examples" in whom else "seeds"
+            population = (
+                "seeds+examples"
+                if "test examples" in whom.partition("new seeds and")[2]
+                else "seeds"
+            )
             there = family[of, metric, population]
             self.must(int(n) == there, f"a family of {there}", (of, metric, whom, n))
         for shown, of in re.findall(r"These are (\d+) of (\d+); all are below", prose):
@@ -73,7 +77,7 @@ class Claims(Reader):
         for line in self.sentences():
             if asked := named_contrast(line):
                 question = asked
-                of = re.search(r"\(`([^`]+)`\)", line.partition("Over all")[0])
+                of = re.search(r"\(`([^`]+)`(?:, \w+ is better)?\)", line.partition("Over all")[0])
                 metric = of[1] if of else self.metric
             match = re.search(
                 rf"[Oo]ver all (\d+) settings together(.*?) (?P<estimate>{NUMBER} .*?); from "
@@ -157,7 +161,9 @@ class Claims(Reader):
                 shares = [float(share.rstrip("%")) for share in there]
                 low, high = map(float, ends[0])
                 self.must((low, high) == (min(shares), max(shares)), f"{shares}", ends)
-        skewed = re.findall(r"Skewed differences: for (.*) the t-test errs in more than", prose)
+        skewed = re.findall(
+            r"Skewed differences, or an outlier: for (.*) the t-test errs in more than", prose
+        )
         flagged = [
             named(row["contrast"])
             for row in tables[0]
@@ -220,7 +226,7 @@ class Claims(Reader):
     def check_looks(self, population: str) -> None:
         """Of a sequential study: what became clear, what is open, and the intervals beside it."""
         rows = self.table("Every look at every primary contrast")
-        delta = self.delta["accuracy"]
+        delta = self.delta[self.metric]
         last = {}
         for row in rows:
             ends = re.fullmatch(INTERVAL, row["repeated interval"])
@@ -305,5 +311,7 @@ def named_contrast(line: str) -> str:
         "And better than `ptq+k`?": "qat - ptq+k",
     }
     found = next((name for text, name in questions.items() if text in line), "")
-    over = re.match(r"`([^`]+ - [^`]+)`(?: \(`[^`]+`\))?: (?:Over all|The settings differ)", line)
+    over = re.match(
+        r"`([^`]+ - [^`]+)`(?: \(`[^`]+`[^)]*\))?: (?:Over all|The settings differ)", line
+    )
     return over[1] if over else found

@@ -89,6 +89,7 @@ LABELS = {
     "equivalent within Δ": "equivalent",
     "undecided": "undecided",
     "too few seeds": "too few",
+    "too few groups": "too few",
     "withheld by a check": "withheld",
     "no effect of the seed": "unmoved",
     "impossible here": "impossible",

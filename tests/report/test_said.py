@@ -12,8 +12,10 @@ from rich.console import Console
 
 from bench.analysis import Analysis, analyze
 from bench.analysis.next_look import next_cells
+from bench.analysis.pairs import pinned_pairs
 from bench.report import build, markdown, sentences, terminal, words
 from bench.statistics.families import Verdict
+from bench.statistics.spread import sd_interval
 from bench.store import folder as store
 from bench.study import load, validate
 from tests import synthetic
@@ -225,3 +227,25 @@ def test_budget_0_says_that_initialization_does_not_vary(tmp_path):
     assert "initialization does not vary between seeds" in said
     trained = text_of(analyzed(tmp_path / "1", synthetic.study(seeds=8, budgets=[1, 2, 4])))
     assert "initialization does not vary" not in trained
+
+
+def test_each_source_of_randomness_has_its_sd_and_no_verdict(tmp_path):
+    """The table's numbers are those of the pinned seeds; nothing is tested at their levels."""
+    levels = ["all", "initialization", "order"]
+    made = analyzed(tmp_path, synthetic.study(seeds=9, budgets=[1], randomness=levels))
+    assert all(dict(c.setting.factors)["randomness"] == "all" for c in made.comparisons)
+    section = re.search(r"## What makes seeds differ\n(.*?)\n## ", text_of(made), re.S)
+    assert section is not None
+    assert "No verdict belongs to it" in section[1]
+    pairs = {
+        (one.contrast.name, dict(one.setting.factors)["randomness"]): one.d
+        for one in pinned_pairs(made.contrasts, made.samples)
+    }
+    assert {source for _, source in pairs} == {"initialization", "order"}
+    for (name, source), d in pairs.items():
+        low, high = sd_interval(float(d.std(ddof=1)), 9, 0.05)
+        shown = (words.number(v) for v in (float(d.std(ddof=1)), low, high))
+        row = "| `{}` | {} | .*| 9 | {} | {} to {} |".format(name, source, *map(re.escape, shown))
+        assert re.search(row, section[1]), row
+    plain = analyzed(tmp_path / "plain", synthetic.study(seeds=9, budgets=[1]))
+    assert "What makes seeds differ" not in text_of(plain)

@@ -58,6 +58,9 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         fields["calibration_examples"] = [50, 100, 200, 400]
     if draw(st.booleans()):
         fields |= draw(st.sampled_from(designs(fields)))
+    if draw(st.sampled_from((False, False, True))):  # lower is better, and real values
+        fields["metrics"] = list(draw(st.sampled_from((("mae",), ("mae", "mse")))))
+        fields["delta"] = draw(st.sampled_from((0.005, 0.05, {})))
     if seeds > 8 and draw(st.booleans()):
         fields["sequential"] = {"looks": draw(st.sampled_from(([seeds], [8, seeds])))}
     outcome = {
@@ -69,6 +72,7 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         "unsupported": draw(st.sampled_from(("", "", "qat"))),
         "stopped": draw(st.sampled_from((None, max(seeds - 2, 1)))),
         "near": draw(st.booleans()),
+        "groups": draw(st.sampled_from((0, 0, 4, 12))),
     }
     return synthetic.study(**fields), outcome
 
@@ -117,7 +121,7 @@ def written(folder: Path, study: Any, outcome: dict[str, Any]) -> Counter[str]:
             return None
         if outcome["unsupported"] and row["arm"].startswith(outcome["unsupported"]):
             row |= {"status": "unsupported", "error": "RuntimeError: no **such** `layer`"}
-            row |= {"predictions": None, "number_format": None}
+            row |= {"predictions": None, "number_format": None, "values": None}
         elif rng.random() < outcome["faults"]:
             how = rng.choice(["missing", "failed", "diverged"])
             if how == "missing":
@@ -125,11 +129,12 @@ def written(folder: Path, study: Any, outcome: dict[str, Any]) -> Counter[str]:
                 return None
             row |= {"status": how, "error": "lost"}
             if how == "failed":
-                row |= {"predictions": None, "number_format": None}
+                row |= {"predictions": None, "number_format": None, "values": None}
         statuses[row["status"]] += 1
         return row
 
-    synthetic.write(folder, study, n=n, counts=counts, edit=edit)
+    groups = outcome.get("groups", 0)
+    synthetic.write(folder, study, n=n, counts=counts, edit=edit, groups=groups)
     return statuses
 
 
@@ -139,7 +144,7 @@ def delta_at_an_end(analysis: Analysis, random_state: int) -> float:
     there = [c.simultaneous for c in analysis.comparisons if c.simultaneous is not None]
     # Beside the end that decides: the one nearer to 0 of a difference, the farther one of no other.
     ends = [(max if ends.holds(0) else min)(map(abs, ends)) for ends in there]
-    finite = [end for end in ends if 0.001 < end < 100] or [0.5]
+    finite = [end for end in ends if 0.0011 < end < 100] or [0.5]
     end = float(rng.choice(finite))
     return float(rng.choice([0.9999 * end, 1.0001 * end, round(end, 2), round(end, 2)])) or end
 
@@ -158,6 +163,8 @@ def read(analysis: Analysis, text: str, **more: Any) -> Claims:
     deltas = {c.pairs.metric: c.pairs.delta for c in analysis.comparisons}
     of_unit = {c.pairs.unit: c.pairs.delta for c in analysis.comparisons}
     metric = analysis.samples[0].metric
+    lower = frozenset(c.pairs.unit for c in analysis.comparisons if c.pairs.lower_is_better)
+    more = {"lower": lower} | more
     return Claims(text, deltas | of_unit, analysis.alpha, metric=metric, **more)
 
 

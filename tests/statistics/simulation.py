@@ -423,9 +423,9 @@ SECTIONS = (
     Section(
         "The report's self-check: how often it finds fault",
         "By signs it should find none on normal data. Resampled few seeds repeat themselves: below "
-        "12 of them normal data would be called skewed too often, and the report says nothing of "
-        "skewness there; with more it finds skewed data only sometimes. Signs: a tenth of the "
-        "samples.",
+        "15 of them one of two dozen contrasts of normal data would often be called skewed, and "
+        "the report says nothing of skewness there; with more it finds skewed data only sometimes, "
+        "and takes an outlier of heavy tails for skewness. Signs: a tenth of the samples.",
         decisions.self_checks, 500,
     ),
 )  # fmt: skip

@@ -183,7 +183,7 @@ def self_checks(repetitions: int, alpha: float = 0.05) -> Iterator[Rate]:
         yield Rate("by signs, loud", f"normal, 8 contrasts, {n} seeds", loud, repetitions // 10,
                    alpha, "none")  # fmt: skip
     for population in ("normal", "heavy tails (t, 3 df)", "skewed (exponential)"):
-        for n in (6, 8, 10, 12, 20, 30):
+        for n in (6, 8, 10, 12, 15, 20, 30):
             rng = np.random.default_rng([19, n, len(population)])
             d = np.array([POPULATIONS[population](rng, n) for _ in range(repetitions)], float)
             flagged = 0

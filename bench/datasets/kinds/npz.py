@@ -1,4 +1,4 @@
-"""A file mine.npz in Keras's layout: x_train, y_train, x_test, y_test, and perhaps groups_test."""
+"""A file mine.npz in Keras's layout: x_train, y_train, x_test, y_test; perhaps groups_test."""
 
 import zipfile
 from functools import lru_cache
@@ -18,6 +18,7 @@ from bench.errors import InputError
 EXAMPLE = "mine.npz"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 GROUPS = "groups_test"
+TRAINED = "groups_train"
 
 
 def recognize(name: str, where: str, options: Options = DEFAULT) -> Source | None:
@@ -50,8 +51,20 @@ def _load(path: Path, label: str, size: int, changed: int) -> Dataset:
     (y_train, y_test), classes = labels_of.numbered(of_splits)
     scale = PIXELS if x_train.dtype == np.uint8 else 1.0
     key = content(x_train, y_train, x_test, y_test, scale=scale)
-    groups = _groups(path, arrays.get(GROUPS), len(x_test))
-    return Dataset(key, label, x_train, y_train, x_test, y_test, scale, classes, groups=groups)
+    groups = _groups(path, GROUPS, arrays.get(GROUPS), len(x_test))
+    trained = _groups(path, TRAINED, arrays.get(TRAINED), len(x_train))
+    return Dataset(
+        key,
+        label,
+        x_train,
+        y_train,
+        x_test,
+        y_test,
+        scale,
+        classes,
+        groups=groups,
+        trained_groups=trained and frozenset(trained),
+    )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -65,7 +78,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                     f"arrays {', '.join(file.files) or 'none'}, no {', '.join(missing)}",
                     f"allowed: {', '.join(NAMES)}",
                 )
-            found = {name: file[name] for name in (*NAMES, GROUPS) if name in file.files}
+            wanted = (*NAMES, GROUPS, TRAINED)
+            found = {name: file[name] for name in wanted if name in file.files}
     except InputError:
         raise
     except Exception as error:  # NumPy, zipfile and zlib raise what they like on damaged bytes
@@ -82,7 +96,7 @@ def _check_claims(path: Path) -> None:
     """Of the arrays' headers: a small file may claim to become anything."""
     needed = 0
     with zipfile.ZipFile(path) as archive:
-        for name in (*NAMES, GROUPS):
+        for name in (*NAMES, GROUPS, TRAINED):
             if f"{name}.npy" in archive.namelist():
                 with archive.open(f"{name}.npy") as member:
                     shape, dtype = _header(member)
@@ -131,13 +145,13 @@ def _text(y: np.ndarray) -> np.ndarray:
     return np.char.decode(y, "utf-8") if y.dtype.kind == "S" else y
 
 
-def _groups(path: Path, groups: np.ndarray | None, n: int) -> tuple[str, ...] | None:
+def _groups(path: Path, name: str, groups: np.ndarray | None, n: int) -> tuple[str, ...] | None:
     if groups is None:
         return None
     if groups.shape != (n,) or groups.dtype.kind not in "iuU":
         raise InputError(
             str(path),
-            f"{GROUPS} of {groups.dtype} {groups.shape}",
+            f"{name} of {groups.dtype} {groups.shape}",
             f"allowed: integers or text, ({n},)",
         )
     return tuple(str(group) for group in groups.tolist())

@@ -96,6 +96,7 @@ def _load(path: Path, label: str, column: str, stamp: tuple[tuple[str, int, int]
         1.0,
         classes,
         groups=test.groups and test.groups[1],
+        trained_groups=train.groups and frozenset(train.groups[1]),
         notes=tuple(notes),
     )
 

@@ -122,6 +122,7 @@ class Encoded:
             key = f"{key}/{train_examples}"
             y_train = y_train[fixed_permutation(train.n)[:train_examples]]
         groups = test.groups()
+        trained = train.groups() if groups else None
         notes = (
             *self.chosen.notes,
             *self.taken,
@@ -141,6 +142,7 @@ class Encoded:
             permuted=train_examples is not None,
             groups=groups and groups[1],
             notes=notes,
+            trained_groups=trained and frozenset(trained[1]),
         )
 
     def test(self) -> Test:

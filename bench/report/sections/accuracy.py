@@ -15,7 +15,7 @@ MOST_DOTS = 200  # of an arm at one budget; seeds are in no order, so that the f
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
-    samples = [s for s in analysis.samples if s.seeds]
+    samples = [s for s in analysis.samples if s.finite]
     if not samples:
         return None
     blocks: list[Block] = []
@@ -33,7 +33,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         if len(panels) > MOST_PANELS:
             more += f"; {len(panels) - MOST_PANELS} are not drawn, all are in the table"
         blocks.append(Details(more, tuple(drawn[MOST_OPEN:])))
-    title = "Accuracy of every arm" if analysis.study is not None else "Values of every arm"
+    accurate = analysis.study is not None and {s.metric for s in samples} == {"accuracy"}
+    title = "Accuracy of every arm" if accurate else "Values of every arm"
     blocks.append(Details(f"{title}, as numbers", (_table(analysis, samples),)))
     return Section(title, tuple(blocks))
 
@@ -63,8 +64,8 @@ def _figure(
     name = "accuracy" if at == 0 else f"accuracy-{at + 1}"
     where = words.panel(panel, analysis.varying)
     unit = "%" if samples[0].unit == "pp" else ""
-    values = np.concatenate([s.values for s in samples])
-    n = samples[0].correct.shape[1] if samples[0].correct is not None else None
+    values = np.concatenate([s.at(s.finite) for s in samples])
+    n = samples[0].n_examples if samples[0].correct is not None else None
     scale = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     dot, why = "one model trained from its own start", "Arms of one seed share data order and start"
     shown = metric.capitalize()
@@ -72,7 +73,8 @@ def _figure(
         dot, why = "one run of the pipeline", "Arms are paired by seed"
     if analysis.study is None:
         dot = "one value of the table"
-        shown = code(metric)
+    if metric != "accuracy" or analysis.study is None:
+        shown = f"{code(metric)}{_direction(samples[0])}"
     caption = (
         f"**{shown}{', ' + where if where else ''}.** Each dot is one seed: {dot}. The mark is the "
         f"mean of the seeds, its whisker the {words.level(analysis)} t interval for new seeds. "
@@ -95,9 +97,15 @@ def _figure(
     )
 
 
+def _direction(sample: Sample) -> str:
+    if sample.lower_is_better is None or sample.unit == "pp":
+        return ""
+    return f" in {sample.unit}, {'lower' if sample.lower_is_better else 'higher'} is better"
+
+
 def _limits(samples: list[Sample], scale: scales.Scale) -> tuple[float, float]:
     """Of the vertical axis, on its scale: whiskers may reach further."""
-    values = scale.forward(np.concatenate([s.values for s in samples]))
+    values = scale.forward(np.concatenate([s.at(s.finite) for s in samples]))
     pad = 0.05 * max(values.max() - values.min(), 1e-9)
     return float(values.min() - pad), float(values.max() + pad)
 
@@ -157,7 +165,9 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
     level = words.level(analysis)
     several = len({s.metric for s in samples}) > 1
     ours = analysis.study is not None
-    unit_of = "percent of test examples classified correctly" if ours else "in the metric's unit"
+    accurate = ours and {s.metric for s in samples} == {"accuracy"}
+    unit_of = "percent of test examples classified correctly"
+    unit_of = unit_of if accurate else "in the metric's unit"
     columns = (
         Column("arm"),
         Column("setting", words.setting_meaning(analysis)),
@@ -167,7 +177,9 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
         ),
         Column("mean", f"over seeds: {unit_of}", True),
         Column(
-            "SD", f"standard deviation over seeds{', in percentage points' if ours else ''}", True
+            "SD",
+            f"standard deviation over seeds{', in percentage points' if accurate else ''}",
+            True,
         ),
         Column(f"{level} interval", "t interval of the mean for new seeds", True),
         Column("lowest", "seed", True),
@@ -189,7 +201,7 @@ def _table(analysis: Analysis, samples: list[Sample]) -> Table:
                     Cell(str(len(s.seeds)), len(s.seeds)),
                     words.number_cell(s.mean(), unit),
                     words.number_cell(
-                        float(s.values.std(ddof=1)) if len(s.seeds) > 1 else None, unit
+                        float(s.at(s.finite).std(ddof=1)) if len(s.finite) > 1 else None, unit
                     ),
                     Cell(f"{ends[0]} to {ends[1]}" if ends else "–", interval and interval.low),
                     words.number_cell(float(s.values.min()), unit),

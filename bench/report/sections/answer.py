@@ -47,7 +47,9 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         members = [c for c in comparisons if c.name == name]
         for metric in dict.fromkeys(c.pairs.metric for c in members):
             of_metric = [c for c in members if c.pairs.metric == metric]
-            said = "" if metric == "accuracy" else f" ({code(metric)})"
+            if analysis.study is not None and metric != analysis.study.metrics[0]:
+                continue  # exploratory: in the tables
+            said = words.metric(metric, of_metric[0].pairs.lower_is_better)
             blocks += _answered(analysis, f"**{question}**{said}", of_metric)
             shown += of_metric
     blocks += thread.one_epoch(analysis, population)
@@ -167,6 +169,8 @@ def _clause(group: list[Comparison]) -> Text:
     text = sentences.verdict(first, sentences.side(first))
     if first.verdict == Verdict.WITHHELD:
         return f"{when}{text}: {reservations(group, lambda c: c.withheld)}"
+    if first.verdict == Verdict.TOO_FEW_GROUPS and not first.pairs.unmoved:
+        return f"{when}{text} ({sentences.estimates(group)})"
     if first.verdict == Verdict.TOO_FEW_SEEDS and not first.pairs.unmoved:
         each = {c.n_seeds: c for c in sorted(group, key=lambda c: c.n_seeds)}
         few = [sentences.verdict(c) for c in each.values()]
@@ -218,7 +222,7 @@ def _overall(analysis: Analysis, shown: Sequence[Comparison]) -> Iterator[Block]
     for c in shown:
         groups.setdefault((c.name, c.pairs.metric), []).append(c)
     said = [
-        f"{code(name)}{'' if metric == 'accuracy' else f' ({code(metric)})'}: {text}"
+        f"{code(name)}{words.metric(metric, members[0].pairs.lower_is_better)}: {text}"
         for (name, metric), members in groups.items()
         if (text := several.together(analysis, members))
     ]
@@ -232,7 +236,7 @@ def _overall(analysis: Analysis, shown: Sequence[Comparison]) -> Iterator[Block]
 def _line(analysis: Analysis, c: Comparison) -> Text:
     where = words.place(c.setting, analysis.varying)
     at = f" ({where})" if where else ""
-    metric = f", {code(c.pairs.metric)}" if c.pairs.metric != "accuracy" else ""
+    metric = words.metric(c.pairs.metric, c.pairs.lower_is_better)
     why = f": {'; '.join(c.withheld)}" if c.withheld else ""
     said = f"{sentences.sentence(sentences.verdict(c))}{why}{at}{metric}"
     return f"{said}." if c.withheld or c.pairs.impossible else f"{said}: {sentences.estimate(c)}."
@@ -266,6 +270,20 @@ def _hold(analysis: Analysis, population: Population, shown: Sequence[Comparison
     return f" that hold {words.listed(said)}" if said else ""
 
 
+def _directions(shown: Sequence[Comparison]) -> Text:
+    """Of metrics that are no accuracy, how a difference is to be read."""
+    said = {}
+    for c in shown:
+        lower, unit = c.pairs.lower_is_better, c.pairs.unit.removesuffix(" per doubling")
+        if unit != "pp" and lower is not None:
+            better, other = ("lower", "worse") if lower else ("higher", "better")
+            said[c.pairs.metric] = (
+                f" {code(c.pairs.metric)}, in {unit}: {better} is better, so that where a "
+                f"difference is above 0 the first arm is {other}."
+            )
+    return "".join(said.values())
+
+
 def _basis(analysis: Analysis, population: Population, shown: Sequence[Comparison]) -> Text:
     there = [c for c in analysis.select(population) if not c.pairs.impossible]
     seeds = sorted({c.n_seeds for c in there})
@@ -282,6 +300,7 @@ def _basis(analysis: Analysis, population: Population, shown: Sequence[Compariso
     )
     if any(c.pairs.unit.startswith("pp") for c in analysis.comparisons):
         text += " pp: percentage points of accuracy (from 95% to 96% is 1 pp)."
+    text += _directions(shown)
     if analysis.ours and analysis.study and any(ARMS[arm].extra for arm in analysis.arms):
         text += (
             " Float training took E epochs; QAT, and the controls at equal compute, took "

@@ -56,10 +56,7 @@ def _checks(analysis: Analysis) -> Table:
         Column("seeds", "", True),
         Column("Keras", "largest share of test examples that file and Keras tell apart", True),
         Column("batch norm's start", "what is left of it in its averages", True),
-        Column("float accuracy", "mean over seeds", True),
-        Column("commonest class", "always naming it", True),
-        Column("nearest centroid", "on raw inputs", True),
-        Column("logistic regression", "on raw inputs", True),
+        *(_OF_CLASSES if _classified(analysis) else ()),
         Column("what follows", long=True),
     )
     rows = tuple(_row(analysis, check) for check in analysis.float_checks)
@@ -67,8 +64,21 @@ def _checks(analysis: Analysis) -> Table:
     return Table("believe-table", caption, columns, rows[: words.MOST_ROWS])
 
 
+_OF_CLASSES = (
+    Column("float accuracy", "mean over seeds", True),
+    Column("commonest class", "always naming it", True),
+    Column("nearest centroid", "on raw inputs", True),
+    Column("logistic regression", "on raw inputs", True),
+)
+
+
+def _classified(analysis: Analysis) -> bool:
+    return any(check.accuracy is not None for check in analysis.float_checks)
+
+
 def _row(analysis: Analysis, check: FloatCheck) -> tuple[Cell, ...]:
     base = check.baselines
+    of_classes = (check.accuracy, base.commonest, base.nearest_centroid, base.logistic)
     follows = "; ".join(
         [
             *(f"no verdict: {text}" for text in check.withheld),
@@ -80,10 +90,7 @@ def _row(analysis: Analysis, check: FloatCheck) -> tuple[Cell, ...]:
         Cell(str(check.seeds), check.seeds),
         _share(check.keras and check.keras[0]),
         _share(check.start_left),
-        _share(check.accuracy),
-        _share(base.commonest),
-        _share(base.nearest_centroid),
-        _share(base.logistic),
+        *(map(_share, of_classes) if _classified(analysis) else ()),
         Cell(follows or ("nothing against it" if check.seeds else "no result")),
     )
 

@@ -30,6 +30,8 @@ VERDICT_MEANINGS = {
     Verdict.EQUIVALENT: "shown to lie within ±Δ; not significant",
     Verdict.UNDECIDED: "neither: the data allow a difference that matters, and none at all",
     Verdict.TOO_FEW_SEEDS: "with so few seeds no outcome could have been significant",
+    Verdict.TOO_FEW_GROUPS: "with so few groups of test examples no outcome could have been "
+    "significant",
     Verdict.WITHHELD: "a check says that these numbers are not those of the contrast",
 }
 
@@ -99,7 +101,7 @@ def _table(
         Column("setting", words.setting_meaning(analysis)),
         *([Column("metric")] if len(metrics) > 1 else []),
         Column("verdict", "of the corrected tests; below it is said what each means", long=True),
-        Column("mean", "difference of the means, in percentage points for accuracies", True),
+        Column("mean", _unit(comparisons), True),
         Column("family's interval", _held(comparisons, analysis), True),
         Column(
             "family",
@@ -199,6 +201,19 @@ def _table(
         tuple(columns),
         tuple(rows),
     )
+
+
+def _unit(comparisons: tuple[Comparison, ...]) -> str:
+    """What a column of means says: unit and direction of each metric."""
+    units = {c.pairs.metric: (c.pairs.unit, c.pairs.lower_is_better) for c in comparisons
+             if c.pairs.kind == "contrast"}  # fmt: skip
+    said = []
+    for name, (unit, lower) in units.items():
+        if unit == "pp":
+            said.append("in percentage points for accuracies")
+        elif lower is not None:
+            said.append(f"{name} in {unit} ({'lower' if lower else 'higher'} is better)")
+    return ", ".join(("difference of the means", *dict.fromkeys(said)))
 
 
 def _held(comparisons: tuple[Comparison, ...], analysis: Analysis) -> str:

@@ -27,7 +27,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if diverged:
         blocks += [
             Paragraph(
-                "A model that **diverged** (its loss is not a number, or its accuracy is chance) "
+                "A model that **diverged** (its loss is not a number, or it is no better than one "
+                "answer for all) "
                 "is a result of its arm and stays in all numbers above."
             ),
             Table(
@@ -72,7 +73,8 @@ def _impossible(analysis: Analysis) -> tuple[Text, ...]:
 
 def _diverged(analysis: Analysis) -> tuple[tuple[Cell, ...], ...]:
     totals: dict[str, tuple[int, int]] = {}
-    for s in analysis.samples:
+    counted = analysis.samples if analysis.study is None else analysis.of_first_metric
+    for s in counted:
         diverged, n = totals.get(s.arm, (0, 0))
         totals[s.arm] = diverged + s.statuses.get("diverged", 0), n + len(s.seeds)
     if not any(diverged for diverged, _ in totals.values()):

@@ -90,6 +90,18 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             f"**{words.POPULATIONS['seeds+examples'].capitalize()}**: seeds and test examples are "
             "both random (two-way crossed effects), with Satterthwaite's degrees of freedom."
         )
+    if analysis.in_groups:
+        yield (
+            "Test examples of one group are not independent: what is drawn anew with the seeds are "
+            "groups, weighted by their sizes, with degrees of freedom for few or unequal ones."
+        )
+    left_out = [c for c in analysis.select("seeds") if c.pairs.not_finite]
+    if left_out:
+        yield (
+            f"In {words.count(len(left_out), 'contrast')} a model's value is not finite: such "
+            "seeds are left out of the mean and the tests, equivalence is not tested, and the win "
+            "rate counts them as the worst."
+        )
     for family, m, metric, population in families:
         method = (
             "Benjamini-Hochberg (false discovery rate), intervals at the false-coverage rate"
@@ -100,6 +112,13 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
             f"The {family} family, {code(metric)}, {words.population(analysis, population)}: "
             f"{words.count(m, 'contrast')}, corrected by {method}, at α = {alpha:g}."
         )
+    directions = {
+        f"{code(s.metric)} (in {s.unit}) {'lower' if s.lower_is_better else 'higher'}": None
+        for s in analysis.samples
+        if s.lower_is_better is not None
+    }
+    if directions and analysis.study is not None:
+        yield f"Differences are first arm minus second. Better is: {words.listed(directions)}."
     deltas = {
         f"{words.trimmed(c.pairs.delta)} {c.pairs.unit}": None
         for c in analysis.select()
@@ -122,13 +141,15 @@ def _statistics(analysis: Analysis) -> Iterator[str]:
 def _counts(analysis: Analysis) -> Table:
     used = [s for s in STATUSES if any(sample.statuses.get(s) for sample in analysis.samples)]
     totals: dict[str, dict[str, int]] = {}
-    for sample in analysis.samples:
+    counted = analysis.samples if analysis.study is None else analysis.of_first_metric
+    for sample in counted:
         of_arm = totals.setdefault(sample.arm, {})
         for status, n in sample.statuses.items():
             of_arm[status] = of_arm.get(status, 0) + n
     meanings = {
         "ok": "evaluated",
-        "diverged": "loss not finite or accuracy at chance; a result, and counted as one",
+        "diverged": "loss not finite, or no better than one answer for all; a result, and counted "
+        "as one",
         "unsupported": "the converter refuses it: a result without predictions",
         "failed": "runs again with the same command; its seed is left out of its contrasts",
         "timeout": "as failed",

@@ -37,7 +37,7 @@ def _blocks(analysis: Analysis, arms: list[str]) -> list[tuple[str, dict[str, Sa
     metric = analysis.samples[0].metric
     shown: dict[int | None, dict[str, Sample]] = {}
     for s in analysis.samples:
-        if s.seeds and s.metric == metric and s.setting.panel.within(panel):
+        if s.finite and s.metric == metric and s.setting.panel.within(panel):
             shown.setdefault(s.setting.budget, {})[s.arm] = s
     return [
         (f"E = {budget}" if budget is not None else "", samples)
@@ -50,8 +50,8 @@ def _figure(
     analysis: Analysis, arms: list[str], blocks: list[tuple[str, dict[str, Sample]]], more: int
 ) -> Figure:
     samples = [s for _, of_block in blocks for s in of_block.values()]
-    values = np.concatenate([s.values for s in samples])
-    n = samples[0].correct.shape[1] if samples[0].correct is not None else None
+    values = np.concatenate([s.at(s.finite) for s in samples])
+    n = samples[0].n_examples if samples[0].correct is not None else None
     axis = scales.accuracy_scale(float(values.min()), float(values.max()), n)
     entries = [
         ("higher than the arm to its left", figures.Style(figures.BLUE, "s")),
@@ -76,7 +76,7 @@ def _figure(
             xs = {arm: x0 + arms.index(arm) for arm in there}
             for left, right in itertools.pairwise(there):
                 a, b = of_block[left], of_block[right]
-                shared = sorted(set(a.seeds) & set(b.seeds))[:MOST_LINES]
+                shared = sorted(set(a.finite) & set(b.finite))[:MOST_LINES]
                 for y0, y1 in zip(a.at(shared), b.at(shared), strict=True):
                     color = (
                         figures.BLUE if y1 > y0 else figures.VERMILLION if y1 < y0 else figures.GREY
@@ -103,8 +103,9 @@ def _figure(
     )
     where = words.panel(samples[0].setting, analysis.varying.without("extra"))
     metric = samples[0].metric
+    direction = {True: ", lower is better", False: "", None: ""}[samples[0].lower_is_better]
     several = len({s.metric for s in analysis.samples}) > 1
-    shown = [where, code(metric) if several else ""]
+    shown = [where, f"{code(metric)}{direction}" if several or direction else ""]
     if any(shown):
         caption += f" Shown: {', '.join(text for text in shown if text)}."
     if more > 0:
@@ -116,7 +117,7 @@ def _figure(
         for label, of_block in blocks
         for a, b in itertools.pairwise(arms)
         if a in of_block and b in of_block
-        for shared in [sorted(set(of_block[a].seeds) & set(of_block[b].seeds))]
+        for shared in [sorted(set(of_block[a].finite) & set(of_block[b].finite))]
         for rises in [int((of_block[b].at(shared) > of_block[a].at(shared)).sum())]
     )
     return Figure("seeds", figures.draw("seeds", 322 + bottom, paint), caption, alt)

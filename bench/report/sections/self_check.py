@@ -89,8 +89,8 @@ def _skewed(found: SelfCheck, analysis: Analysis) -> Text:
             place = words.place(c.setting, analysis.varying)
             names.append(f"{code(c.name)}{f' ({place})' if place else ''}")
     return (
-        f"Skewed differences: for {words.listed(names)} the t-test errs in more than "
-        f"{_share(2 * found.signs.alpha)} of cases where seeds are drawn again."
+        f"Skewed differences, or an outlier: for {words.listed(names)} the t-test errs in more "
+        f"than {_share(2 * found.signs.alpha)} of cases where seeds are drawn again."
     )
 
 

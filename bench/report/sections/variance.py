@@ -34,6 +34,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         "Where the variance comes from",
         (
             Paragraph(text),
+            *_draws(analysis),
             Details(
                 "Variance of every arm and contrast",
                 (
@@ -45,6 +46,48 @@ def build(analysis: Analysis, population: Population) -> Section | None:
                         tuple(rows[: words.MOST_ROWS]),
                     ),
                 ),
+            ),
+        ),
+    )
+
+
+def _draws(analysis: Analysis):
+    """Of contrasts with several calibration draws for each seed: how much is the draw's."""
+    rows = []
+    for c in analysis.select("seeds"):
+        if (parts := c.pairs.nested) is None:
+            continue
+        interval = parts.interval_draw(analysis.alpha)
+        numbers = (parts.sd_draw, interval.low, interval.high, parts.sd_seed)
+        rows.append(
+            (
+                Cell(code(c.name)),
+                Cell(words.place(c.setting, analysis.varying), c.setting.budget),
+                Cell(str(parts.draws), parts.draws),
+                *(words.number_cell(value) for value in numbers),
+            )
+        )
+    if not rows:
+        return
+    level = f"{100 * (1 - analysis.alpha):g}% interval"
+    columns = (
+        Column("contrast"),
+        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("draws", "of calibration examples, of each seed", True),
+        Column("SD of a draw", "over the draws of one seed, in pp", True),
+        Column("from", f"{level} of that SD, by the chi-square distribution", True),
+        Column("to", "", True),
+        Column("SD of a seed", "over seeds, the draws' part left out, in pp", True),
+    )
+    caption = "Nested mean squares of a contrast, which is the mean over the draws of each seed"
+    yield Details(
+        "Calibration draws within seeds",
+        (
+            Table(
+                "draws-table",
+                caption + words.first_of(rows),
+                columns,
+                tuple(rows[: words.MOST_ROWS]),
             ),
         ),
     )
@@ -64,7 +107,7 @@ def _arms(analysis: Analysis):
 
 def _contrasts(analysis: Analysis):
     for c in analysis.select("seeds"):
-        if c.pairs.cells is not None and c.n_seeds > 1:
+        if isinstance(c.pairs.cells, CrossedSums) and c.n_seeds > 1:
             yield _row(
                 code(c.name), words.place(c.setting, analysis.varying), c.setting.budget,
                 seed_variance(c.pairs.cells, 100.0),
