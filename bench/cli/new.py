@@ -5,11 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-<<<<<<< HEAD
 from bench.cli import starters
-=======
 from bench.console import visible
->>>>>>> main
 from bench.errors import InputError
 
 EXAMPLES = ("ptq-vs-qat new mine.py", "ptq-vs-qat new mine.py --kind pipeline")
@@ -36,7 +33,6 @@ def new(
     """Write a commented file to put your own network, pipeline or program into. It runs so."""
     if file.suffix != ".py" or not file.stem.isidentifier():
         raise InputError("FILE.py", f"found {str(file)!r}", "allowed: a name such as mine.py")
-<<<<<<< HEAD
     texts = {file: TEXTS[kind]}
     if kind == "command":
         texts[file.with_name(f"{file.stem}_program.py")] = starters.PROGRAM
@@ -55,18 +51,3 @@ def new(
     typer.echo(
         f"{written} {'is' if len(texts) == 1 else 'are'} written; next: ptq-vs-qat check {file}"
     )
-=======
-    text = TEMPLATE.replace("STEM", file.stem).replace("NAME", str(file))
-    try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError:
-        raise InputError(
-            "FILE.py", f"{str(file)!r} is there already", "allowed: a new file"
-        ) from None
-    except OSError as error:
-        raise InputError(
-            "FILE.py", f"cannot write {str(file)!r} ({error.strerror})", "allowed: a new file"
-        ) from None
-    typer.echo(f"{visible(str(file))} is written; next: ptq-vs-qat check {file}")
->>>>>>> main
