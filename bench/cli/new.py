@@ -48,6 +48,5 @@ def new(
                 "FILE.py", f"cannot write {str(path)!r} ({error.strerror})", "allowed: a new file"
             ) from None
     written = " and ".join(map(str, texts))
-    typer.echo(
-        f"{written} {'is' if len(texts) == 1 else 'are'} written; next: ptq-vs-qat check {file}"
-    )
+    is_are = "is" if len(texts) == 1 else "are"
+    typer.echo(visible(f"{written} {is_are} written; next: ptq-vs-qat check {file}"))
