@@ -92,7 +92,8 @@ def run(
 
             stack.enter_context(connected(address, workers, module))
             own, measures = models.own(study.models), own_metrics.named(study.metrics)
-            work = Pipeline(module, own, keep_models, measures, whole.named(study.models))
+            mine = whole.named(study.models)
+            work = Pipeline(module, own, keep_models, measures, mine, study.diagnosed)
             dispatcher = Dispatcher(
                 folder, watcher, work, study.resources, study.timeout, local=address is None
             )

@@ -235,6 +235,10 @@ class Store:
         """looks.parquet: rows of schema.LOOKS, in place of those that were there."""
         self._files.write("looks.parquet", encode(from_rows(rows, LOOK_SCHEMA)))
 
+    def write_layers(self, content: bytes) -> None:
+        """layers.parquet, as layers.encoded makes it."""
+        self._files.write("layers.parquet", content)
+
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
         fields = list(CONTRAST_SCHEMA)
