@@ -75,10 +75,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """text: as shown; sort: what the column is sorted by, the text itself where None."""
+    """text: as shown; sort: what the column is sorted by, the text itself where None; links: words
+    behind it, each with the part of the report that it leads to."""
 
     text: Text
     sort: float | None = None
+    links: tuple[tuple[Text, str], ...] = ()
 
 
 @dataclass(frozen=True)

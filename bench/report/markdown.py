@@ -28,6 +28,12 @@ def cell(text: Text) -> str:
     return re.sub(r"(?<!\\)\|", r"\\|", inline(text))
 
 
+def anchor(heading: Text) -> str:
+    """What leads to a heading, as the usual renderers make it: its words in small letters, joined
+    by hyphens."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def render(report: Report, population: Population = "seeds") -> str:
     """The whole report for one population."""
     environment = Environment(
@@ -36,7 +42,19 @@ def render(report: Report, population: Population = "seeds") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"inline": inline, "cell": cell, "kind": kind}
+    headings = {
+        part.id: anchor(section.title)
+        for part in report.parts
+        for section in part.variants.values()
+    }
+    environment.filters |= {
+        "inline": inline,
+        "cell": cell,
+        "kind": kind,
+        "linked": lambda c: " ".join(
+            [cell(c.text)] * bool(c.text) + [f"[{w}](#{headings[p]})" for w, p in c.links]
+        ),
+    }
     chosen = population if population in report.populations else report.populations[0]
     text = environment.get_template("report.md.jinja").render(
         report=report,
