@@ -133,6 +133,11 @@ class Report:
     notes: tuple[Note, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of its parts."""
+        return frozenset(part.id for part in self.parts)
+
     def figures(self) -> Iterator[Figure]:
         for part in self.parts:
             for section in part.variants.values():

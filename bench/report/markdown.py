@@ -52,7 +52,8 @@ def render(report: Report, population: Population = "seeds") -> str:
         "cell": cell,
         "kind": kind,
         "linked": lambda c: " ".join(
-            [cell(c.text)] * bool(c.text) + [f"[{w}](#{headings[p]})" for w, p in c.links]
+            [cell(c.text)] * bool(c.text)
+            + [f"[{w}](#{headings[p]})" for w, p in c.links if p in headings]
         ),
     }
     chosen = population if population in report.populations else report.populations[0]
