@@ -1,6 +1,7 @@
 """The report as Markdown, its figures beside it in figures/*.svg."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -8,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from bench.analysis import Population
 from bench.console import visible
 from bench.report import words
-from bench.report.content import Report, Text
+from bench.report.content import Cell, Report, Text
 from bench.report.html import kind
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -26,6 +27,12 @@ def inline(text: Text) -> str:
 def cell(text: Text) -> str:
     """The same in a table, where a pipe ends the cell even inside code."""
     return re.sub(r"(?<!\\)\|", r"\\|", inline(text))
+
+
+def linked(one: Cell, headings: Mapping[str, str]) -> str:
+    """A cell with its links; headings: part of the report -> what leads to it."""
+    to = [f"[{word}](#{headings[part]})" for word, part in one.links if part in headings]
+    return " ".join([cell(one.text), *to] if one.text or not to else to)
 
 
 def anchor(heading: Text) -> str:
@@ -51,10 +58,7 @@ def render(report: Report, population: Population = "seeds") -> str:
         "inline": inline,
         "cell": cell,
         "kind": kind,
-        "linked": lambda c: " ".join(
-            [cell(c.text)] * bool(c.text)
-            + [f"[{w}](#{headings[p]})" for w, p in c.links if p in headings]
-        ),
+        "linked": lambda one: linked(one, headings),
     }
     chosen = population if population in report.populations else report.populations[0]
     text = environment.get_template("report.md.jinja").render(
