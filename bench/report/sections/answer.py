@@ -58,7 +58,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         shown = [c for c in comparisons if c.family == "primary"] or list(comparisons)
         blocks += _overview(analysis, shown)
     table = answer_table.build(analysis, population, shown)
-    blocks += [table] if table is not None else []
+    blocks[:0] = [table] if table is not None else []
     blocks.append(Paragraph(_basis(analysis, population, shown)))
     return Section("", (*guess.blocks(analysis, population), *blocks))
 
