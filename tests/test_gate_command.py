@@ -313,6 +313,18 @@ def test_a_folders_metric_has_its_direction(tmp_path):
         gating.of_folder(folder, Asked("qat - ptq", 1, metric="crossentropy"))
 
 
+def test_few_groups_of_test_examples_decide_nothing_about_new_ones(tmp_path):
+    made = synthetic.study(seeds=8, budgets=[1], arms=["float", "ptq"])
+    for groups, decided in ((3, False), (40, True)):
+        folder = tmp_path / str(groups)
+        synthetic.write(folder, made, groups=groups)
+        ask = Asked("ptq - float", 5, population="seeds+examples")
+        found = gating.of_folder(folder, ask)
+        assert (found.outcome == "passed") == decided
+        assert ("3 groups of test examples, and it takes 5" in gated.line(found)) != decided
+        assert gating.of_folder(folder, Asked("ptq - float", 5)).outcome == "passed"
+
+
 def test_what_is_not_finite_never_passes(tmp_path):
     folder = with_loss(tmp_path / "run", gain=-0.5, arm="qat", seed=3)
     found = gating.of_folder(folder, Asked("qat - ptq", 0.2, metric="cross_entropy"))

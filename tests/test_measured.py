@@ -1,5 +1,7 @@
 """Metrics that are no accuracy, and test examples in groups, through the whole analysis."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,6 +9,7 @@ from scipy import stats
 from bench import metrics
 from bench.analysis import analyze
 from bench.plan import cells as plan
+from bench.report import build, markdown
 from bench.statistics import crossed
 from bench.statistics.families import Verdict
 from bench.statistics.groups import group_sums, grouped
@@ -14,6 +17,7 @@ from bench.store import measures
 from bench.store.folder import Store, read
 from bench.store.labels import LABEL_SCHEMA
 from tests import synthetic
+from tests.report.reader import INTERVAL, Reader, number
 
 N = 60
 
@@ -163,3 +167,52 @@ def test_an_objective_is_part_of_a_cell_and_metrics_are_not():
     assert ids(metrics=["mse", "mae"]) == regression
     assert set(ids(metrics=["mae"], loss="mae")).isdisjoint(regression)
     assert set(ids(metrics=["auc"], task="reconstruction")).isdisjoint(regression)
+
+
+def test_what_the_report_says_of_groups_is_in_its_tables(tmp_path):
+    analysis = analyze(read(regression(tmp_path, groups=8, delta={"mae": 0.05})))
+    text = markdown.render(build.build(analysis), "seeds+examples")
+    reader = Reader(text, {"mae": 0.05, "mse": None}, 0.05, frozenset({"units"}), metric="mae")
+    rows = reader.table("What groups do to the intervals")
+    ratios = []
+    for row in rows:
+        ends = [re.fullmatch(INTERVAL, row[name]) for name in ("95% interval", "without groups")]
+        grouped_width, plain = (number(m[2]) - number(m[1]) for m in ends)
+        ratios.append(float(row["wider"]))
+        assert ratios[-1] == pytest.approx(grouped_width / plain, rel=0.02)
+        assert row["groups"] == "8"
+        assert float(row["effective"]) == pytest.approx(60**2 / (4 * 8**2 + 4 * 7**2), rel=0.01)
+    (said,) = re.findall(r"The intervals are ([\d.]+) times as wide", text)
+    assert float(said) == pytest.approx(float(np.median(ratios)), rel=0.06)
+    assert "8 groups of 7 to 8 examples" in text
+    assert "new groups of test examples" in text
+    for row in reader.table("Mean differences by group"):
+        whole = next(each for each in rows if each["metric"] == row["metric"])
+        sizes = np.array([60 // 8 + (g < 60 % 8) for g in range(8)])
+        parts = np.array([number(row[f"group {g}"]) for g in range(8)])
+        assert (sizes * parts).sum() / 60 == pytest.approx(number(whole["mean"]), abs=0.001)
+    plain = markdown.render(build.build(analysis), "seeds")
+    assert "speak about new seeds on this test set" in plain
+
+
+def test_a_reader_is_told_which_way_is_better(tmp_path):
+    """The quantized model has larger errors: its difference is above 0, and it is worse."""
+
+    def worse(row):
+        if row["arm"] == "ptq":
+            values = np.frombuffer(row["values"]["mae"], np.float32) + np.float32(1)
+            row["values"] = {"mae": measures.stored(values)}
+            row["metrics"] = {"mae": metrics.mean(values)}
+        else:
+            row["values"].pop("mse")
+            row["metrics"].pop("mse")
+        return row
+
+    folder = regression(tmp_path, edit=worse, metrics=["mae"], delta={"mae": 0.05})
+    analysis = analyze(read(folder))
+    text = markdown.render(build.build(analysis), "seeds").replace("\N{NO-BREAK SPACE}", " ")
+    answer = text.partition("## ")[0]
+    assert "(`mae`, lower is better)" in answer
+    assert "PTQ is worse than the float model by more than 0.05 units (+1.0" in answer
+    assert "where a difference is above 0 the first arm is worse" in answer
+    assert "accuracy" not in answer

@@ -29,11 +29,13 @@ from bench.statistics.gate import (
     gate_several,
     seeds_to_pass,
 )
+from bench.statistics.groups import Grouped
 from bench.store import folder as store
 from bench.study.arms import Contrast
 
 Outcome = Literal["passed", "failed", "undecided", "withheld"]
 Better = Literal["higher", "lower"]
+Counted = Literal["seeds", "test examples", "groups"]
 
 BASELINE = "baseline"
 MOST_SEEDS = 10**6
@@ -69,7 +71,8 @@ class AtSetting:
     """The decision at one setting.
 
     place: its name among the others; mean, interval (at 1 - 2 alpha): new minus old, in the
-    metric's unit, None where there is none; n: pairs of seeds, or test examples of two files;
+    metric's unit, None where there is none; n: pairs of seeds, or of two files test examples, or
+    groups of these;
     needed: as many of these pass with 80% power if there is no difference, where it is undecided;
     why: what withholds it, or why it cannot be decided.
     """
@@ -96,7 +99,7 @@ class Release:
     margin: float
     alpha: float
     outcome: Outcome
-    counted: Literal["seeds", "test examples"]
+    counted: Counted
     settings: tuple[AtSetting, ...]
     notes: tuple[str, ...] = ()
 
@@ -310,10 +313,15 @@ def _gate(c: Comparison, sign: float, asked: Asked, sequential: bool) -> Gate:
         # Only an interval is known, so that the p-value is 0 or 1: right for Holm.
         return Gate(decision, interval, None, 0.0 if decision == Decision.FAILED else 1.0)
     estimate = c.estimate
-    if not isfinite(estimate.mean):
+    if not isfinite(estimate.mean) or _too_few_groups(c, asked.alpha):
         return none
     turned = _Turned(sign * estimate.mean, estimate.se, estimate.df)
     return gate_seeds(turned, max(c.n_seeds, 1), asked.margin, asked.alpha)
+
+
+def _too_few_groups(c: Comparison, alpha: float) -> bool:
+    """New test examples that come in fewer groups than seeds could decide with."""
+    return isinstance(c.estimate, Grouped) and c.estimate.n_groups < fewest_seeds(alpha)
 
 
 def _turned(ends: Interval, sign: float) -> Interval:
@@ -358,6 +366,8 @@ def _why_none(c: Comparison, alpha: float) -> str:
     if c.pairs.unmoved:
         return f"the seed has no effect on {' and '.join(c.pairs.unmoved)}"
     fewest = fewest_seeds(alpha)
+    if isinstance(c.estimate, Grouped) and c.estimate.n_groups < fewest <= c.n_seeds:
+        return f"{c.estimate.n_groups} groups of test examples, and it takes {fewest}"
     if c.n_seeds < fewest:
         return f"{c.n_seeds} seeds that both have, and it takes {fewest}"
     return "no finite mean" if c.mean is not None and not isfinite(c.mean) else "no interval yet"

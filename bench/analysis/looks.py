@@ -112,7 +112,9 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
     d = np.array([d_of[seed] for seed in order])
     looks, alone = (_looks(d, reached, plan, a) for a in (level, study.alpha))
     interval = looks[-1].interval if looks else None
-    verdict = families.verdict_by_interval(interval, pairs.margin)
+    # Where a value is not finite, nothing is shown to be equivalent.
+    margin = None if pairs.not_finite else pairs.margin
+    verdict = families.verdict_by_interval(interval, margin)
     detect, equivalent = seeds_needed(comparison, verdict, comparison.m, study.alpha)
     return replace(
         comparison,
@@ -125,7 +127,7 @@ def at_looks(comparison: Comparison, study: Study, plan: Sequential, known: Take
         verdict=verdict,
         seeds_needed=detect,
         seeds_needed_equivalence=equivalent,
-        clear=interval is not None and is_clear(looks[-1], pairs.margin, plan),
+        clear=interval is not None and is_clear(looks[-1], margin, plan),
     )
 
 

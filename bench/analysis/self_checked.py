@@ -26,7 +26,7 @@ USUAL = 1_000
 """Draws where nobody asks for more; all sign patterns of up to 12 seeds."""
 
 _FEWEST = 100
-_COST = 2e7  # contrasts x seeds x draws that take about half a second
+_COST = 1e7  # contrasts x seeds x draws; about half a second
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.gating import Asked, AtSetting, Outcome, Release
+from bench.analysis.gating import Asked, AtSetting, Counted, Outcome, Release
 from bench.errors import InputError
 from bench.report.words import count, exact, trimmed
-from bench.statistics.gate import Decision, examples_to_pass, gate_files
+from bench.statistics.checks import Interval
+from bench.statistics.gate import (
+    Decision,
+    examples_to_pass,
+    fewest_seeds,
+    gate_files,
+    gate_seeds,
+)
 from bench.statistics.mcnemar import mcnemar
 
 
@@ -32,20 +39,26 @@ def of_files(
         given[0], given[1], data, delta=asked.margin, alpha=asked.alpha, scales=scales,
         offsets=offsets,
     )  # fmt: skip
-    share = asked.margin / 100
-    gate = gate_files(mcnemar(made.fixed, made.broken, made.n), share, asked.alpha)
+    share, why, needed = asked.margin / 100, made.withheld, None
+    counted: Counted = "test examples"
+    if made.grouped is None:
+        gate = gate_files(mcnemar(made.fixed, made.broken, made.n), share, asked.alpha)
+        ends = gate.interval and Interval(*(100 * end for end in gate.interval))
+    else:
+        counted, groups = "groups", made.grouped.n_groups
+        gate = gate_seeds(made.grouped, groups, asked.margin, asked.alpha)
+        ends = gate.interval
+        if ends is None and not why:
+            fewest = fewest_seeds(asked.alpha)
+            why = (f"{count(groups, 'group')} of test examples, and it takes {fewest}",)
     outcome: Outcome = "withheld"
     if not made.withheld:
         outcome = {
             Decision.PASSED: "passed", Decision.FAILED: "failed", Decision.UNDECIDED: "undecided"
         }[gate.decision]  # fmt: skip
-    discordance = (made.fixed + made.broken) / made.n
-    needed = None
-    if outcome == "undecided":
+    if outcome == "undecided" and made.grouped is None:
+        discordance = (made.fixed + made.broken) / made.n
         needed = examples_to_pass(discordance, share, asked.alpha)
-    ends = None
-    if not made.withheld and gate.interval is not None:
-        ends = type(gate.interval)(*(100 * end for end in gate.interval))
     return Release(
         contrast=f"{Path(given[0]).name} - {Path(given[1]).name}",
         metric="accuracy",
@@ -54,17 +67,17 @@ def of_files(
         margin=asked.margin,
         alpha=asked.alpha,
         outcome=outcome,
-        counted="test examples",
+        counted=counted,
         settings=(
             AtSetting(
                 setting={"dataset": made.dataset},
                 place="",
                 outcome=outcome,
                 mean=None if made.withheld else made.difference,
-                interval=ends,
-                n=made.n,
+                interval=None if made.withheld else ends,
+                n=made.n if made.grouped is None else made.grouped.n_groups,
                 needed=needed,
-                why=made.withheld,
+                why=why,
             ),
         ),
         notes=made.warnings,

@@ -20,6 +20,7 @@ from bench.pipelines import (
     evaluate,
     hooks,
     measure,
+    modes,
     probes,
     streams,
     tasks,
@@ -29,7 +30,7 @@ from bench.pipelines import (
 )
 from bench.pipelines.audit import audit
 from bench.pipelines.blame import explained
-from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check
+from bench.pipelines.data_checks import ALIKE, FILE, LOSS, MODEL, SAME, Check
 from bench.pipelines.lean import QuantizeLayer, tf_keras, tfmot
 from bench.plan.trajectories import Fork, Segment
 from bench.study.effective import effective
@@ -42,6 +43,10 @@ REPEATED = 256
 TIMED_S = 2.0
 """Seconds that a step's time is measured for at most, of more than one step."""
 
+FAR = 20
+"""Times the loss of guessing that untrained weights may have."""
+
+FIT = "labels and outputs must be what the loss takes: look at data(), model() and loss()"
 LEAVE = "leave it out of `arms`; a run would give its cells as unsupported"
 DRAW = "draw numbers by tf.random or by Keras's layers only, and keep no state elsewhere"
 WITHOUT_QAT = 'study = dict(arms=["float", "ptq", "float+k", "ptq+k"]), which does no QAT'
@@ -101,6 +106,34 @@ def _remedy_for_model(why: str) -> str:
     return "mend model()"
 
 
+def _loss(data: Dataset, pieces: Pieces) -> Check:
+    """One step with untrained weights: the loss is a number, near guessing's, and moves them."""
+    segment = pieces[0][0]
+    few = hooks.prepared(_first(data, REPEATED), segment.model)
+    trainer = trainers.trainer_of(few, segment, False)
+    trainer.load(trainer.start)
+    x, y = trainers.tensors(few)
+    n, noise = len(few.x_train), [streams.noise(0, segment.seed, {})]
+    rate = segment.recipe["learning_rate"]
+    try:
+        loss = trainer.run(x, y, [np.arange(n, dtype=np.int32)], n, rate, noise)
+    except Exception as error:  # whatever a loss of somebody's own raises
+        return Check(LOSS, False, explained(error), FIT)
+    found = f"{loss:.3g} over {n} examples with untrained weights"
+    if not np.isfinite(loss):
+        return Check(LOSS, False, found, "look for labels or inputs that the loss cannot take")
+    after = trainer.state.weights
+    pairs = zip(trainer.start.weights, after, strict=True)
+    if all(one.tobytes() == other.tobytes() for one, other in pairs):
+        return Check(LOSS, False, f"{found}, and a step moves no weight", FIT)
+    if not trainer.own_loss and data.classes and segment.recipe.objective.task == "classification":
+        guessing = float(np.log(max(2, len(data.classes))))
+        found += f"; guessing gives {guessing:.3g}"
+        if loss > FAR * guessing:
+            return Check(LOSS, False, found, "scale the inputs, or the network's last layer, down")
+    return Check(LOSS, True, found)
+
+
 def _same_bits(data: Dataset, pieces: Pieces) -> Check:
     segment = pieces[0][0]
     few = _first(data, REPEATED)
@@ -113,7 +146,9 @@ def _same_bits(data: Dataset, pieces: Pieces) -> Check:
             start = trainer.initial(segment.seed, pin)
         except train.Uncontrolled as error:
             return Check(SAME, False, str(error), DRAW)
-        states.append(trainers.trained(trainer, few, segment, start, 0, 1).weights)
+        course = modes.of_float(segment.recipe, len(few.x_train), 1)
+        after = trainers.trained(trainer, few, segment, start, course, 0, course.total)
+        states.append(after.weights)
     wrong = [
         variable.name
         for variable, one, other in zip(trainer.model.weights, *states, strict=True)
@@ -262,6 +297,7 @@ def _arm(arm: str, data: Dataset, pieces: Pieces) -> Check:
 
 CHECKS: dict[str, Callable[[Dataset, Pieces], Check]] = {
     MODEL: _model,
+    LOSS: _loss,
     SAME: _same_bits,
     ALIKE: _quantized_alike,
     FILE: _float_file,

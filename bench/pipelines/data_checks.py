@@ -22,6 +22,7 @@ LEAST_COVERED = 0.5
 
 
 MODEL = "model"
+LOSS = "labels fit the loss"
 SAME = "one seed twice gives the same bits"
 ALIKE = "QAT's graph, quantization switched off, equals the float one"
 FILE = "float file equals Keras"
@@ -137,6 +138,10 @@ def _classes(data: Dataset) -> Check:
         anomalous = int(data.y_test.sum())
         found = f"{anomalous:,} of {len(data.y_test):,} test examples are anomalous"
         return Check(what, True, f"{found}, no training example is")
+    there_are = np.unique(np.concatenate([data.y_train, data.y_test]))
+    if len(there_are) == 1:
+        (only,) = (data.classes[c] for c in there_are)
+        return Check(what, False, f"one class only, {only}", "give labels of at least two classes")
     counts = [np.bincount(y, minlength=len(data.classes)) for y in (data.y_train, data.y_test)]
     wrong = []
     for split, here, there in (("train", *counts), ("test", *counts[::-1])):

@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.pipelines.audit import FLOAT_IO
@@ -18,6 +19,7 @@ from bench.pipelines.one_file import CLIPPED, FileResult
 from bench.pipelines.testset import TestSet, load_test
 from bench.statistics.checks import Interval
 from bench.statistics.families import Verdict
+from bench.statistics.groups import GroupedFiles, group_sums, grouped_files
 from bench.statistics.mcnemar import (
     McNemar,
     detectable_difference_two_files,
@@ -62,6 +64,7 @@ class Comparison:
     fixed: examples that only a has right; broken: only b; predictions_differ: examples that they
     classify differently, both wrong included. interval: Tango's score interval at 1 - alpha, for
     new examples; p: exact McNemar; p words the direction where the two disagree at the border.
+    grouped: for new groups of test examples, in pp, where the data name them.
     verdict: None where it is withheld, `withheld` says why; the numbers are then those of files
     that were fed the wrong numbers, or gave none.
     """
@@ -82,6 +85,7 @@ class Comparison:
     withheld: tuple[str, ...]
     resolution: Resolution
     warnings: tuple[str, ...]
+    grouped: GroupedFiles | None = None
 
     @property
     def unlike_formats(self) -> bool:
@@ -139,7 +143,17 @@ def compare(
         withheld=withheld,
         resolution=_resolution(counts, delta / 100, alpha),
         warnings=_warnings(result_a, result_b, test, bool(withheld)),
+        grouped=_grouped(right_a, right_b, test),
     )
+
+
+def _grouped(
+    right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], test: TestSet
+) -> GroupedFiles | None:
+    if test.groups is None:
+        return None
+    cells = right_a[None].astype(np.int8) - right_b[None]
+    return grouped_files(group_sums(cells, test.groups), scale=100)
 
 
 def verdict(counts: McNemar, delta: float, alpha: float) -> Verdict:
@@ -283,6 +297,11 @@ def _warnings(a: FileResult, b: FileResult, test: TestSet, withheld: bool) -> tu
             )
         if file.constant is not None:
             said.append(f"{letter} answers class {file.constant} for every example")
+    if test.groups is not None:
+        said.append(
+            f"the test examples come in {len(set(test.groups)):,} groups, and what is said here "
+            "takes them for independent: for new groups it is too sure (`gate` counts groups)"
+        )
     commonest = float(np.bincount(test.y).max()) / len(test.y)
     if not withheld and max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
         said.append(

@@ -11,13 +11,14 @@ from bench import datasets
 class TestSet:
     """x: uint8 or float32 (n, height, width, channels), or of a table (n, features); y: int32 (n,);
     scale: x / scale is what models of this package are fed; classes: their number where it is
-    named, else None."""
+    named, else None; groups: of each example where the data name them, else None."""
 
     name: str
     x: np.ndarray
     y: np.ndarray
     scale: float
     classes: int | None
+    groups: tuple[str, ...] | None = None
 
     __test__ = False  # pytest, this is no class of tests
 
@@ -29,4 +30,4 @@ def load_test(name: str) -> TestSet:
     them. Raises InputError naming --data or the file that is not as expected.
     """
     test = datasets.resolve(name, where="--data").test()
-    return TestSet(test.name, test.x, test.y, test.scale, len(test.classes) or None)
+    return TestSet(test.name, test.x, test.y, test.scale, len(test.classes) or None, test.groups)

@@ -10,7 +10,7 @@ from bench import datasets, models
 from bench.datasets import Dataset, fixed_permutation
 from bench.errors import InputError
 from bench.metrics import own as own_metrics
-from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME, Check, checks
+from bench.pipelines.data_checks import ALIKE, FILE, LOSS, MODEL, SAME, Check, checks
 from bench.plan.cells import cells, check_data
 from bench.plan.forecast import forecast
 from bench.plan.trajectories import Fork, Segment
@@ -86,6 +86,7 @@ def _of_model(apart: Isolated, data: Dataset, pieces: Pieces) -> Iterator[Check]
     yield check
     if not check.ok:
         return
+    yield _asked(apart, LOSS, data, pieces)
     yield _asked(apart, SAME, data, pieces)
     quantized = [fork.cells[0].arm for _, fork in pieces if fork.quantized]
     if quantized:

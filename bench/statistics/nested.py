@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy.stats import chi2
 
 from bench.statistics.checks import FloatArray, Interval
+from bench.statistics.spread import sd_interval
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class Nested:
     def interval_draw(self, alpha: float) -> Interval:
         """Chi-square interval of the SD over draws at 1 - alpha, S (J - 1) degrees of freedom; for
         normal draws."""
-        df = self.seeds * (self.draws - 1)
-        total = df * self.within
-        low, high = (total / float(chi2.ppf(p, df)) for p in (1 - alpha / 2, alpha / 2))
-        return Interval(sqrt(low), sqrt(high))
+        return sd_interval(self.sd_draw, self.seeds * (self.draws - 1) + 1, alpha)
 
 
 def nested(values: FloatArray) -> Nested:

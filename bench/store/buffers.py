@@ -56,6 +56,12 @@ def array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(type, len(values), buffers)
 
 
+def of_integers(values: NDArray[np.int64]) -> pa.Array:
+    """`pa.array(values)`, int64, none of them null."""
+    plain = np.ascontiguousarray(values, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(plain), [None, pa.py_buffer(plain)])
+
+
 def empty(schema: pa.Schema) -> pa.Table:
     """`schema.empty_table()`."""
     return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)

@@ -34,7 +34,7 @@ class Spill:
         self._file.flush()
         table = table.drop_columns([COLUMN])
         for name, values in ((AT, at), (SIZE, size)):
-            table = table.append_column(name, pa.array(np.concatenate(values), pa.int64()))
+            table = table.append_column(name, buffers.of_integers(np.concatenate(values)))
         return table
 
     def read(self, at: int, size: int) -> bytes:
@@ -48,7 +48,10 @@ class Predictions:
         self._column = None if spill is not None else cells[COLUMN]
         self._spill = spill
         if spill is not None:
-            self._at, self._size = (cells[name].to_numpy() for name in (AT, SIZE))
+            self._at, self._size = (
+                np.concatenate([np.zeros(0, np.int64), *map(buffers.numbers, cells[name].chunks)])
+                for name in (AT, SIZE)
+            )
 
     def size(self, row: int) -> int | None:
         """Bytes of a row's predictions; None where it has none."""

@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import stats
 
 from bench.analysis.gating import Asked
 from bench.cli import gated
@@ -57,6 +59,31 @@ def test_misfed_files_are_withheld(misfed, files):
     assert "A was fed 0 to 1" in gated.line(found)
     said = json.loads(gated.as_json(found))
     assert said["settings"][0]["mean"] is said["settings"][0]["low"] is None
+
+
+def test_groups_of_test_examples_are_counted_as_groups(files, digits, tmp_path):
+    """797 examples of 10 writers: t on the groups' differences, by the protocol's formula."""
+    sizes = np.array([160, 140, 120, 100, 80, 60, 50, 40, 30, 17])
+    writers = np.repeat(np.arange(10), sizes)
+    path = tmp_path / "grouped.npz"
+    np.savez(
+        path, x_train=digits.x_train * 15, y_train=digits.y_train, x_test=digits.x_test * 15,
+        y_test=digits.y_test, groups_test=writers,
+    )  # fmt: skip
+    found = gated.of_files(
+        [str(files["int8"]), str(files["longer"])], str(path), Asked("", 5), (), ()
+    )
+    (one,) = found.settings
+    made = pairs.compare(files["int8"], files["longer"], str(path))
+    assert one.mean == pytest.approx(made.difference)
+    assert (found.counted, one.n) == ("groups", 10)
+    estimate = made.grouped
+    # statistics.md: h_g = G n_g / N; nu for these sizes is below G - 1 = 9
+    assert 2 < estimate.df < 9
+    half = stats.t.ppf(0.95, estimate.df) * estimate.se
+    assert tuple(one.interval) == pytest.approx((one.mean - half, one.mean + half))
+    assert json.loads(gated.as_json(found))["settings"][0]["groups"] == 10
+    assert any("come in 10 groups" in warning for warning in made.warnings)
 
 
 def test_the_workflows_command_runs(files, digits, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from bench import datasets, study
 from bench.datasets import Dataset
 from bench.pipelines import check, data_checks
-from bench.pipelines.data_checks import ALIKE, FILE, MODEL, SAME
+from bench.pipelines.data_checks import ALIKE, FILE, LOSS, MODEL, SAME
 from bench.plan.cells import cells
 from bench.runner import probes
 from tests.own.conftest import DATA
@@ -109,12 +109,28 @@ PLAIN = "L.Conv2D(4, 3), L.ReLU(), L.Flatten(), L.Dense(classes)"
 
 
 @pytest.mark.parametrize(
-    "name", [MODEL, SAME, ALIKE, FILE, *(f"arm {a}" for a in ("float", "ptq", "qat", "qat-cal"))]
+    "name",
+    [MODEL, LOSS, SAME, ALIKE, FILE, *(f"arm {a}" for a in ("float", "ptq", "qat", "qat-cal"))],
 )
 def test_a_good_model_passes_each_check(asked, name):
     found = asked(PLAIN, name)
     assert found.ok, found
     assert found.remedy == ""
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("L.Flatten(), L.Dense(classes), L.Lambda(lambda x: 0 * x)", "a step moves no weight"),
+        ("L.Flatten(), L.Dense(classes), L.Lambda(lambda x: x / 0)", "nan over"),
+        ("L.Flatten(), L.Dense(classes), L.Lambda(lambda x: 1e4 * x)", "guessing gives 1.1"),
+    ],
+)
+def test_outputs_that_do_not_fit_the_loss_are_found(asked, layers, said):
+    found = asked(layers, LOSS)
+    assert not found.ok
+    assert said in found.found
+    assert found.remedy
 
 
 def test_every_layer_that_tfmot_refuses_is_named(asked):

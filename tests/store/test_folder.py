@@ -118,7 +118,7 @@ def test_what_is_missing_from_a_folder_is_named(tmp_path):
 
 
 def test_compaction_of_much_is_some_sorted_files_and_no_row_less(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "COMPACT_BYTES", 60_000)
+    monkeypatch.setattr(module, "COMPACT_BYTES", 120_000)
     store = Store(tmp_path)
     rng = np.random.default_rng(0)
     cells = plan.cells(STUDY.with_seeds(20))
