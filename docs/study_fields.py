@@ -41,6 +41,8 @@ MEANINGS = {
     "label_column": "of Parquet and CSV files, where it is not called `label`",
     "audio": "`audio.bands = 10`: what sound becomes; also `rate`, `seconds`, `window_ms`, "
     "`hop_ms`, `floor_db`, `ceiling_db`",
+    "diagnostics": "of how many seeds, the first ones, models are looked into layer by layer; or "
+    "`all`",
     "guess": "a hypothesis in a sentence: the report begins with what this study says of it",
     "decides": "the contrast or effect whose one number answers the guess; the primary family, "
     "where `primary` declares no other",
@@ -54,7 +56,7 @@ MEANINGS = {
     "0.5), or by name, `delta = {mae = 0.1}`",
     "sequential": "looks at the data, as `run --until` fixes them: `looks`, `every`, `half_width`",
     "primary": 'the primary family: contrasts, and effects as `"learning_rate: qat - ptq"` or '
-    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `dataset`, `model`, `recipe`',
+    '`"learning_rate=0.01: qat - ptq"`, also of `budget`, `extra`, `dataset`, `model`, `recipe`',
     "primary_over": "factors at whose every level the primary contrasts are primary; else at the "
     "baseline alone",
     "baseline": "`baseline.learning_rate = 0.01`: the level that effects of a factor are counted "

@@ -155,7 +155,8 @@ def declared(draw):
     study = validate(made, "test")
     contrasts = ["ptq - float", "qat - ptq", "qat - ptq+k"]
     names = [n for n in FACTORS if len(study.levels(n)) > 1 and n not in study.in_recipes]
-    names += [n for n, of in (("budget", study.budgets), ("model", study.models)) if len(of) > 1]
+    lists = {"budget": study.budgets, "model": study.models, "extra": study.extra}
+    names += [name for name, of in lists.items() if len(of) > 1]
     names += ["recipe"] if study.recipes else []
     asked = draw(st.lists(st.tuples(st.sampled_from([None, *names]), st.sampled_from(contrasts)),
                           unique=True, min_size=1, max_size=5))  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import replace
 from bench.analysis.belief import FloatCheck, believed
 from bench.analysis.comparisons import METHODS, Comparison, compare
 from bench.analysis.design import Design
+from bench.analysis.inside import Harm, Inside, harms
 from bench.analysis.looks import at_looks, taken
 from bench.analysis.outcome import Analysis, Checks
 from bench.analysis.pairs import all_pairs
@@ -28,7 +29,8 @@ from bench.analysis.records import (
 )
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
-from bench.store.folder import Results
+from bench.store import layers
+from bench.store.results import Results
 from bench.study import Study, designs
 from bench.study.arms import Contrast
 from bench.study.heading import heading
@@ -43,6 +45,8 @@ __all__ = [
     "Comparison",
     "Design",
     "FloatCheck",
+    "Harm",
+    "Inside",
     "Pairs",
     "Population",
     "Sample",
@@ -87,6 +91,9 @@ def analyze(results: Results) -> Analysis:
         checks=checks,
         environment=results.environment,
         float_checks=float_checks,
+        insides=rows.insides(),
+        harms=harms(made.samples, results.labels),
+        layers=layers.encoded(results.cells),
         costs=costs,
         seed_seconds=seed_seconds,
     )

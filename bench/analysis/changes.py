@@ -85,7 +85,9 @@ def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
     that have both."""
     names = dict.fromkeys(name for one in pairs for name in one.setting.fields())
     for name in names:
-        if name in ("budget", "extra") or name in design.in_recipes:
+        if name == "budget" or name in design.in_recipes:
+            continue
+        if name == "extra" and not design.asks_of("extra", pairs[0].contrast.name):
             continue
         levels = dict.fromkeys(
             one.setting.fields()[name] for one in pairs if name in one.setting.fields()
@@ -180,6 +182,9 @@ def _moved(pairs: Sequence[Pairs], name: str) -> tuple[int, ...]:
     """Which of a contrast's two arms (0, 1) the factor reaches; data and model reach both."""
     if name in ("dataset", "model"):
         return (0, 1)
+    if name == "extra":
+        reached = [i for i in (0, 1) if pairs[0].samples[i].setting.extra is not None]
+        return tuple(reached) or (0, 1)
     reached = [i for i in (0, 1) if name in dict(pairs[0].samples[i].setting.factors)]
     return tuple(reached) or (0, 1)
 

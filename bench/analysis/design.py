@@ -35,3 +35,7 @@ class Design:
         """Is this effect declared primary? level: None for a slope."""
         return bool({Effect(factor, level, contrast), Effect(factor, None, contrast)}
                     & set(self.declared))  # fmt: skip
+
+    def asks_of(self, factor: str, contrast: str) -> bool:
+        """Is any effect of this factor on this contrast declared?"""
+        return any((e.factor, e.contrast) == (factor, contrast) for e in self.declared)

@@ -8,6 +8,7 @@ from typing import Any
 from bench.analysis.belief import FloatCheck
 from bench.analysis.comparisons import Comparison
 from bench.analysis.costs import ArmCost
+from bench.analysis.inside import Harm, Inside
 from bench.analysis.reading import Reading
 from bench.analysis.records import Kind, Population, Sample, Setting, Value, Varying
 from bench.study import Study
@@ -80,6 +81,9 @@ class Analysis:
     environment: Mapping[str, Any]
     float_checks: tuple[FloatCheck, ...] = ()
     reading: Reading | None = None
+    insides: tuple[Inside, ...] = ()
+    harms: tuple[Harm, ...] = ()
+    layers: bytes | None = None
     self_check: int | None = None
     costs: tuple[ArmCost, ...] = ()
     seed_seconds: float | None = None

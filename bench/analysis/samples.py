@@ -10,12 +10,13 @@ import numpy as np
 from bench.analysis import costs
 from bench.analysis.belief import Baselines, FloatCheck, judged
 from bench.analysis.draws import averaged
+from bench.analysis.inside import Inside, mean, most
 from bench.analysis.measured import MeasuredRows
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
 from bench.metrics import Metric
-from bench.store.folder import Results
+from bench.store.results import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study, designs
 from bench.study.arms import ARMS
@@ -31,6 +32,8 @@ AUDITED = ("granularity", "range_start_left", "steps")
 _USED = (
     *("cell", "status", "number_format", "disagreements", "n", "cpu", "versions", "not_finite"),
     *("accuracy", "batch_norm_start_left", "error"),
+    *("outputs_at_limit", "clipped_inputs", "float_ops", "requantizations", "ties", "layers"),
+    *("keras_flips", "keras_flips_tied"),
 )
 
 
@@ -164,6 +167,42 @@ class StudyRows:
         c = self.columns
         why = (c["error"][row] or "no reason" for row in rows if c["status"][row] == "unsupported")
         return next(why, "")
+
+    def insides(self) -> tuple[Inside, ...]:
+        """Of every quantized arm at every setting that has an evaluated model."""
+        c, found = self.columns, []
+        for (setting, arm), by_seed in self.at.items():
+            rows = [r for r in by_seed.values() if r is not None and c["status"][r] in EVALUATED]
+            if not rows or not self.study.arm(arm).ranges:
+                continue
+            shares = {
+                name: mean([None if c[name][r] is None else c[name][r] / c["n"][r] for r in rows])
+                for name in ("outputs_at_limit", "ties", "keras_flips", "keras_flips_tied")
+            }
+            looked = [dict(c["layers"][r]) for r in rows if c["layers"][r]]
+            names = dict.fromkeys(name for of in looked for name in of)
+            layers = {name: mean([of.get(name) for of in looked]) or 0.0 for name in names}
+            found.append(
+                Inside(
+                    setting=setting,
+                    arm=arm,
+                    models=len(rows),
+                    looked_into=len(looked),
+                    at_limit=shares["outputs_at_limit"],
+                    clipped=most([c["clipped_inputs"][r] for r in rows]),
+                    float_ops=most([c["float_ops"][r] for r in rows]),
+                    requantizations=most([c["requantizations"][r] for r in rows]),
+                    ties=shares["ties"],
+                    flips=shares["keras_flips"],
+                    flips_tied=shares["keras_flips_tied"],
+                    batch_norm_left=mean([c["batch_norm_start_left"][r] for r in rows]),
+                    range_left=mean([c["range_start_left"][r] for r in rows]),
+                    steps=mean([c["steps"][r] for r in rows]),
+                    layers={n: v for n, v in layers.items() if not n.startswith("file / ")},
+                    left_out=sum("file / left_out" in of for of in looked),
+                )
+            )
+        return tuple(found)
 
     def float_checks(self) -> tuple[FloatCheck, ...]:
         """Of every float training, by dataset, model, recipe and budget."""

@@ -66,7 +66,8 @@ class Audit:
     are counted by their values, since a file may repeat one for every channel; a layer of one
     output channel counts as neither.
     int8_ops: operators none of whose tensors is float; float_ops: the others; int8_tensors and
-    float_tensors count every tensor of the file, weights included.
+    float_tensors count every tensor of the file, weights included. requantizations: operators that
+    only turn one integer scale into another.
     """
 
     number_format: str
@@ -75,6 +76,7 @@ class Audit:
     float_ops: int
     int8_tensors: int
     float_tensors: int
+    requantizations: int
     bytes: int
     sha256: str
 
@@ -198,9 +200,15 @@ def _audit(model: Any, blob: bytes) -> Audit:
         float_ops,
         types.count(_Type.INT8),
         sum(t in _FLOAT for t in types),
+        sum(_requantizes(graph, operator, kind) for graph, operator, kind in _operators(model)),
         len(blob),
         hashlib.sha256(blob).hexdigest(),
     )
+
+
+def _requantizes(graph: Any, operator: Any, kind: int) -> bool:
+    ends = [graph.tensors[i].type for i in (*operator.inputs, *operator.outputs)]
+    return bool(kind == _Kind.QUANTIZE and not set(ends) & _FLOAT)
 
 
 def _number_format(ports: set[int], inside: set[int], weights: set[int], float_inside: bool) -> str:

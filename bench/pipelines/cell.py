@@ -11,9 +11,10 @@ from typing import Any
 
 from bench.datasets import Dataset
 from bench.datasets.changed.shifts import shifted
-from bench.pipelines import hooks, measure, modes, train
+from bench.pipelines import diagnose, hooks, measure, modes, train
 from bench.pipelines.blame import explained
 from bench.pipelines.conversions import CONVERTS
+from bench.pipelines.diagnose import layers
 from bench.pipelines.lean import tf
 from bench.pipelines.probes import probe
 from bench.pipelines.starts import STARTS, Checkpoint
@@ -142,6 +143,9 @@ def _evaluated(
             cell.recipe["threads"],
         )
         evaluated = time.perf_counter()
+        own_ranges = fork.quantized and not CONVERSIONS[arm.conversion].ranges
+        if diagnose.asked(cell.seed) and layers.wanted(cell):
+            measured |= layers.measured(data, tested, segment, cell, trainer, blob, own_ranges)
     except Exception as error:  # whatever the libraries raise is this cell's failure, not the run's
         return cell.failure("failed", explained(error))
     behind = modes.of_float(segment.recipe, len(data.x_train), segment.budget)
@@ -149,7 +153,6 @@ def _evaluated(
     steps = behind.total + (course.total if course else 0)
     seen = behind.extent.seen(behind.total)
     seen += course.extent.seen(course.total) if course else 0
-    own_ranges = fork.quantized and not CONVERSIONS[arm.conversion].ranges
     cold = own_ranges and TRAININGS[fork.training].cold
     # Averages that came with the weights have no start of Keras's left.
     momentum = None if pretrained(data, segment) else trainer.batch_norm_momentum

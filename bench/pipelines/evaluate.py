@@ -116,6 +116,26 @@ class Evaluator:
         self._open()  # an interpreter that could not be resized stays unusable
         return self._in_own_batch(x)
 
+    @property
+    def blob(self) -> bytes:
+        return self._blob
+
+    @property
+    def scale(self) -> float:
+        return self._scale
+
+    def fed(self, x: np.ndarray) -> np.ndarray:
+        """x as the file's input takes it."""
+        return self._feed(x)
+
+    def at_limit(self, outputs: np.ndarray) -> int:
+        """Examples with an output at the least or greatest number that the file's type holds."""
+        if outputs.dtype == np.float32:
+            return 0
+        limits = np.iinfo(outputs.dtype)
+        flat = outputs.reshape(len(outputs), -1)
+        return int(((flat == limits.min) | (flat == limits.max)).any(axis=1).sum())
+
     def latency(self, x: np.ndarray) -> float | None:
         """Median microseconds of the interpreter for one example alone, on this CPU beside whatever
         else runs there, from up to CALLS calls in LATENCY_S; None where the file takes none alone.

@@ -62,6 +62,8 @@ def measured(
         }
         or None,
         **{name: getattr(audited, name) for name in audited.__dataclass_fields__},
+        "outputs_at_limit": evaluator.at_limit(outputs),
+        "clipped_inputs": evaluator.clipped(data.x_test),
         "kernel_flips": flips,
         "kernel_outputs": off,
         "latency_us": evaluator.latency(data.x_test),

@@ -92,6 +92,8 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))
+    if analysis.layers is not None:
+        out.write_layers(analysis.layers)
     _write(build.build(analysis), folder, population)
 
 

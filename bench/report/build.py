@@ -15,6 +15,7 @@ SECTIONS = (
     "one_epoch",
     "effects",
     "split",
+    "inside",
     "one_run",
     "seeds",
     "churn",

@@ -21,6 +21,8 @@ PACKAGES = (
     "tf-keras",
 )
 
+FOREIGN = ("jax", "onnxruntime", "torch", "torchao")
+"""What somebody's own pipeline may compute with: noted where it is there."""
 
 VECTOR_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 """Instruction sets by which kernels choose their arithmetic."""
@@ -50,7 +52,8 @@ def of_this_process() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES}
+        | {name: found for name in FOREIGN if (found := _version(name))},
         "kernels": {
             "tflite": "XNNPACK delegate, 1 thread",
             "tensorflow": "1 thread, oneDNN "

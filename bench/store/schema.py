@@ -71,6 +71,18 @@ CELLS = (
     Column("float_ops", "int32", "operators with a float input or output"),
     Column("int8_tensors", "int32", "int8 tensors in the file"),
     Column("float_tensors", "int32", "float tensors in the file"),
+    Column("requantizations", "int32", "operators that only turn one integer scale into another"),
+    Column("outputs_at_limit", "int32", "test examples with an output at the limit of its type"),
+    Column("clipped_inputs", "float64", "share of the test inputs that the input cannot hold"),
+    Column(
+        "layers",
+        "map[string,float64]",
+        "`layer / number` -> value, for the first seeds of a setting (layers.parquet)",
+    ),
+    Column(
+        "keras_flips", "int32", "test examples that Keras, fake-quantized, classifies otherwise"
+    ),
+    Column("keras_flips_tied", "int32", "of these, those with two highest outputs that are equal"),
     Column("route", "string", "frozen graph, or the stock conversion and why"),
     Column("ties", "int32", "test examples whose two highest outputs are equal"),
     Column(

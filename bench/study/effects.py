@@ -19,7 +19,8 @@ RECIPE = "recipe"
 class Effect(NamedTuple):
     """How a contrast changes with a factor: at `level` minus at the baseline; None: at each.
 
-    factor: of study.factors, or budget (the smallest minus the largest), dataset, model, recipe.
+    factor: of study.factors, or budget (the smallest minus the largest), extra, dataset, model,
+    recipe.
     """
 
     factor: str
@@ -100,6 +101,8 @@ def varying(study: "Study", arms: tuple[str, str]) -> tuple[str, ...]:
     reached = reaching & study.in_recipes
     if len({tuple(of[name] for name in reached) for of in study.by_recipe.values()}) > 1:
         found.append(RECIPE)
+    if len(study.extra) > 1 and any(study.arm(arm).extra for arm in arms):
+        found.append("extra")
     several = {"budget": study.budgets, "dataset": study.datasets, "model": study.models}
     return (*found, *(name for name, values in several.items() if len(values) > 1))
 
@@ -120,10 +123,11 @@ def levels(study: "Study", effect: Effect) -> tuple[str, ...]:
         return tuple(map(datasets.label, study.datasets[1:]))
     if effect.factor == "model":
         return study.models[1:]
-    here = study.levels(effect.factor)
+    extra = effect.factor == "extra"
+    here = study.extra if extra else study.levels(effect.factor)
     ordered = by_order(here)
     ends = here if ordered is None else ordered[-1:]
-    base = study.baseline_of(effect.factor)
+    base = study.extra[0] if extra else study.baseline_of(effect.factor)
     return tuple(written(effect.factor, level) for level in ends if level != base)
 
 
@@ -158,9 +162,18 @@ def tests(study: "Study", effect: Effect) -> Iterator[tuple[object, ...]]:
             if moved:
                 yield tuple(moved.items())
     else:
-        other = effect.factor not in study.factors  # a data set, a model
-        moving = tuple(arm for arm in arms if other or effect.factor in study.of_arms(arm))
+        other = effect.factor in ("dataset", "model")
+        moving = tuple(
+            arm
+            for arm in arms
+            if other
+            or (study.arm(arm).extra if effect.factor == "extra" else False)
+            or effect.factor in study.of_arms(arm)
+        )
         for level in named:
             yield effect.factor, level, moving
-        if not other and effect.level is None and by_order(study.levels(effect.factor)):
+        here = () if other else study.extra if effect.factor == "extra" else study.levels(
+            effect.factor
+        )  # fmt: skip
+        if effect.level is None and by_order(here):
             yield effect.factor, moving, SLOPE

@@ -36,6 +36,7 @@ from bench.study.annotations import (
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Reading
 from bench.study.designs import Design, check_size
+from bench.study.diagnosing import Diagnosing
 from bench.study.effects import Effect
 from bench.study.factors import (
     FACTORS,
@@ -71,11 +72,11 @@ def _levels(factor: Factor) -> Any:
 
 if TYPE_CHECKING:
 
-    class _Factors(Reserving, Guessing, Reading): ...
+    class _Factors(Reserving, Guessing, Diagnosing, Reading): ...
 else:
     _Factors = create_model(
         "_Factors",
-        __base__=(Reserving, Guessing, Reading),
+        __base__=(Reserving, Guessing, Diagnosing, Reading),
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 

@@ -223,6 +223,25 @@ class Claims(Reader):
         }[kind]
         self.must(said == right, f"{right}, being {kind}", first)
 
+    def check_inside(self) -> None:
+        """What is said of models inside against the table there."""
+        rows = self.table("Quantized models")
+        for words, column in (
+            (r"(\d+)% of each range is still", "start of ranges"),
+            (r"(\d+)% of batch normalization's start", "start of batch norm"),
+            (r"([\d.]+)% of the test examples have an output at the limit", "at the limit"),
+        ):
+            shown = {row[column] for row in rows}
+            for line in self.sentences():
+                match = re.match(rf"`([^`]+)`(?: \((.*?)\))?: {words}", line)
+                if match is None:
+                    continue
+                (row,) = [r for r in rows if (named(r["arm"]), r["setting"]) ==
+                          (match[1], match[2] or "")]  # fmt: skip
+                self.must(row[column] == f"{match[3]}%", f"{row[column]}", line)
+                worst = max((float(each.rstrip("%")) for each in shown if each != "–"), default=0)
+                self.must(float(match[3]) == worst, f"the worst is {worst}", line)
+
     def check_looks(self, population: str) -> None:
         """Of a sequential study: what became clear, what is open, and the intervals beside it."""
         rows = self.table("Every look at every primary contrast")

@@ -183,6 +183,7 @@ def check(reader: Claims, analysis: Analysis, population: str) -> None:
     reader.check_split()
     reader.check_shares()
     reader.check_belief()
+    reader.check_inside()
     reader.check_self()
     said = Reader(
         printed_on_a_terminal(analysis, population), reader.delta, reader.alpha, reader.lower

@@ -131,8 +131,7 @@ def test_verdicts_are_the_protocols_words():
     assert sorted(Verdict) == sorted([
         "different and it matters", "different, too small to matter",
         "different, size undecided", "equivalent within Δ", "undecided", "too few seeds",
-        "too few groups",
-        "withheld by a check",
+        "too few groups", "withheld by a check",
     ])  # fmt: skip
 
 
