@@ -4,7 +4,8 @@
 #     cluster/run.sh CLUSTER.yaml STUDY [OPTIONS of `ptq-vs-qat run`]
 #
 # STUDY is a TOML file, or the name of a shipped study. Results: results/ and the study's name.
-# Interrupted or failed, it still brings what there is; the same command goes on from there.
+# Interrupted or failed, it still brings what there is; the same command goes on from there. With
+# `--out s3://...` results go there, and nothing is brought.
 # Needs Ray's `ray` in PATH. From the root of the repository.
 set -euo pipefail
 
@@ -16,10 +17,16 @@ cluster=$1 study=$2
 shift 2
 name=$(basename "$study" .toml)
 there='~/ptq-vs-qat' # the head's home, not this one's
+stored=false
+[[ " $* " == *" --out s3://"* || " $* " == *" --out gs://"* ]] && stored=true
 
 finish() {
   code=$?
   trap '' INT TERM HUP
+  if $stored; then
+    ray down --yes "$cluster"
+    exit $code
+  fi
   mkdir -p results
   if ray rsync-down "$cluster" "$there/results/$name" results/; then
     ray down --yes "$cluster"
@@ -39,7 +46,7 @@ if [[ -f $study ]]; then
   study=$name.toml
 fi
 # What an earlier cluster has computed, if this head has nothing of it yet.
-if [[ -d results/$name/cells ]] && ! ray exec "$cluster" "test -d $there/results/$name" &> /dev/null; then
+if ! $stored && [[ -d results/$name/cells ]] && ! ray exec "$cluster" "test -d $there/results/$name" &> /dev/null; then
   ray exec "$cluster" "mkdir -p $there/results"
   ray rsync-up "$cluster" "results/$name" "$there/results/"
 fi

@@ -30,7 +30,7 @@ from bench.analysis.records import (
 from bench.analysis.samples import StudyRows
 from bench.analysis.split import Split, splits
 from bench.store import layers
-from bench.store.folder import Results
+from bench.store.results import Results
 from bench.study import Study, designs
 from bench.study.arms import Contrast
 from bench.study.heading import heading

@@ -31,6 +31,7 @@ from bench.statistics.gate import (
 )
 from bench.statistics.groups import Grouped
 from bench.store import folder as store
+from bench.store.results import Results
 from bench.study.arms import Contrast
 
 Outcome = Literal["passed", "failed", "undecided", "withheld"]
@@ -167,7 +168,7 @@ def of_table(table: Path, asked: Asked, **options: Any) -> Release:
     return _decided(comparisons, asked, names[0] if names else asked.contrast)
 
 
-def metric_of(results: store.Results, asked: str | None) -> str:
+def metric_of(results: Results, asked: str | None) -> str:
     """The metric that is asked for, the folder's first one where none is. Raises InputError."""
     names = [metric.name for metric in results.metrics]
     if asked is not None and asked not in names:

@@ -2,7 +2,8 @@
 
 from bench.analysis import Analysis, Setting, analyze, looks
 from bench.plan.cells import Cell, cells
-from bench.store.folder import Results, Store, read
+from bench.store.folder import Store, read
+from bench.store.results import Results
 
 
 def look(store: Store) -> list[Cell]:

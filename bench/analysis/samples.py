@@ -16,7 +16,7 @@ from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
 from bench.errors import InputError
 from bench.metrics import Metric
-from bench.store.folder import Results
+from bench.store.results import Results
 from bench.store.schema import EVALUATED, RESULTS
 from bench.study import Study, designs
 from bench.study.arms import ARMS

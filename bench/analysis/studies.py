@@ -22,6 +22,7 @@ from bench.analysis.settings import named, varying
 from bench.errors import InputError
 from bench.store import folder as store
 from bench.store.merging import identities, merged, only
+from bench.store.results import Results
 from bench.study.arms import Contrast
 
 Key = tuple[str, bytes, str, str]
@@ -54,7 +55,7 @@ class _Part:
 
     key: Key
     folder: str
-    results: store.Results
+    results: Results
 
     @cached_property
     def cells(self) -> dict[tuple[Any, ...], str]:

@@ -11,6 +11,7 @@ from bench.cli import (
     check,
     claim,
     compare,
+    doctor,
     gate,
     list,
     new,
@@ -65,6 +66,7 @@ for _name, _command, _examples in (
     ("power", power.power, power.EXAMPLES),
     ("new", new.new, new.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
+    ("doctor", doctor.doctor, doctor.EXAMPLES),
     ("list", list.list_, list.EXAMPLES),
 ):
     app.command(name=_name, epilog=_epilog(_examples))(_command)

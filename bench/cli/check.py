@@ -1,11 +1,15 @@
 """`check`: does all of a study fit together, before hours are spent?"""
 
 import os
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.options import SetOption, StudyArgument
+
+if TYPE_CHECKING:
+    from bench.pipelines.data_checks import Check
 
 EXAMPLES = ("ptq-vs-qat check mine.py", "ptq-vs-qat check digits")
 
@@ -22,16 +26,23 @@ def check(
     Looks at data and models, makes every arm once of untrained weights, and measures what the study
     will take. Exit code: 0 all is well, 1 something is not, with what to do about it.
     """
-    from rich.markup import escape
-
-    from bench.console import Console
     from bench.runner import checks
     from bench.study import load
 
     loaded = load(study, overrides or ())
+    if print_checks(checks.run(loaded, workers or os.cpu_count() or 1)):
+        raise typer.Exit(1)
+
+
+def print_checks(made: Iterable[tuple[str, "Check"]]) -> int:
+    """Print checks as they are made, each with what it is about. Returns how many have failed."""
+    from rich.markup import escape
+
+    from bench.console import Console
+
     console = Console(highlight=False, soft_wrap=True)
     failed, before = 0, None
-    for about, found in checks.run(loaded, workers or os.cpu_count() or 1):
+    for about, found in made:
         if about != before:
             console.print(f"[bold]{escape(about)}[/]")
             before = about
@@ -41,5 +52,4 @@ def check(
             failed += 1
             console.print(f"    → {escape(found.remedy)}")
     console.print(f"{failed} to mend" if failed else "all is well")
-    if failed:
-        raise typer.Exit(1)
+    return failed

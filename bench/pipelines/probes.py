@@ -46,7 +46,8 @@ def probe(data: Dataset, segment: Segment, fork: Fork) -> Row:
     found["batch_norms"] = checks.batch_norms(base.model)
     try:
         blob = untrained_file(data, segment, fork)
-        evaluate.Evaluator(blob, data.scale).outputs(data.x_test)
+        kernels = fork.cells[0].recipe["kernels"]
+        evaluate.Evaluator(blob, data.scale, kernels=kernels).outputs(data.x_test)
     except (MemoryError, OSError):  # this machine's, not this arm's
         raise
     except Exception as error:  # whatever the libraries raise is why this arm cannot be

@@ -13,7 +13,8 @@ from bench.plugins import whole
 from bench.store.schema import CELLS, CONTRASTS, Status
 from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
-from bench.study.factors import FACTORS, RANDOMNESS, SOURCES, Value
+from bench.study.effective import effective
+from bench.study.factors import FACTORS, RANDOMNESS, SOURCES, TRIED, Value
 from bench.study.objective import Objective
 
 
@@ -88,6 +89,14 @@ class Cell:
             **{name: levels.get(name) for name in FACTORS},
             "own_factors": own_factors({n: v for n, v in levels.items() if n not in FACTORS}),
         }
+
+    @property
+    def tried_as(self) -> str:
+        """What can or cannot be done, whatever the seed: the arm, with those levels that may not be
+        possible. Such as `ptq with ptq_format = int16`."""
+        levels = effective(self.arm, self.recipe.levels).levels if self.arm in ARMS else ()
+        said = [f"{name} = {level}" for name, level in levels if name in TRIED]
+        return f"{self.arm} with {', '.join(said)}" if said else self.arm
 
     def failure(self, status: Status, error: str) -> dict[str, Any]:
         """The row of a cell that has no result."""

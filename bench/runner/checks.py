@@ -65,6 +65,9 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                 if (probe.dataset, probe.model) == (label, model)
                 for piece in probe.pieces
             ]
+            # Of each arm the first of its levels.
+            pieces = list({fork.cells[0].arm: (s, fork) for s, fork in reversed(pieces)}.values())
+            pieces.reverse()
             about = f"{model} on {label}" if len(study.datasets) > 1 else model
             work = Pipeline(MODULE, models.own([model]), measures=own_metrics.named(study.metrics))
             with Isolated(work, WORKER_ENVIRONMENT, limit) as apart:

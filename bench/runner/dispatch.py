@@ -1,6 +1,7 @@
 """Sends tasks to Ray as the schedule says, a bounded number at a time, and writes what comes."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
@@ -77,7 +78,7 @@ class Dispatcher:
         self._expected = environment.code()
         self._tasks = tasks(resources)
         self._limits = Limits(timeout)
-        self._flights = Flights(local, self.capacity, watcher.said)
+        self._flights = Flights(local, self.capacity, self._say, folder.log)
         self._refusing: dict[str, str] = {}  # node -> what it has instead
         self._able: dict[str, int] = {}
         self._counted = self._able_at = -inf
@@ -98,6 +99,10 @@ class Dispatcher:
         self._written = time.monotonic()
         self.begin: Callable[[], None] | None = None
         """What is to be written before the first row."""
+
+    def _say(self, text: str) -> None:
+        self._watcher.said(text)
+        self._folder.log("said", text=text)
 
     def capacity(self) -> int:
         """How many tasks the nodes that are there take at once."""
@@ -141,7 +146,7 @@ class Dispatcher:
         probes.check_momentum(probed, wanted)
         found = probes.unsupported(probed, arms)
         for line in probes.described(found):
-            self._watcher.said(line)
+            self._say(line)
         self._unsupported |= found
         possible = []
         for cell in wanted:
@@ -229,7 +234,7 @@ class Dispatcher:
         if isinstance(ended, dict):
             self._folder.remember_baselines(label, ended)
         else:
-            self._watcher.said(f"{label}: no trivial baseline ({_why(ended)})")
+            self._say(f"{label}: no trivial baseline ({_why(ended)})")
 
     def _send_probe(self, probe: Probe) -> None:
         few, name = self._few[probe.dataset], f"{probe.dataset} {probe.model} probe"
@@ -246,7 +251,7 @@ class Dispatcher:
             self._send_probe(probe)
         elif isinstance(ended, Probed):
             for arm, why in ended.unknown.items():
-                self._watcher.said(f"{arm} of {probe.model} could not be tried: {why}")
+                self._say(f"{arm} of {probe.model} could not be tried: {why}")
             self._probed_now.append((probe, ended))
         elif isinstance(ended, Overdue):
             raise probes.unusable(
@@ -254,7 +259,7 @@ class Dispatcher:
                 f"trying it on {probes.EXAMPLES} examples did not end within {_why(ended)}",
             )
         else:  # its cells will say why in their rows
-            self._watcher.said(f"{probe.model} could not be tried: {_why(ended)}")
+            self._say(f"{probe.model} could not be tried: {_why(ended)}")
 
     def _probed(self) -> list[tuple[Probe, Probed]]:
         while self._flights.of(Probe):
@@ -338,7 +343,7 @@ class Dispatcher:
                 f"no node with {environment.described(self._expected)}: {found}",
                 "allowed: the same package and TensorFlow on every node",
             )
-        self._watcher.said(
+        self._say(
             f"node {refusal.node[:8]} gets no cell: it has {refusal.found}, not "
             f"{environment.described(self._expected)}"
         )
@@ -368,6 +373,8 @@ class Dispatcher:
             self._environments = []
         if self._rows:
             self._folder.append(self._rows)
+            counts = Counter(row["status"] for row in self._rows)
+            self._folder.log("rows", **counts)
             self._watcher.finished(self._rows)
             self._rows = []
             self._written = time.monotonic()

@@ -6,7 +6,7 @@ Ray's object store; rows come back to the driver and are on disk before the next
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bench import datasets, models
@@ -108,12 +108,21 @@ def run(
             else:
                 watcher.waiting(dispatcher.capacity())
                 dispatcher.begin = begin
-            dispatcher.collect(trajectories(missing), data)
+            folder.log("runs", cells=len(missing), tasks_at_once=dispatcher.capacity())
+            try:
+                dispatcher.collect(trajectories(missing), data)
+            except BaseException as error:
+                folder.log("ended", by=type(error).__name__)
+                with suppress(InputError):
+                    folder.write_log()
+                raise
             missing = list(more()) if more is not None else []
             folder.add(missing)
             watcher.added(missing)
         folder.start()
         folder.compact()
+        folder.log("done")
+        folder.write_log()
 
 
 def _check_possible(cell: Cell, data: Dataset | None) -> None:

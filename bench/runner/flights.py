@@ -75,13 +75,17 @@ class Flights:
     """All tasks that this driver has in flight.
 
     local: is this Ray on this machine alone? capacity: how many tasks run at once; said: for what
-    somebody should know at once.
+    somebody should know at once; log: takes an event and its fields.
     """
 
     def __init__(
-        self, local: bool, capacity: Callable[[], int], said: Callable[[str], None]
+        self,
+        local: bool,
+        capacity: Callable[[], int],
+        said: Callable[[str], None],
+        log: Callable[..., None],
     ) -> None:
-        self._capacity, self._said = capacity, said
+        self._capacity, self._said, self._log = capacity, said, log
         self._wardens = Wardens(local)
         self._flying: dict[Any, Flight] = {}
         self._again: list[Flight] = []
@@ -132,6 +136,7 @@ class Flights:
         for ref in ready:
             flight = self._flying.pop(ref)
             ended = self._ended(ref, flight)
+            self._note_end(flight, ended)
             if ended is None:
                 self._again.append(flight)
             else:
@@ -142,6 +147,19 @@ class Flights:
             found += self._look()
             self._looked = self._now
         return found
+
+    def _note_end(self, flight: Flight, ended: Any) -> None:
+        how = "again" if ended is None else type(ended).__name__.lower()
+        about = {"node": flight.place.node[:8], "pid": flight.place.pid} if flight.place else {}
+        why = {"why": ended.reason} if isinstance(ended, Failed) else {}
+        self._log(
+            "task",
+            name=flight.name,
+            flown_s=round(self._now - flight.sent, 3),
+            end=how,
+            **about,
+            **why,
+        )
 
     def _tick(self) -> None:
         """Let time pass: of a driver that was stopped, or whose machine slept, only a little."""
@@ -157,6 +175,8 @@ class Flights:
         try:
             return ray.get(ref)
         except exceptions.RayTaskError as error:
+            if isinstance(error.cause, exceptions.ObjectLostError):
+                return InputLost()
             return Failed(reason(error))
         except (exceptions.NodeDiedError, exceptions.TaskCancelledError):
             return Overdue(flight.limit) if flight.killed else None
@@ -203,6 +223,7 @@ class Flights:
         for ref, flight in list(self._flying.items()):
             if self._is_lost(flight):
                 self._drop(ref)
+                self._note_end(flight, None if flight.killed is None else Overdue(flight.limit))
                 if flight.killed is None:
                     self._again.append(flight)
                 else:

@@ -1,5 +1,6 @@
 """What a run finds in its result folder, whether it may add to it, and what it adds."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -17,6 +18,9 @@ from bench.store.lock import writing
 from bench.store.schema import EVALUATED, FILE, LOG, RESULTS
 from bench.study import Study
 from bench.study.factors import FACTORS
+
+LOGGED = 1000
+"""Events that wait for others, to be written together."""
 
 SHOWN = ("dataset", "model", *FACTORS, "own_factors", "arm", "budget", "accuracy", "metrics")
 """Columns of a row that progress is made of."""
@@ -37,6 +41,8 @@ class Folder:
         self._about = about(study, store, len(self.results()))
         self.places = places(study, store)
         self._started = False
+        self._logged: list[str] = []
+        self._run = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
 
     def _trust_labels(self, doubted: set[str]) -> dict[str, Dataset]:
         """Have rows checked against the data's own labels where labels.parquet is lost, damaged or
@@ -87,6 +93,21 @@ class Folder:
         if more and self._started:
             with self._writing():
                 self._write_plan()
+
+    def log(self, what: str, **fields: Any) -> None:
+        """Note an event in the run's log: what, when, and its fields. It comes to the disk with
+        others."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._logged.append(json.dumps({"at": at, "what": what, **fields}))
+        if len(self._logged) > LOGGED:
+            self.write_log()
+
+    def write_log(self) -> None:
+        """Write what was logged since the last time."""
+        if self._started and self._logged:
+            lines, self._logged = self._logged, []
+            with self._writing():
+                self._store.append_log(self._run, "".join(f"{line}\n" for line in lines))
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Make rows durable, and before them the TFLite files and logs that they carry, which are

@@ -13,11 +13,11 @@ EXAMPLES = 8
 """Of each split, that a model is tried on."""
 
 Place = tuple[str, str, str]
-"""Dataset, model, arm: what can or cannot be done, whatever the seed and the rest."""
+"""Dataset, model, Cell.tried_as: what can or cannot be done, whatever the seed and the rest."""
 
 
 def place(cell: Cell) -> Place:
-    return cell.dataset, cell.model, cell.arm
+    return cell.dataset, cell.model, cell.tried_as
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,18 @@ def unsupported(found: Iterable[tuple[Probe, Probed]], arms: Collection[str]) ->
     arms: all of the study. Raises InputError where none of them is left for a model.
     """
     why: dict[Place, str] = {}
-    tried: set[tuple[str, str]] = set()
+    tried: dict[tuple[str, str], dict[str, list[Place]]] = {}
     for probe, probed in found:
         if probed.unusable:
             raise unusable(probe.model, probed.unusable)
-        tried.add((probe.dataset, probe.model))
+        of_arms = tried.setdefault((probe.dataset, probe.model), {})
+        for _, fork in probe.pieces:
+            (cell,) = fork.cells
+            of_arms.setdefault(cell.arm, []).append(place(cell))
         for arm, reason in probed.unsupported.items():
             why[probe.dataset, probe.model, arm] = reason
-    for dataset, model in tried:
-        if all((dataset, model, arm) in why for arm in arms):
+    for (dataset, model), of_arms in tried.items():
+        if all(arm in of_arms and all(each in why for each in of_arms[arm]) for arm in arms):
             of_this = {key: why[key] for key in why if key[:2] == (dataset, model)}
             raise unusable(model, "; ".join(described(of_this)))
     return why

@@ -149,7 +149,7 @@ def _probe(
     unsupported, unknown, batch_norms = {}, {}, 0
     with _body(pipeline, job) as body:
         for segment, fork in pieces:
-            arm = fork.cells[0].arm
+            arm = fork.cells[0].tried_as
             try:
                 found = body.probe(data, segment, fork)
             except Crash as crash:

@@ -32,6 +32,9 @@ class AnyFiles(Protocol):
     def write(self, name: str, content: bytes) -> None:
         """Write a whole file: whenever this is interrupted, the old one or the new one is there."""
 
+    def append(self, name: str, content: bytes) -> None:
+        """Add to a file that one process writes alone; a kill may cut what it adds."""
+
     def entries(self, folder: str, suffix: str) -> list[Entry]:
         """The files of a folder with this suffix, by name; none where there is no such folder.
 
@@ -130,6 +133,12 @@ class Files:
             except FileNotFoundError as error:
                 raise _VanishedError from error
             yield Entry(f"{folder}/{each.name}", about.st_size, about.st_mtime_ns)
+
+    def append(self, name: str, content: bytes) -> None:
+        path = self.root / name
+        _make(path.parent)
+        with path.open("ab") as file:
+            file.write(content)
 
     def delete(self, name: str) -> None:
         """Delete a file; nothing where there is none."""

@@ -18,7 +18,6 @@ is found on reading (tables.py, validity.py). A folder of an older version stays
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,10 @@ from bench.store.buffers import array, as_text, empty
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
 from bench.store.remote import address
+from bench.store.results import Results
 from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
-from bench.store.validity import Rejected
 from bench.study import Study, validate
 
 CONTRAST_SCHEMA = schema_of(CONTRASTS)
@@ -63,34 +62,6 @@ MADE_ANEW = "`run` with the same study writes it anew"
 
 ACCURACY = metrics.get("accuracy")
 """What folders of older versions have, which have no metrics.json."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """A result folder as read.
-
-    cells: CELL_SCHEMA, each cell once; labels: dataset -> int32 (examples,); environment:
-    environment.json; ignored: names of files in cells/ that cannot be read, and why: reasons;
-    rejected: rows that contradict themselves or the labels and are not in `cells`; notes: what
-    else is damaged and was done without; plan, looks: PLAN_SCHEMA, LOOK_SCHEMA, None where there
-    is none, as in a folder of an older version; groups: dataset -> the group of each test example,
-    of data that have them; metrics: what is measured, the first one primary; spill: where the
-    predictions are, if they are not in `cells`.
-    """
-
-    study: Study
-    cells: pa.Table
-    labels: Labels
-    environment: Mapping[str, Any]
-    ignored: tuple[str, ...]
-    rejected: tuple[Rejected, ...] = ()
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    plan: pa.Table | None = None
-    looks: pa.Table | None = None
-    groups: Groups = field(default_factory=dict)
-    metrics: tuple[Metric, ...] = (ACCURACY,)
-    spill: Spill | None = None
 
 
 class Store:
@@ -272,6 +243,10 @@ class Store:
     def write_log(self, cell: str, text: str) -> None:
         """logs/CELL.txt: what a program of somebody's own printed."""
         self.write_text(f"{LOGS}/{cell}.txt", text)
+
+    def append_log(self, run: str, lines: str) -> None:
+        """Add lines to the log of a run, which is named by when it began."""
+        self._files.append(f"runs/{run}.jsonl", lines.encode())
 
     def write_text(self, name: str, text: str) -> None:
         self._files.write(name, text.encode())

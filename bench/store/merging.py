@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.store.folder import PLAN_SCHEMA, Results
+from bench.store.folder import PLAN_SCHEMA
+from bench.store.results import Results
 from bench.store.schema import RESULTS
 
 

@@ -59,6 +59,7 @@ class RemoteFiles:
         self._spool = Spool(uri)
         self._lease: Lease | None = None
         self._asked_again = 0.0
+        self._grown: dict[str, bytes] = {}
 
     def where(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -103,6 +104,11 @@ class RemoteFiles:
         except OSError:
             self._asked_again = time.monotonic() + PAUSE_S
             self._spool.keep(name, content)
+
+    def append(self, name: str, content: bytes) -> None:
+        """An object cannot grow: what comes is kept, and the whole written again."""
+        self._grown[name] = self._grown.get(name, b"") + content
+        self.write(name, self._grown[name])
 
     def entries(self, folder: str, suffix: str) -> list[Entry]:
         from pyarrow import fs as arrow

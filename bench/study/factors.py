@@ -32,6 +32,19 @@ RateOrZero = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Draw = Literal["random", "one-class", "skewed", "shifted", "uniform-noise", "augmented"]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
+TRIED = frozenset(
+    {
+        "width",
+        "activation",
+        "qat_layers",
+        "qat_granularity",
+        "ptq_format",
+        "ptq_granularity",
+        "kernels",
+    }
+)
+"""Factors whose levels may not be possible for a model: each is tried before anything trains."""
+
 FEW_LEVELS = 3
 """A factor of more levels enters by its slope and its last level where they are ordered."""
 

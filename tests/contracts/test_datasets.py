@@ -51,7 +51,7 @@ def kind(request):
 
 def test_every_kind_has_its_example_here(tmp_path):
     """A new kind of source gets its contract tests by a function in tests/datasets/build.py."""
-    recognized = {"embedded", "own"}  # named, no path: tests/own has the latter
+    recognized = {"embedded", "own", "own_labels"}  # named, no path: tests/own has the latter two
     for made in KINDS.values():
         name = made(tmp_path / made.__name__)
         answers = (each for each in kinds.KINDS if kinds.module(each).recognize(name, "datasets"))

@@ -92,7 +92,13 @@ def test_a_trainer_that_falls_out_is_freed_with_its_model_its_graphs_and_its_con
             trainer.logits(x)
             converter = convert.Converter(trainer.model, SCALE)
             converter.float32()
-            made = (trainer, trainer.model, trainer._checked, converter, converter._function)
+            made = (
+                trainer,
+                trainer.model,
+                *trainer._checked.values(),
+                converter,
+                converter._function,
+            )
             references.extend(weakref.ref(one) for one in made)
         quantized.calibrate(x.numpy(), 16)
         return base, quantized

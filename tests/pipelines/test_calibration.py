@@ -215,7 +215,7 @@ def test_a_step_leaves_that_much_of_the_averages_in_float_and_qat(momentum):
     mean = np.mean(base.model.layers[0](base.inputs(x)), axis=(0, 1, 2))
     place = [v.name.endswith("moving_mean:0") for v in base.model.weights].index(True)
     for trainer in (base, quantized):
-        assert trainer.batch_norm_layers == 1
+        assert len(batch_norm.layers_of(trainer.model)) == 1
         trainer.load(trainer.forked(start.weights))
         trainer.run(x, y, [np.arange(32, dtype=np.int32)], 32, 1e-3)
         average = trainer.float_weights(trainer.state)[place]

@@ -12,7 +12,7 @@ import tf_keras
 from scipy import stats
 
 from bench import models
-from bench.pipelines import cell, streams
+from bench.pipelines import cell, streams, train
 from tests.pipelines import networks
 from tests.pipelines.networks import CLASSES, SHAPE, digest, layers, trained, trainer_of
 
@@ -206,7 +206,7 @@ def test_one_graph_serves_all_epochs_and_seeds():
     trainer = trainer_of(networks.branches)
     trained(trainer, 3, (0, 1, 2))
     trained(trainer, 4)
-    assert trainer._epoch.experimental_get_tracing_count() == 1
+    assert trainer._epochs[train.PLAIN].experimental_get_tracing_count() == 1
 
 
 def test_epochs_without_a_stream_are_an_error_where_layers_draw():

@@ -95,7 +95,7 @@ def test_a_graph_that_was_traced_ahead_is_the_one_that_trains(base, data, quanti
     assert equal(fresh.state, fresh.start), "no step was taken"
     run(fresh, data, [0])
     assert not equal(fresh.state, fresh.start)
-    assert fresh._epoch.experimental_get_tracing_count() == 1
+    assert fresh._epochs[train.PLAIN].experimental_get_tracing_count() == 1
 
 
 def test_a_training_cut_in_two_is_the_same_training(base, data):

@@ -1,5 +1,6 @@
 """Processes that die under a study, on a real local Ray: each costs what it must and no more."""
 
+import json
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -77,6 +78,18 @@ def test_a_crash_that_repeats_is_tried_once_more_and_not_again(ended):
     _, _, folder = ended
     assert (folder / "qat-1-1").read_text() == "xx"
     assert (folder / "probe-ptq+k").read_text() == "xx"
+
+
+def test_the_log_says_what_ended_how(ended):
+    _, _, folder = ended
+    (log,) = (folder / "out" / "runs").glob("*.jsonl")
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert events[0]["what"] == "task"
+    assert events[-1]["what"] == "done"
+    tasks = [event for event in events if event["what"] == "task"]
+    assert {"digits bncnn float", "warm-up"} <= {task["name"] for task in tasks}
+    assert {"outcome", "again", "failed"} <= {task["end"] for task in tasks}
+    assert sum(event.get("ok", 0) for event in events) > 0
 
 
 def test_a_process_that_is_killed_once_costs_nothing(ended):

@@ -1,0 +1,52 @@
+"""`doctor`: has the cluster what a study asks?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import SetOption, StudyArgument
+
+EXAMPLES = (
+    "ptq-vs-qat doctor digits",
+    "ptq-vs-qat doctor my-study.toml --address auto --out s3://bucket/study",
+)
+
+
+def doctor(
+    study: StudyArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The result folder. By default results/ and the study's name."),
+    ] = None,
+    overrides: SetOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="A Ray cluster; without one, a local Ray is started on loopback.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
+    ] = None,
+) -> None:
+    """Has the cluster what a study asks? A minute at most, before the first cell.
+
+    Room for a task, code, CPU type, limits, disk and speed of each node, and a test write where the
+    results go. Exit code: 0 all is well, 1 something is not, with what to do about it.
+    """
+    from bench.cli import interrupts
+    from bench.cli.check import print_checks
+    from bench.runner import doctor as doctors
+    from bench.study import load
+
+    loaded = load(study, overrides or ())
+    folder = (out or Path("results") / Path(study).stem).expanduser()
+    try:
+        with interrupts.raised():
+            failed = print_checks(doctors.run(loaded, folder, address or None, workers))
+    except KeyboardInterrupt:
+        interrupts.end("interrupted; nothing was changed\n")
+    if failed:
+        raise typer.Exit(1)
