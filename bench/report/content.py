@@ -75,10 +75,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """text: as shown; sort: what the column is sorted by, the text itself where None."""
+    """text: as shown; sort: what the column is sorted by, the text itself where None; links: words
+    behind it, each with the part of the report that it leads to."""
 
     text: Text
     sort: float | None = None
+    links: tuple[tuple[Text, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ class Report:
     populations: tuple[Population, ...]
     notes: tuple[Note, ...]
     parts: tuple[Part, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of its parts."""
+        return frozenset(part.id for part in self.parts)
 
     def figures(self) -> Iterator[Figure]:
         for part in self.parts:

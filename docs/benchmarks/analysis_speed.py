@@ -1,9 +1,11 @@
 """Time and memory of `analyze` on a large study, report included.
 
     python docs/benchmarks/analysis_speed.py FOLDER [SEEDS EXAMPLES]
+    python docs/benchmarks/analysis_speed.py TABLE.csv [MODELS]
 
 Writes a result folder of random predictions into FOLDER (1,000 seeds, 10,000 test examples, all
-arms at seven budgets: 70 contrasts) unless it is there, and analyzes it in a process of its own.
+arms at seven budgets: 70 contrasts), or a table of 1,000 seeds, two arms, ten budgets and fifty
+models (500 contrasts, a million rows), unless it is there, and analyzes it in a process of its own.
 """
 
 import resource
@@ -14,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 
 from bench.plan import cells as plan
 from bench.store.folder import Store
@@ -58,17 +62,45 @@ def write(folder: Path, seeds: int, examples: int) -> None:
     store.write_study(study)
 
 
+def write_table(path: Path, models: int, seeds: int = 1_000, budgets: int = 10) -> None:
+    """Accuracies of four decimals, of two arms whose seeds are alike."""
+    rng = np.random.default_rng(0)
+    places = models * budgets
+    of_seed = rng.normal(0.9, 0.01, (places, 1, seeds))
+    of_arm = np.array([0.0, 0.0005])[None, :, None] + rng.normal(0, 0.004, (places, 2, seeds))
+    place, arm, seed = (i.ravel() for i in np.indices((places, 2, seeds)))
+    columns = {
+        "seed": seed,
+        "arm": pa.array(np.array(["base", "new"])[arm]),
+        "budget": 1 + place % budgets,
+        "model": pa.array(np.array([f"model{m:02}" for m in range(models)])[place // budgets]),
+        "accuracy": np.round(of_seed + of_arm, 4).ravel(),
+    }
+    pyarrow.csv.write_csv(pa.table(columns), path)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
+    if folder.suffix == ".csv":
+        if not folder.exists():
+            write_table(folder, int(sys.argv[2]) if len(sys.argv) > 2 else 50)
+        measured(folder)
+        return
     seeds, examples = (int(a) for a in sys.argv[2:4]) if len(sys.argv) > 3 else (1_000, 10_000)
     if not (folder / "study.toml").exists():
         write(folder, seeds, examples)
+    measured(folder)
+
+
+def measured(folder: Path) -> None:
     start = time.perf_counter()
-    code = "import sys, pathlib; from bench import report; report.write(pathlib.Path(sys.argv[1]))"
+    call = "report.write" + ("(p)" if folder.is_dir() else "_table(p, p.with_suffix(''))")
+    code = f"import sys, pathlib; from bench import report; p = pathlib.Path(sys.argv[1]); {call}"
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
     seconds = time.perf_counter() - start
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(f"{seconds:.1f} s, {memory:.2f} GB at most")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = used.ru_utime + used.ru_stime
+    print(f"{seconds:.1f} s, {busy:.1f} CPU s, {used.ru_maxrss / 1e6:.2f} GB at most")
 
 
 if __name__ == "__main__":

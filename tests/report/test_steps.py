@@ -10,7 +10,7 @@ import pytest
 
 from bench.analysis import Analysis, analyze
 from bench.analysis.comparisons import OPEN
-from bench.report import build, markdown
+from bench.report import build, html, markdown
 from bench.store import folder as store
 from bench.study import load
 from tests import synthetic
@@ -95,3 +95,29 @@ def test_the_methods_paragraph_says_what_was_done_and_no_more(analysis: Analysis
     other = section(analyze(store.read(folder)), "For a paper")
     assert "repeated confidence intervals (Jennison & Turnbull, 1989)" in other
     assert "Holm" not in other
+
+
+def test_the_answers_table_has_a_row_per_contrast_and_leads_to_figure_and_numbers(
+    analysis: Analysis, tmp_path: Path
+):
+    for made in (analysis, many(tmp_path)):
+        report = build.build(made)
+        text = markdown.render(report, "seeds")
+        rows = [line for line in text.split("The answer, row by row")[1].splitlines()
+                if line.startswith("| `")][:12]  # fmt: skip
+        table = [line for line in rows if "[figure](#every-contrast-with-its-interval)" in line]
+        shown = {line.split("|")[1].strip(" `") for line in table}
+        assert shown == {"ptq - float", "qat - ptq", "qat - ptq+k"}
+        assert all("[numbers](#table-of-differences)" in line for line in table)
+        assert "## Every contrast, with its interval" in text
+        assert "## Table of differences" in text
+        page = html.render(report)
+        for part in ("forest", "differences"):
+            assert f'<a href="#{part}">' in page
+            assert f'<section id="{part}">' in page
+
+
+def many(folder: Path) -> Analysis:
+    """More settings than the table has rows."""
+    study = synthetic.study(seeds=6, budgets=[1, 2, 4], learning_rate=[0.001, 0.01])
+    return analyze(store.read(synthetic.write(folder, study)))

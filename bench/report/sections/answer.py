@@ -5,7 +5,7 @@ from itertools import groupby
 
 from bench.analysis import Analysis, Comparison, Population, Setting
 from bench.analysis.alike import unlike
-from bench.report import guess, recipes, sentences, several, thread, words
+from bench.report import answer_table, guess, recipes, sentences, several, thread, words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 from bench.report.thread import MOST_PANELS
 from bench.statistics.families import Verdict
@@ -57,6 +57,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if not blocks:
         shown = [c for c in comparisons if c.family == "primary"] or list(comparisons)
         blocks += _overview(analysis, shown)
+    table = answer_table.build(analysis, population, shown)
+    blocks[:0] = [table] if table is not None else []
     blocks.append(Paragraph(_basis(analysis, population, shown)))
     return Section("", (*guess.blocks(analysis, population), *blocks))
 
