@@ -50,3 +50,17 @@ def test_the_committed_report_of_pytorch_is_whole_and_says_what_its_page_says():
     assert abs(by_name["qat - ptq+k"].mean) < 0.5  # "all of it is the two epochs more"
     versions = made.environment["environments"].values()
     assert all("torch" in each["packages"] for each in versions)
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "command"])
+def test_new_writes_a_study_of_each_kind_that_can_be_planned(tmp_path, monkeypatch, kind):
+    from bench import study
+    from bench.cli.new import new
+    from bench.plan.cells import cells, check_data
+
+    monkeypatch.chdir(tmp_path)
+    new(Path(f"a_{kind}.py"), kind)
+    made = study.load(f"a_{kind}.py")
+    check_data(made)
+    assert len(cells(made)) == {"pipeline": 10 * 3, "command": 10 * 2}[kind]
+    assert made.arms == ("float", "ptq")

@@ -135,7 +135,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("kind", REFUSED)
+QUICK = ("unequal in reverse order", "arms that all raise")
+"""What every test run tries; the others are faults of the same kind."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [k if k in QUICK else pytest.param(k, marks=pytest.mark.faults) for k in REFUSED],
+)
 def test_what_no_seed_will_mend_ends_the_run_before_anything_is_written(tmp_path, kind):
     text, said = REFUSED[kind]
     (tmp_path / "mine.py").write_text("def labels(): return [0, 1, 2, 0]\n" + text)
@@ -147,6 +154,7 @@ def test_what_no_seed_will_mend_ends_the_run_before_anything_is_written(tmp_path
     assert not (tmp_path / "results" / "mine" / "study.toml").exists()
 
 
+@pytest.mark.faults
 def test_what_fails_here_and_there_is_a_failed_cell_and_the_rest_goes_on(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import os, signal\nstudy = dict(seeds=4)\ndef labels(): return [0, 1, 2, 0]\n"
@@ -167,6 +175,7 @@ def test_what_fails_here_and_there_is_a_failed_cell_and_the_rest_goes_on(tmp_pat
     assert found["b", 3]["error"] == "crashed: SIGSEGV"
 
 
+@pytest.mark.faults
 def test_its_workers_import_no_tensorflow(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import sys\ndef labels(): return [0, 1, 2, 0]\n"
