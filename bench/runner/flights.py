@@ -54,6 +54,10 @@ class InputLost:
     """What a task starts from was on a node that has gone."""
 
 
+AGAIN = object()
+"""Of a task that runs again: its end is no end."""
+
+
 @dataclass
 class Flight:
     """A task on its way. launch: sends it, returns what `Flights` waits for; limit: seconds."""
@@ -137,7 +141,7 @@ class Flights:
             flight = self._flying.pop(ref)
             ended = self._ended(ref, flight)
             self._note_end(flight, ended)
-            if ended is None:
+            if ended is AGAIN:
                 self._again.append(flight)
             else:
                 found.append((flight.about, ended))
@@ -149,7 +153,7 @@ class Flights:
         return found
 
     def _note_end(self, flight: Flight, ended: Any) -> None:
-        how = "again" if ended is None else type(ended).__name__.lower()
+        how = "again" if ended is AGAIN else type(ended).__name__.lower()
         about = {"node": flight.place.node[:8], "pid": flight.place.pid} if flight.place else {}
         why = {"why": ended.reason} if isinstance(ended, Failed) else {}
         self._log(
@@ -168,7 +172,7 @@ class Flights:
         self._ticked = now
 
     def _ended(self, ref: Any, flight: Flight) -> Any:
-        """The value of a task, what has ended it, or None: it runs again."""
+        """The value of a task, what has ended it, or AGAIN."""
         import ray
         from ray import exceptions
 
@@ -179,7 +183,7 @@ class Flights:
                 return InputLost()
             return Failed(reason(error))
         except (exceptions.NodeDiedError, exceptions.TaskCancelledError):
-            return Overdue(flight.limit) if flight.killed else None
+            return Overdue(flight.limit) if flight.killed else AGAIN
         except exceptions.WorkerCrashedError as error:
             if flight.killed:
                 return Overdue(flight.limit)
@@ -188,15 +192,15 @@ class Flights:
             return self._crashed(flight, reason(error))
         except exceptions.ObjectLostError as error:
             own = error.object_ref_hex == ref.hex()
-            return None if own else InputLost()
+            return AGAIN if own else InputLost()
         except exceptions.RayError as error:
             return Failed(reason(error))
 
-    def _crashed(self, flight: Flight, why: str) -> Failed | None:
+    def _crashed(self, flight: Flight, why: str) -> Any:
         place = flight.place or board.read().get(flight.token)
         flight.crashes.append(place.node if place else None)
         self._notice_gone()
-        return Failed(why) if self._tries(flight) >= TRIES else None
+        return Failed(why) if self._tries(flight) >= TRIES else AGAIN
 
     def _notice_gone(self) -> None:
         there = set(nodes.alive())
@@ -223,7 +227,7 @@ class Flights:
         for ref, flight in list(self._flying.items()):
             if self._is_lost(flight):
                 self._drop(ref)
-                self._note_end(flight, None if flight.killed is None else Overdue(flight.limit))
+                self._note_end(flight, AGAIN if flight.killed is None else Overdue(flight.limit))
                 if flight.killed is None:
                     self._again.append(flight)
                 else:

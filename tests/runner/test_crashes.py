@@ -89,6 +89,7 @@ def test_the_log_says_what_ended_how(ended):
     tasks = [event for event in events if event["what"] == "task"]
     assert {"digits bncnn float", "warm-up"} <= {task["name"] for task in tasks}
     assert {"outcome", "again", "failed"} <= {task["end"] for task in tasks}
+    assert sum(task["name"] == "warm-up" for task in tasks) <= 2  # one for each worker
     assert sum(event.get("ok", 0) for event in events) > 0
 
 
