@@ -158,9 +158,11 @@ def test_all_but_the_answer_is_folded_and_a_row_leads_to_its_figure_and_numbers(
     for word, inside in (("figure", "#forest figure"), ("numbers", "#differences table")):
         assert not browser.find_element(By.CSS_SELECTOR, inside).is_displayed()
         for _ in range(2):  # also where the address is that already
-            browser.find_element(By.CSS_SELECTOR, "#answer-table").find_element(
+            link = browser.find_element(By.CSS_SELECTOR, "#answer-table").find_element(
                 By.LINK_TEXT, word
-            ).click()
+            )
+            browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+            link.click()
             wait = WebDriverWait(browser, 5)
             wait.until(lambda b, at=inside: b.find_element(By.CSS_SELECTOR, at).is_displayed())
             part = inside.partition(" ")[0]
