@@ -173,9 +173,7 @@ def test_modules_of_one_name_in_two_packages_and_in_a_file_stand_side_by_side(tm
 def test_a_package_beside_the_study_runs_on_workers(tmp_path):
     from tests.own.test_run import command, rows
 
-    by_brightness = (
-        "    x += (y[:, None, None, None] * 80 - x).astype(np.uint8)\n    return (x[:250]"
-    )
+    brighter = "    x[:] = y[:, None, None, None] * 80\n    return (x[:250]"
     learnable = DATA.replace("data()", "load()").replace("    return (x[:250]", brighter)
     name = package(tmp_path, data=learnable)
     toml(tmp_path, name)
