@@ -135,6 +135,8 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         if study.pipeline is not None:
+            if source in datasets.OWN:
+                datasets.load(source, task=study.objective.task)
             continue  # what it draws of its data is its own
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)
@@ -161,8 +163,8 @@ def _check_classes(study: Study) -> None:
         "calibration_draw": {"one-class", "skewed"} & {*study.levels("calibration_draw")},
     }
     for name, levels in about.items():
-        if levels and study.task != "classification":
-            found = f"{sorted(map(str, levels))[0]} for a task of {study.task}"
+        if levels and study.objective.task != "classification":
+            found = f"{sorted(map(str, levels))[0]} for a task of {study.objective.task}"
             raise InputError(name, found, "allowed: with classes (classification)")
 
 
