@@ -114,7 +114,7 @@ def test_the_result_folder_is_complete_and_says_nothing_about_this_machine(one_w
     assert names == {
         "cells", "figures", "labels.parquet", "study.toml", "environment.json",
         "contrasts.parquet", "verdicts.json", "report.html", "report.md", "plan.parquet",
-        "models", "metrics.json",
+        "models", "metrics.json", "layers.parquet", "runs",
     }  # fmt: skip
     said = json.loads((one_worker / "environment.json").read_text())
     (versions,) = said["environments"]

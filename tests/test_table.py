@@ -173,20 +173,20 @@ def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
 
 
 def test_declared_numbers_are_factors(tmp_path: Path) -> None:
-    table = rows(noisy(5, 0.5, 0.6), "score", width=0.5)
-    table += rows(noisy(5, 0.7, 0.6), "score", width=2)
+    table = rows(noisy(5, 0.5, 0.6), "score", speed=0.5)
+    table += rows(noisy(5, 0.7, 0.6), "score", speed=2)
     path = write(tmp_path / "t.csv", table)
-    declared = Declared(factors=["width"])
+    declared = Declared(factors=["speed"])
     analysis = analyze_table(path, declared=declared)
     settings = [dict(c.setting.factors) for c in analysis.select()]
-    assert settings == [{"width": 0.5}, {"width": 2}]
+    assert settings == [{"speed": 0.5}, {"speed": 2}]
     out = tmp_path / "out"
     report.write_table(path, out, declared=declared)
     written = pq.read_table(out / "contrasts.parquet")
     contrasts = written.filter(pc.equal(written["kind"], "contrast"))
-    assert contrasts["width"].to_pylist() == ["0.5", "2.0"]
+    assert contrasts["speed"].to_pylist() == ["0.5", "2.0"]
     (effect,) = written.filter(pc.equal(written["kind"], "effect")).to_pylist()
-    assert (effect["factor"], effect["level"], effect["reference"]) == ("width", "2", "0.5")
+    assert (effect["factor"], effect["level"], effect["reference"]) == ("speed", "2", "0.5")
 
 
 TWO = rows({"a": [1, 2], "b": [2, 1]}, "score")

@@ -126,8 +126,8 @@ def test_a_seed_that_one_level_lacks_is_no_reason_to_guess(tmp_path: Path):
 
 
 def test_a_number_that_rows_need_is_named_in_the_error(tmp_path: Path):
-    table = [row | {"width": width} for width in (1, 2) for row in plain()]
-    with pytest.raises(InputError, match=r"row 1 and row 25 .* differ in 'width'.*--factors width"):
+    table = [row | {"speed": speed} for speed in (1, 2) for row in plain()]
+    with pytest.raises(InputError, match=r"row 1 and row 25 .* differ in 'speed'.*--factors speed"):
         analyze_table(write(tmp_path / "t.csv", table))
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from bench.analysis.records import Sample, Setting, Value
 from bench.store.schema import EVALUATED
-from bench.study.factors import REPLICATES
 
 
 def averaged(samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -20,9 +19,7 @@ def averaged(samples: Iterable[Sample]) -> Iterator[Sample]:
     counts where all of its draws were evaluated."""
     together: dict[tuple[Setting, str, str], list[Sample]] = {}
     for sample in samples:
-        setting = sample.setting
-        for name in REPLICATES:
-            setting = setting.without(name)
+        setting = sample.setting.of_all_draws
         together.setdefault((setting, sample.arm, sample.metric), []).append(sample)
     for (setting, _, _), of_draws in together.items():
         if len(of_draws) == 1:

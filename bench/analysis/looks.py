@@ -38,6 +38,7 @@ def taken(table: Any, study: Study) -> dict[tuple[str, Setting], list[Seen]]:
         own = json.loads(row["own_factors"]) if row["own_factors"] else {}
         factors = tuple((name, row[name] if name in FACTORS else own.get(name)) for name in names)
         setting = Setting(row["dataset"], row["model"], factors, row["budget"], row["extra"])
+        setting = setting.of_all_draws
         seen = Seen(row["planned_seeds"], tuple(row["seeds"]))
         found.setdefault((row["contrast"], setting), []).append((row["look"], seen))
     return {

@@ -33,6 +33,6 @@ def next_cells(results: Results, analysis: Analysis | None = None) -> list[Cell]
         setting = comparison.setting
         for cell in cells(study.with_seeds(upcoming)):
             place = Setting(cell.dataset, cell.model, cell.recipe.levels, cell.budget, cell.extra)
-            if place.within(setting) and cell.id not in known:
+            if place.of_all_draws.within(setting) and cell.id not in known:
                 wanted[cell.id] = cell
     return sorted(wanted.values(), key=lambda cell: cell.seed)

@@ -15,6 +15,7 @@ from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
 from bench.statistics.groups import GroupSums, grouped
 from bench.statistics.nested import Nested, nested
 from bench.study.arms import Contrast
+from bench.study.factors import REPLICATES
 
 Kind = Literal["contrast", "interaction", "slope", "effect", "overall"]
 Population = Literal["seeds", "seeds+examples"]
@@ -57,6 +58,11 @@ class Setting:
             fields: dict[str, Any] = {name: None}
             return replace(self, **fields)
         return replace(self, factors=tuple(f for f in self.factors if f[0] != name))
+
+    @property
+    def of_all_draws(self) -> "Setting":
+        """The setting of a contrast, which is the mean over repeated draws within a seed."""
+        return replace(self, factors=tuple(f for f in self.factors if f[0] not in REPLICATES))
 
     def within(self, other: "Setting") -> bool:
         """Does every field that this setting has stand in `other` too, with the same value? `other`

@@ -301,7 +301,7 @@ def _table(analysis: Analysis, there: list[Inside]) -> Table:
         Column("clipped inputs", "largest share in a model", True),
         Column("at the limit", "test examples with an output at its type's limit", True),
         Column("ties", "test examples whose two highest outputs are equal", True),
-        Column("unlike Keras", "test examples, of the models looked into", True),
+        Column("unlike Keras", "test examples, of the models examined", True),
         Column("of these tied", "by a tie in the file's outputs", True),
         Column("requantizations", "operators from one integer scale to another", True),
     )
@@ -357,5 +357,5 @@ def _layers(analysis: Analysis, there: list[Inside]) -> Table:
                     *(Cell("–" if v is None else f"{v:.3g}", v) for v in values),
                 )
             )
-    caption = f"By layer, means over the models looked into{words.first_of(rows)}"
+    caption = f"By layer, means over the models examined{words.first_of(rows)}"
     return Table("layers-table", caption, columns, tuple(rows[: words.MOST_ROWS]))
