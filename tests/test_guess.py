@@ -10,10 +10,11 @@ import pytest
 from bench.analysis import analyze
 from bench.analysis.guess import answer
 from bench.errors import InputError
+from bench.plan.cells import check_data
 from bench.report import build, markdown, verdicts
 from bench.statistics.families import Verdict
 from bench.store import folder as store
-from bench.study import validate
+from bench.study import load, shipped, validate
 from tests import synthetic
 from tests.test_table import SCHEMA
 
@@ -125,3 +126,59 @@ def test_one_level_of_many_can_decide():
     (effect,) = one.primary_effects
     assert (effect.factor, effect.level) == ("learning_rate", "0.1")
     assert one.primary_contrasts == ()
+
+
+RECIPES = [
+    {"name": "stock"},
+    {"name": "idle", "extra_learning_rate": 0.5},
+    {"name": "fast", "learning_rate": 0.01},
+    {"name": "fast and gentle", "learning_rate": 0.01, "extra_learning_rate": 0.1},
+]
+"""Neither float nor ptq has epochs more: to their contrast the last two are one recipe."""
+
+
+@pytest.mark.parametrize("asked", ["recipe=fast", "recipe=fast and gentle", "recipe"])
+def test_a_recipe_that_is_an_earlier_one_by_construction_has_its_number(tmp_path, asked):
+    def counts(cell):
+        fast = dict(cell.recipe.levels).get("learning_rate") == 0.01
+        return 500 + cell.seed - (40 + cell.seed % 2) * (fast and cell.arm == "ptq")
+
+    fields = {"recipes": RECIPES, "decides": f"{asked}: ptq - float"}
+    _, made = analyzed(tmp_path, counts, **fields)
+    found = answer(made, "seeds")
+    assert found.said == "supported"
+    assert found.comparison.mean == pytest.approx(-4.05)
+    assert (found.comparison.pairs.level, found.comparison.name) == ("fast", "ptq - float")
+    assert found.comparison.m == 1
+    text = markdown.render(build.build(made), "seeds")
+    same = "Here `fast and gentle` and `fast` are the same by construction"
+    assert (same in text) == (asked == "recipe=fast and gentle")
+
+
+def test_a_recipe_that_moves_none_of_the_arms_decides_nothing():
+    fields = {"budgets": [1], "recipes": RECIPES, "decides": "recipe=idle: ptq - float"}
+    with pytest.raises(InputError, match="is 0 numbers in this study"):
+        validate(GUESS | fields, "test")
+
+
+def test_what_moves_both_arms_is_not_answered_by_one_of_them(tmp_path):
+    """A recipe moves `qat` and `ptq+k` alike: `qat` alone, against `ptq`, is another number."""
+    recipes = [RECIPES[0], RECIPES[1]]
+    fields = {"recipes": recipes, "direction": "higher", "decides": "recipe=idle: qat - ptq+k"}
+
+    def counts(cell):
+        idle = dict(cell.recipe.levels).get("extra_learning_rate") == 0.5
+        return 500 + cell.seed - 40 * (idle and cell.arm in ("qat", "ptq+k", "float+k"))
+
+    _, made = analyzed(tmp_path, counts, **fields)
+    found = answer(made, "seeds")
+    assert (found.comparison.name, found.comparison.mean) == ("qat - ptq+k", 0)
+    assert found.said == "refuted"
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "spoken-digits"])
+def test_a_shipped_study_can_be_run(name):
+    """All but the one whose recordings do not come with the package."""
+    study = load(name)
+    check_data(study)
+    assert name.startswith("guess-") == (study.decides is not None)

@@ -68,7 +68,7 @@ class Analysis:
     detailed: are there the tests beside the t-test (not for thousands of contrasts)? reading: how
     somebody's own table was read, None of a study; self_check: draws of the report's self-check,
     None for the usual; costs: of each arm; seed_seconds: CPU seconds of one seed of the whole
-    study, None where they are not known; folder: as the user has named it.
+    study, None where they are not known.
     """
 
     title: str
@@ -88,7 +88,6 @@ class Analysis:
     self_check: int | None = None
     costs: tuple[ArmCost, ...] = ()
     seed_seconds: float | None = None
-    folder: str | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:

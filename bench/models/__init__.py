@@ -83,7 +83,9 @@ def check(name: str, where: str) -> str:
     """`name` if it is a model's. Raises InputError naming `where` otherwise."""
     if name not in names():
         raise InputError(
-            where, f"no model {name!r}", f"{nearest(name, names())}, or FILE.py:FUNCTION"
+            where,
+            f"no model {name!r}",
+            f"{nearest(name, names())}, or FILE.py:FUNCTION, or PACKAGE.MODULE:FUNCTION",
         )
     return name
 
@@ -97,7 +99,10 @@ def get(name: str) -> Any:
 
 
 def hooks(own: plugins.Own) -> dict[str, Part]:
-    """Those of HOOKS that a file defines."""
+    """Those of HOOKS that a file defines; a module of a package has none, its functions stand
+    alone."""
+    if own.imported_as:
+        return {}
     defined = own.names
     return {n: Part(own, n) for n in HOOKS if isinstance(defined.get(n), ast.FunctionDef)}
 

@@ -183,8 +183,8 @@ def _check_classes(study: Study) -> None:
         "calibration_draw": {"one-class", "skewed"} & {*study.levels("calibration_draw")},
     }
     for name, levels in about.items():
-        if levels and study.task != "classification":
-            found = f"{sorted(map(str, levels))[0]} for a task of {study.task}"
+        if levels and study.objective.task != "classification":
+            found = f"{sorted(map(str, levels))[0]} for a task of {study.objective.task}"
             raise InputError(name, found, "allowed: with classes (classification)")
 
 

@@ -7,13 +7,12 @@ somebody has named it. What it is called and what is in it is read from its synt
 
 import ast
 import hashlib
-import importlib.util
 import inspect
 import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,10 +21,10 @@ from types import ModuleType
 from typing import Any
 
 from bench.errors import InputError
-from bench.plugins import running
+from bench.plugins import packages, reading, running
 from bench.plugins.syntax import bound, literal, syntax
 
-__all__ = ["Own", "Part", "blamed", "load", "syntax"]
+__all__ = ["Own", "Part", "blamed", "lies_in", "load", "load_module", "syntax"]
 
 NOT_IDENTIFYING = frozenset({"study", "contrasts", "metrics"})
 """Names of a user's file that say what is asked of its models, not what they are."""
@@ -41,15 +40,22 @@ class Own:
     name: of the file, without its folder; texts: (path relative to the folder, source), the file
     itself first, then the siblings that it imports; files: (relative path, content) of its `files`;
     folder: where it lies, None in a process that it was sent to. Equal if all but the folder is.
+
+    imported_as: of a module of a package the name by which it is imported, which is its `name` too;
+    installed: is that package one of the environment, and `texts` only what identifies it?
     """
 
     name: str
     texts: tuple[tuple[str, str], ...]
     files: tuple[tuple[str, bytes], ...] = ()
     folder: str | None = None
+    imported_as: str | None = None
+    installed: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Own, (self.name, self.texts, self.files)
+        return Own, (
+            self.name, self.texts, self.files, None, self.imported_as, self.installed
+        )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Own) and self.content == other.content
@@ -59,7 +65,7 @@ class Own:
 
     @property
     def stem(self) -> str:
-        return Path(self.name).stem
+        return self.imported_as or Path(self.name).stem
 
     @cached_property
     def trees(self) -> tuple[ast.Module, ...]:
@@ -73,7 +79,7 @@ class Own:
         """
         (_, text), *siblings = self.texts
         determines = [
-            syntax(text, NOT_IDENTIFYING),
+            syntax(text, () if self.imported_as else NOT_IDENTIFYING),
             sorted((path, syntax(sibling)) for path, sibling in siblings),
             sorted((path, hashlib.sha256(content).hexdigest()) for path, content in self.files),
         ]
@@ -83,6 +89,8 @@ class Own:
     def content(self) -> str:
         """A hash of all of it, comments included."""
         digest = hashlib.sha256(repr((self.name, self.texts)).encode())
+        if self.imported_as:
+            digest.update(repr((self.imported_as, self.installed)).encode())
         for path, content in self.files:
             digest.update(repr((path, len(content))).encode() + content)
         return digest.hexdigest()
@@ -169,31 +177,51 @@ def load(path: str) -> Own:
     place = Path(path)
     if not place.is_file():
         raise InputError("source", f"no file {path!r}", "allowed: a Python file")
-    texts = {place.name: _source(place)}
-    waiting = [(place.name, texts[place.name])]
-    beside = list(_named_by_command(place, texts[place.name]))
-    for program in (each for each in beside if each.endswith(".py")):
-        texts[program] = _source(place.parent / program)
-        waiting.append((program, texts[program]))
-    while waiting:
-        for found in _siblings(place.parent, *waiting.pop()):
-            relative = found.relative_to(place.parent).as_posix()
-            if relative not in texts:
-                texts[relative] = _source(found)
-                waiting.append((relative, texts[relative]))
+    beside = list(_named_by_command(place, reading.source(place)))
+    programs = [each for each in beside if each.endswith(".py")]
+    texts = reading.with_siblings(place.parent, [place.name, *programs])
     own = Own(place.name, tuple(texts.items()), folder=str(place.parent.resolve()))
-    for name in {running.module_of(relative).partition(".")[0] for relative, _ in own.texts[1:]}:
-        if name in sys.stdlib_module_names:
-            raise InputError(
-                f"{name}.py beside {place.name}",
-                f"has the name of Python's own module {name!r}",
-                "allowed: another name",
-            )
+    _check_shadowed(own.texts[1:], place.name)
     listed = dict(_files(own, place))
     for each in beside:
         if each not in texts:
             listed[each] = (place.parent / each).read_bytes()
     return Own(own.name, own.texts, tuple(listed.items()), own.folder)
+
+
+def load_module(path: str) -> Own:
+    """Read a module of a package by its name, such as `mypackage.nets`, `folder/mypackage.nets`
+    where its package lies in a folder; run nothing.
+
+    A package that lies in the folder travels whole, as text. One of the environment is expected
+    wherever its code runs; what is read of it identifies it. Raises InputError.
+    """
+    folder, _, name = path.rpartition("/")
+    texts = packages.beside(Path(folder), name)
+    if texts is None:
+        if folder:
+            raise InputError(name, f"no package of that name in {folder}", "allowed: one in it")
+        texts = packages.installed(name)
+        return Own(name, tuple(texts.items()), imported_as=name, installed=True)
+    _check_shadowed(texts.items(), name)
+    return Own(name, tuple(texts.items()), folder=str(Path(folder).resolve()), imported_as=name)
+
+
+def lies_in(folder: Path, name: str) -> bool:
+    """Is the package of a module in this folder?"""
+    root = name.partition(".")[0]
+    return (folder / root / "__init__.py").is_file() or (folder / f"{root}.py").is_file()
+
+
+def _check_shadowed(texts: Iterable[tuple[str, str]], beside: str) -> None:
+    """Raises InputError where a file would take the place of a module of Python's own."""
+    for name in {running.module_of(relative).partition(".")[0] for relative, _ in texts}:
+        if name in sys.stdlib_module_names:
+            raise InputError(
+                f"{name}.py beside {beside}",
+                f"has the name of Python's own module {name!r}",
+                "allowed: another name",
+            )
 
 
 def _named_by_command(path: Path, text: str) -> Iterator[str]:
@@ -237,35 +265,6 @@ def _users_frames(own: Own, error: BaseException) -> list[traceback.FrameSummary
         for f in traceback.extract_tb(error.__traceback__)
         if f.filename in names
     ]
-
-
-def _source(path: Path) -> str:
-    try:
-        text = importlib.util.decode_source(path.read_bytes())
-        ast.parse(text)
-    except SyntaxError as error:
-        line = f" line {error.lineno}" if error.lineno else ""
-        raise InputError(f"{path.name}{line}", error.msg, "allowed: Python") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(str(path), f"no readable Python ({error})", "allowed: Python") from None
-    return text
-
-
-def _siblings(folder: Path, relative: str, text: str) -> Iterator[Path]:
-    """The files of the same folder that a source imports: modules and, whole, packages."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            modules = [node.module]
-        else:
-            continue  # relative imports stay within a package, which is there whole
-        for module in modules:
-            root = module.partition(".")[0]
-            if (folder / root / "__init__.py").is_file():
-                yield from sorted((folder / root).rglob("*.py"))
-            elif (folder / f"{root}.py").is_file() and f"{root}.py" != relative:
-                yield folder / f"{root}.py"
 
 
 def _files(own: Own, path: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,9 +1,11 @@
 """Running a user's code from its text: imports of its siblings, its folder, its `files`."""
 
+import importlib
 import importlib.abc
 import importlib.util
 import linecache
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +14,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
+
+from bench.plugins import packages
+from bench.plugins.syntax import syntax
 
 if TYPE_CHECKING:
     from bench.plugins import Own
@@ -23,7 +28,13 @@ _unpacked: dict[str, "tempfile.TemporaryDirectory[str]"] = {}
 def module(own: "Own") -> ModuleType:
     """The file, run: once in this process. Raises what it raises."""
     known = _modules.get(own.run_as)
-    if known is None:
+    if known is None and own.imported_as:
+        with running(own), _quiet():
+            if own.installed:
+                _check_same(own)
+            known = importlib.import_module(own.imported_as)
+        _modules[own.run_as] = known
+    elif known is None:
         path, text = own.texts[0]
         known = ModuleType(f"own_{own.stem}")
         sys.modules[known.__name__] = known  # dataclasses look for their module there
@@ -31,6 +42,22 @@ def module(own: "Own") -> ModuleType:
             _run(known, place(own, path), text)
         _modules[own.run_as] = known
     return known
+
+
+def _check_same(own: "Own") -> None:
+    """Raises ModuleNotFoundError where an installed package is not there; RuntimeError where it is
+    not the one that the text, which identifies results, is of."""
+    name = str(own.imported_as)
+    root = name.partition(".")[0]
+    if packages.find(name) is None:
+        raise ModuleNotFoundError(f"no package {root!r} on node {platform.node()}", name=root)
+    found = packages.installed(name)
+    unlike = next((p for p, text in own.texts if syntax(found.get(p, "")) != syntax(text)), None)
+    if unlike is not None:
+        raise RuntimeError(
+            f"the package {root!r} on node {platform.node()} is another one than where the command "
+            f"runs: {unlike} is unlike"
+        )
 
 
 @contextmanager
@@ -55,6 +82,9 @@ def _quiet() -> Iterator[None]:
 
 def place(own: "Own", path: str) -> str:
     """Where a text of it is said to lie."""
+    if own.installed:
+        spec = packages.find(module_of(path))
+        return str((spec and spec.origin) or path)
     return str(Path(root(own)) / path)
 
 
@@ -99,6 +129,7 @@ class _Siblings(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     Another file's may have the same names: each file's are put aside while another one runs.
     """
 
+    serves_texts = True
     current: "Own | None" = None
     kept: ClassVar[dict[tuple[str, str | None], dict[str, ModuleType]]] = {}
 
@@ -117,9 +148,10 @@ class _Siblings(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     @property
     def _texts(self) -> Mapping[str, tuple[str, str]]:
-        if self.current is None:
+        if self.current is None or self.current.installed:
             return {}
-        return {module_of(path): (path, text) for path, text in self.current.texts[1:]}
+        imported = self.current.texts[0 if self.current.imported_as else 1 :]
+        return {module_of(path): (path, text) for path, text in imported}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -33,7 +33,7 @@ def write(
 def read(folder: Path, self_check: int | None = None) -> Analysis:
     """Analyze a result folder. Raises InputError for one that is none."""
     analysis = analyze(store.read(folder, spill=True))
-    return replace(analysis, self_check=self_check, folder=str(folder))
+    return replace(analysis, self_check=self_check)
 
 
 def write_table(

@@ -29,11 +29,17 @@ def blocks(analysis: Analysis, population: Population) -> Iterator[Block]:
     turned = ""
     if c is not None and c.name != study.decides and c.pairs.moved:
         turned = f" (the factor moves {code(c.name)} alone, so that it is a change of that arm)"
+    named = ""
+    if c is not None and found.asked is not None:
+        named = (
+            f" Here {code(found.asked)} and {code(c.pairs.level)} are the same by construction: it "
+            f"is one number, and stands under {code(c.pairs.level)}."
+        )
     other = "" if found.direction == "either" else "significant on the other side"
     refuted = f"{inside}{other}".removesuffix(", or ")
     yield Paragraph(
         f"What decides was declared beforehand: {code(study.decides)}{turned}, expected "
-        f"{EXPECTED[found.direction]}. Supported: significant on that side{delta}. Refuted: "
+        f"{EXPECTED[found.direction]}.{named} Supported: significant on that side{delta}. Refuted: "
         f"{refuted}. Undecided: neither. This is about this model and these data."
     )
 

@@ -131,6 +131,45 @@ def levels(study: "Study", effect: Effect) -> tuple[str, ...]:
     return tuple(written(effect.factor, level) for level in ends if level != base)
 
 
+def alike(study: "Study", effect: Effect) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which arms of its contrast an effect moves, at its level or at the first one that moves any;
+    and at which levels those arms are moved just so, in the study's order. Of factors but recipes
+    that is one level.
+
+    Two recipes may differ in nothing that reaches these arms: there is one number of both.
+    """
+    arms = arms_of(study, effect.contrast)
+    named = levels(study, effect) if effect.level is None else (effect.level,)
+    if effect.factor != RECIPE:
+        return _moving(study, effect.factor, arms), named[:1]
+    moved = next((moved for name in named if (moved := _moves(study, name, arms))), {})
+    same = (n for n in study.by_recipe if moved and _moves(study, n, tuple(moved)) == moved)
+    return tuple(moved), tuple(same)
+
+
+def _moves(
+    study: "Study", recipe: str, arms: tuple[str, ...]
+) -> dict[str, tuple[tuple[str, Value], ...]]:
+    """Of these arms, those that a recipe moves away from the first one: to which levels."""
+    base, there = next(iter(study.by_recipe.values())), study.by_recipe[recipe]
+    return {
+        arm: tuple((f, level) for f, level in there.items() if f in reach)
+        for arm in arms
+        for reach in [{f for m in models(study) for f in study.reaching(arm, model=m)}]
+        if any(there[f] != base[f] for f in reach if f in there)
+    }
+
+
+def _moving(study: "Study", factor: str, arms: tuple[str, ...]) -> tuple[str, ...]:
+    """Of these arms, those that anything but a recipe moves: the data, the model and the budget
+    both."""
+    if factor in ("dataset", "model", "budget"):
+        return arms
+    if factor == "extra":
+        return tuple(arm for arm in arms if study.arm(arm).extra)
+    return tuple(arm for arm in arms if factor in study.of_arms(arm))
+
+
 def tests(study: "Study", effect: Effect) -> Iterator[tuple[object, ...]]:
     """What identifies each test of a declared effect: what changes, and of which arms. Two that are
     equal by construction are equal here."""
@@ -150,26 +189,13 @@ def tests(study: "Study", effect: Effect) -> Iterator[tuple[object, ...]]:
             if grown[panel] > 2 and effect.level is None:
                 yield effect.contrast, panel, SLOPE
     elif effect.factor == RECIPE:
-        base = next(iter(study.by_recipe.values()))
         for name in named:
-            recipe = study.by_recipe[name]
-            moved = {
-                arm: tuple((f, level) for f, level in recipe.items() if f in reach)
-                for arm in arms
-                for reach in [{f for m in models(study) for f in study.reaching(arm, model=m)}]
-                if any(recipe[f] != base[f] for f in reach if f in recipe)
-            }
+            moved = _moves(study, name, arms)
             if moved:
                 yield tuple(moved.items())
     else:
         other = effect.factor in ("dataset", "model")
-        moving = tuple(
-            arm
-            for arm in arms
-            if other
-            or (study.arm(arm).extra if effect.factor == "extra" else False)
-            or effect.factor in study.of_arms(arm)
-        )
+        moving = _moving(study, effect.factor, arms)
         for level in named:
             yield effect.factor, level, moving
         here = () if other else study.extra if effect.factor == "extra" else study.levels(

@@ -59,7 +59,7 @@ def check(study: "Study") -> None:
             for place in designs.places(study)
         )
     else:
-        places = sum(test[-1] != effects.SLOPE for test in effects.tests(study, effect))
+        places = len({test for test in effects.tests(study, effect) if test[-1] != effects.SLOPE})
     if places != 1:
         raise InputError(
             "decides",

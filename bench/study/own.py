@@ -68,8 +68,11 @@ def moved(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     def from_here(value: Any) -> Any:
         if isinstance(value, list):
             return [from_here(each) for each in value]
-        if isinstance(value, str) and _REFERENCE.fullmatch(value):
-            return str(folder / value)
+        match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if match is not None:
+            path = match["path"]
+            is_beside = is_source(path) or "/" in path or plugins.lies_in(folder, path)
+            return str(folder / value) if is_beside else value
         return datasets.based(value, folder) if isinstance(value, str) else value
 
     named = (*PARTS, "metrics")
@@ -239,6 +242,8 @@ def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
 
 def _file(path: str, files: dict[str, Own]) -> Own:
     """A file, read once. Raises InputError."""
+    if not is_source(path):
+        return _module(path, files)
     stem = Path(path).stem
     if stem in files and files[stem].folder != str(Path(path).parent.resolve()):
         raise InputError(
@@ -250,6 +255,15 @@ def _file(path: str, files: dict[str, Own]) -> Own:
     _check_names(own)
     _check_hooks(own)
     return own
+
+
+def _module(path: str, files: dict[str, Own]) -> Own:
+    """A module of a package, read once. Its functions stand alone: no name in it means anything
+    else. Raises InputError."""
+    own = plugins.load_module(path)
+    if files.setdefault(own.stem, own) != own:
+        raise InputError(path, f"two modules are called {own.stem}", "allowed: one of them")
+    return files[own.stem]
 
 
 def _passed() -> tuple[str, ...]:

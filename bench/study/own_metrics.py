@@ -9,8 +9,10 @@ from bench.errors import InputError
 from bench.metrics import own as own_metrics
 from bench.plugins import Own, Part, blamed
 
-REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
-"""A function of a file, as a study names it."""
+_NAME = r"[A-Za-z_]\w*"
+
+REFERENCE = re.compile(rf"(?P<path>.+\.py|(?:.*/)?{_NAME}(?:\.{_NAME})*):(?P<function>{_NAME})")
+"""A function of a file or of a module of a package, as a study names it."""
 
 GIVEN = ("y", "outputs", "x")
 """What a metric's function may ask for."""

@@ -160,7 +160,8 @@ def said(folder: Path, **kwargs: object) -> str:
     synthetic.write(folder, study, **kwargs)
     section = answer.build(analyze(store.read(folder)), "seeds")
     assert section is not None
-    return "\n".join(block.text for block in section.blocks)
+    paragraphs = (block for block in section.blocks if isinstance(block, content.Paragraph))
+    return "\n".join(block.text for block in paragraphs)
 
 
 def counts_of(**difference: tuple[int, int]):

@@ -1,7 +1,6 @@
 """What it costs, what to do next, and the methods paragraph: numbers from the rows themselves."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
     folder = tmp_path_factory.mktemp("results")
     study = synthetic.study(seeds=12, budgets=[1, 2], delta=0.25)
-    made = analyze(store.read(synthetic.write(folder, study, edit=timed)))
-    return replace(made, folder="results/mine")
+    return analyze(store.read(synthetic.write(folder, study, edit=timed)))
 
 
 def section(analysis: Analysis, title: str) -> str:
@@ -67,9 +65,7 @@ def test_next_steps_name_seeds_commands_and_their_cost(analysis: Analysis):
         assert int(of) == len(still)
         taken = max(1, int(np.ceil((seeds - 12) * per_seed / 60 - 1e-6)))
         assert int(minutes.replace(",", "")) == taken
-        assert command == (
-            f"ptq-vs-qat run results/mine/study.toml --out results/mine --set seeds={seeds}"
-        )
+        assert command == f"ptq-vs-qat run study.toml --out . --set seeds={seeds}"
     assert found[-1][1] == found[-1][2]
     hour = re.search(r"CPU hour\*\* gives about ([\d,]+) seeds", text)
     assert int(hour[1].replace(",", "")) == int(3600 // per_seed)

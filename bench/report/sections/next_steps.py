@@ -8,6 +8,9 @@ from bench.analysis.comparisons import OPEN
 from bench.report import words
 from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
 
+RUN = "ptq-vs-qat run study.toml --out ."
+"""In the folder of results, so that it stays true wherever that is moved to."""
+
 BY_POPULATION = False  # seeds and examples both
 
 
@@ -22,6 +25,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if not items:
         return None
     blocks: list[Block] = [Bullets(tuple(items))]
+    if any(RUN in item for item in items):
+        blocks.append(Paragraph("Commands are for a terminal in the folder of this report."))
     if analysis.study.sequential is None and any(c.verdict in OPEN for c in there):
         blocks.append(
             Paragraph(
@@ -42,7 +47,7 @@ def _seeds(analysis: Analysis, there: Sequence[Comparison]) -> Iterator[Text]:
     if missing:
         yield (
             f"**Finish it**: {words.count(missing, 'planned cell')} without a result run with "
-            f"{code(_run(analysis))}."
+            f"{code(RUN)}."
         )
     still = [c for c in there if c.verdict in OPEN]
     if not still:
@@ -50,7 +55,7 @@ def _seeds(analysis: Analysis, there: Sequence[Comparison]) -> Iterator[Text]:
         return
     if study.sequential is not None:
         yield (
-            f"**Look again**: {code(_run(analysis))} adds seeds where it is not clear yet, up to "
+            f"**Look again**: {code(RUN)} adds seeds where it is not clear yet, up to "
             "the declared maximum."
         )
         return
@@ -75,7 +80,7 @@ def _seeds(analysis: Analysis, there: Sequence[Comparison]) -> Iterator[Text]:
         if analysis.seed_seconds:
             said += f", in about {_minutes((target - have) * analysis.seed_seconds)} more"
         if study.seeds == tuple(range(have)):
-            said += f": {code(f'{_run(analysis)} --set seeds={target}')}"
+            said += f": {code(f'{RUN} --set seeds={target}')}"
         yield f"{said}."
 
 
@@ -120,11 +125,6 @@ def _hour(analysis: Analysis) -> Iterator[Text]:
     else:
         gives = f"less than one seed more, which takes {_minutes(seconds)}"
     yield f"**The next CPU hour** gives {gives}, by the times of the cells that are there."
-
-
-def _run(analysis: Analysis) -> str:
-    folder = analysis.folder or "RESULTS"
-    return f"ptq-vs-qat run {folder}/study.toml --out {folder}"
 
 
 def _minutes(seconds: float) -> Text:
