@@ -243,7 +243,8 @@ ABSENT = ("qat_ranges_start", "qat_granularity", "extra_augmentation", "extra_dr
 
 def test_a_unit_is_part_of_an_identity_where_it_counts_something():
     def ids(arm, *overrides):
-        made = study.load("digits", ["seeds=1", "budgets=[4]", f"arms={arm}", *overrides])
+        made = study.load("digits", ["seeds=1", "budgets=[4]", "batch_norm_momentum=0.9",
+                                     f"arms={arm}", *overrides])  # fmt: skip
         return [cell.id for cell in plan.cells(made)]
 
     steps, more = "budget_unit=steps", "extra_unit=steps"

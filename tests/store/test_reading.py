@@ -54,6 +54,8 @@ def test_a_folder_of_82ec496_is_read_whole_and_unchanged():
     before = {p: p.read_bytes() for p in FIXTURE.rglob("*") if p.is_file()}
     results = both_halves(FIXTURE)
     assert results.cells.num_rows == 24
+    for unit in ("budget_unit", "extra_unit"):  # it has no such column
+        assert results.cells[unit].to_pylist() == ["epochs"] * 24
     places = {(r["seed"], r["budget"], r["arm"], r["extra"]) for r in results.cells.to_pylist()}
     after = {(arm, 1) for arm in ("float+k", "ptq+k", "qat", "qat-cal")}
     arms = after | {("float", None), ("ptq", None)}
