@@ -211,7 +211,7 @@ def test_a_reader_is_told_which_way_is_better(tmp_path):
     folder = regression(tmp_path, edit=worse, metrics=["mae"], delta={"mae": 0.05})
     analysis = analyze(read(folder))
     text = markdown.render(build.build(analysis), "seeds").replace("\N{NO-BREAK SPACE}", " ")
-    answer = text.partition("## ")[0]
+    answer = text.partition("\n## ")[0]
     assert "(`mae`, lower is better)" in answer
     assert "PTQ is worse than the float model by more than 0.05 units (+1.0" in answer
     assert "where a difference is above 0 the first arm is worse" in answer

@@ -1,5 +1,6 @@
 """What the rows say of each arm's models inside, and which classes and examples an arm harms."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,13 @@ from bench.analysis.records import Sample, Setting
 from bench.statistics import families
 from bench.statistics.checks import FloatArray, IntArray
 from bench.statistics.sign_flip import sign_flip_p
+
+UNBELIEVED = {
+    1: "keeping the tensors changed the outputs",
+    2: "it has other operators than the float file",
+    3: "looking failed",
+}
+"""Of `pipelines.diagnose.inside.LEFT_OUT`."""
 
 NEARLY = 0.9
 """Share of seeds in which an example must break to be broken in nearly every one."""
@@ -20,8 +28,10 @@ class Inside:
 
     models: evaluated; looked_into: of these, layer by layer; at_limit, flips, flips_tied: shares of
     the test examples; clipped: largest share of the test inputs; float_ops, requantizations: most
-    in a file; layers: `layer / number` -> mean; left_out: models whose tensors were not believed;
-    None where a number is not known.
+    in a file; layers: `layer / number` -> mean; left_out: why tensors inside are not known, and the
+    error, empty where there was none -> of how many models; kernels: share of the test examples
+    that these kernels classify otherwise than XNNPACK on one thread; kernel_outputs: whose largest
+    output is more than a step away from XNNPACK's; None where a number is not known.
     """
 
     setting: Setting
@@ -39,7 +49,9 @@ class Inside:
     range_left: float | None
     steps: float | None
     layers: Mapping[str, float]
-    left_out: int
+    left_out: Mapping[tuple[str, str], int]
+    kernels: float | None = None
+    kernel_outputs: float | None = None
 
     def of(self, number: str) -> dict[str, float]:
         """Layer -> one of its numbers."""
@@ -110,3 +122,16 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 def most(values: Sequence[float | None]) -> float | None:
     return max((v for v in values if v is not None), default=None)
+
+
+def left_out(looked: Sequence[tuple[Mapping[str, float], str | None]]) -> dict[
+    tuple[str, str], int
+]:  # fmt: skip
+    """Why, and the error -> how many of these models; of each its numbers by layer, and its column
+    `layers_error`."""
+    found: Counter[tuple[str, str]] = Counter()
+    for numbers, error in looked:
+        code = numbers.get("file / left_out")
+        if code is not None:
+            found[UNBELIEVED[int(code)], error or ""] += 1
+    return dict(found)

@@ -10,7 +10,7 @@ import numpy as np
 from bench.analysis import costs
 from bench.analysis.belief import Baselines, FloatCheck, judged
 from bench.analysis.draws import averaged
-from bench.analysis.inside import Inside, mean, most
+from bench.analysis.inside import Inside, left_out, mean, most
 from bench.analysis.measured import MeasuredRows
 from bench.analysis.outcome import Checks, Disagreement, WrongFormat
 from bench.analysis.records import DISAGREEING, Sample, Setting, Value
@@ -33,7 +33,7 @@ _USED = (
     *("cell", "status", "number_format", "disagreements", "n", "cpu", "versions", "not_finite"),
     *("accuracy", "batch_norm_start_left", "error"),
     *("outputs_at_limit", "clipped_inputs", "float_ops", "requantizations", "ties", "layers"),
-    *("keras_flips", "keras_flips_tied"),
+    *("keras_flips", "keras_flips_tied", "kernel_flips", "kernel_outputs", "layers_error"),
 )
 
 
@@ -177,9 +177,14 @@ class StudyRows:
                 continue
             shares = {
                 name: mean([None if c[name][r] is None else c[name][r] / c["n"][r] for r in rows])
-                for name in ("outputs_at_limit", "ties", "keras_flips", "keras_flips_tied")
+                for name in (
+                    *("outputs_at_limit", "ties", "keras_flips", "keras_flips_tied"),
+                    *("kernel_flips", "kernel_outputs"),
+                )
             }
-            looked = [dict(c["layers"][r]) for r in rows if c["layers"][r]]
+            into = [r for r in rows if c["layers"][r]]
+            looked = [dict(c["layers"][r]) for r in into]
+            errors = [c["layers_error"][r] for r in into]
             names = dict.fromkeys(name for of in looked for name in of)
             layers = {name: mean([of.get(name) for of in looked]) or 0.0 for name in names}
             found.append(
@@ -199,7 +204,9 @@ class StudyRows:
                     range_left=mean([c["range_start_left"][r] for r in rows]),
                     steps=mean([c["steps"][r] for r in rows]),
                     layers={n: v for n, v in layers.items() if not n.startswith("file / ")},
-                    left_out=sum("file / left_out" in of for of in looked),
+                    left_out=left_out([*zip(looked, errors, strict=True)]),
+                    kernels=shares["kernel_flips"],
+                    kernel_outputs=shares["kernel_outputs"],
                 )
             )
         return tuple(found)

@@ -140,7 +140,7 @@ def _seeds(asked: Asked) -> tuple[Answer, ...]:
             "equivalence_margin",
             seeds_power.equivalence_margin(seeds, sd, level, power),
             "pp",
-            f"smallest margin within which a true 0 is shown to be equivalent, {power:.0%} power",
+            f"smallest margin of equivalence, with {power:.0%} power where the truth is 0",
             "one seed has no SD",
         )
         if difference is not None and seeds > 1:
@@ -184,7 +184,7 @@ def _seeds(asked: Asked) -> tuple[Answer, ...]:
             "largest_sd_equivalence",
             None if margin is None else difference / margin,
             "pp",
-            f"largest SD over seeds at which equivalence within {difference:g} pp is shown",
+            f"largest SD over seeds that shows equivalence within {difference:g} pp",
             "one seed has no SD",
         )
         if one is not None and asked.churn is not None:
@@ -192,8 +192,7 @@ def _seeds(asked: Asked) -> tuple[Answer, ...]:
                 "examples_for_seeds",
                 ceil(asked.churn / 100 / (difference / one / 100) ** 2),
                 "examples",
-                f"test examples that {seeds} seeds need at least to detect {difference:g} pp: "
-                "with test noise alone",
+                f"test examples that {seeds} seeds need at least to detect {difference:g} pp",
             )
     if found:
         answer("fewest_seeds", asked.fewest_seeds, "seeds", "fewest seeds that allow any verdict")
@@ -214,7 +213,7 @@ def _files(asked: Asked) -> tuple[Answer, ...]:
             "detectable_difference_two_files",
             None if detectable is None else 100 * detectable,
             "pp",
-            f"smallest true difference of the two that is detected with {power:.0%} power",
+            f"smallest true difference that is detected with {power:.0%} power",
             "none, even if all churn went one way",
         )
         discordant = round(churn * examples)
@@ -223,8 +222,7 @@ def _files(asked: Asked) -> tuple[Answer, ...]:
             "smallest_significant",
             None if smallest is None else 100 * smallest,
             "pp",
-            f"smallest measured difference with p <= {level:.3g} on {discordant:,} discordant "
-            "examples",
+            f"smallest measured difference with p <= {level:.3g}: {discordant:,} are discordant",
             "none: too few are discordant",
         )
         if difference is not None:
@@ -264,7 +262,7 @@ def _files(asked: Asked) -> tuple[Answer, ...]:
 def _noise(asked: Asked) -> tuple[Answer, ...]:
     if asked.noise_sd is None:
         return ()
-    said = "SD over seeds that test noise alone causes: equally good models differ so much"
+    said = "SD over seeds of equally good models, from test noise alone"
     return (Answer("sd_from_test_noise", "noise", asked.noise_sd, "pp", said),)
 
 
@@ -299,6 +297,7 @@ HEADINGS: dict[Group, str] = {
 
 def print_answers(asked: Asked, answers: tuple[Answer, ...], console: "Console") -> None:
     """A heading, the assumptions, and a table of answers for each population."""
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -315,7 +314,7 @@ def print_answers(asked: Asked, answers: tuple[Answer, ...], console: "Console")
         table.add_column()
         table.add_column(justify="right", overflow="fold")
         for answer in rows:
-            table.add_row(Text(f"  {answer.said}"), Text(shown(answer)))
+            table.add_row(Padding(Text(answer.said), (0, 0, 0, 2)), Text(shown(answer)))
         console.print(table)
 
 

@@ -157,6 +157,8 @@ def check_data(study: Study) -> dict[str, datasets.Size]:
     for source in study.datasets:
         size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
         if study.pipeline is not None:
+            if source in datasets.OWN:
+                datasets.load(source, task=study.objective.task)
             continue  # what it draws of its data is its own
         for examples in study.levels("train_examples"):
             _check_count("train_examples", examples, size.train, source)

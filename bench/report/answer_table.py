@@ -1,48 +1,79 @@
 """The answer as a table: each question with its verdict, and where its figure and numbers are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.analysis import Analysis, Comparison, Population
 from bench.report import sentences, several, words
 from bench.report.content import Cell, Column, Table, Text, code
 
 MOST_ROWS = 12
+MOST_CHANGES = 4
 LINKS = (("figure", "forest"), ("numbers", "differences"))
+CHANGE_LINKS = (("figure", "one_epoch"), ("numbers", "differences"))
+ONE_EPOCH = "Is one epoch the reason?"
 
 
-def build(analysis: Analysis, population: Population, shown: Sequence[Comparison]) -> Table | None:
-    """Of the contrasts that the answer speaks of; None where none of them has an interval."""
-    there = [c for c in shown if c.simultaneous is not None and c.pairs.kind == "contrast"]
+def build(
+    analysis: Analysis,
+    population: Population,
+    shown: Sequence[Comparison],
+    asked: Mapping[str, Text],
+    changes: Sequence[Comparison],
+) -> Table | None:
+    """Of the contrasts that the answer speaks of; None where there is none.
+
+    asked: contrast -> the question that it answers; changes: of QAT minus PTQ with the budget.
+    """
+    there = [c for c in shown if c.pairs.kind == "contrast"]
     if not there:
         return None
-    settings = any(words.place(c.setting, analysis.varying) for c in there)
-    metrics = len({c.pairs.metric for c in there}) > 1
-    columns = (
-        Column("contrast"),
-        *([Column("setting")] if settings else []),
-        *([Column("metric")] if metrics else []),
-        Column("verdict", long=True),
-        Column("mean", "", True),
-        Column("family's interval", "", True),
-        Column("see"),
-    )
     rows = [(c, words.place(c.setting, analysis.varying)) for c in there]
     if len(rows) > MOST_ROWS:
         rows = _over_settings(analysis, there) or rows
+    first = words.first_of(rows, MOST_ROWS)
+    rows = rows[:MOST_ROWS]
+    if asked and len(changes) <= MOST_CHANGES:
+        rows += [(c, words.panel(c.setting, analysis.varying)) for c in changes]
+    settings = any(place for _, place in rows)
+    metrics = len({c.pairs.metric for c, _ in rows}) > 1
+    units = dict.fromkeys(c.pairs.unit for c, _ in rows)
+    deltas = dict.fromkeys(sentences.within(c) for c, _ in rows if c.pairs.delta is not None)
+    delta = f"Δ, the smallest difference that matters, is {words.listed(deltas)}" if deltas else ""
+    columns = (
+        Column("question" if asked else "contrast", long=bool(asked)),
+        Column("verdict", delta, long=True),
+        *([Column("setting", long=True)] if settings else []),
+        *([Column("metric")] if metrics else []),
+        Column("mean", f"first arm minus second, in {words.listed(units)}", True),
+        Column(
+            "family's interval",
+            f"{words.level(analysis)}, for all contrasts of its family at once",
+            True,
+        ),
+        Column("see"),
+    )
     cells = tuple(
         (
-            Cell(code(c.name)),
+            Cell(_question(c, asked)),
+            sentences.verdict_cell(c),
             *([Cell(place)] if settings else []),
             *([Cell(code(c.pairs.metric))] if metrics else []),
-            sentences.verdict_cell(c),
             sentences.mean_cell(c),
             sentences.interval_cell(c),
-            Cell("", links=LINKS),
+            Cell("", links=CHANGE_LINKS if c.pairs.kind == "interaction" else LINKS),
         )
-        for c, place in rows[:MOST_ROWS]
+        for c, place in rows
     )
     name = f"answer-table{words.SLUGS[population]}"
-    return Table(name, f"The answer, row by row{words.first_of(rows, MOST_ROWS)}", columns, cells)
+    return Table(name, f"The answer, row by row{first}", columns, cells)
+
+
+def _question(c: Comparison, asked: Mapping[str, Text]) -> Text:
+    """The question that a row answers, and the contrast that does."""
+    if c.pairs.kind == "interaction":
+        few, many = c.pairs.level, c.pairs.reference
+        return f"{ONE_EPOCH} {code(c.name)} after {few} against {many}"
+    return f"{asked[c.name]} {code(c.name)}" if c.name in asked else code(c.name)
 
 
 def _over_settings(

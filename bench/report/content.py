@@ -145,8 +145,13 @@ class Report:
 
 
 def figures_of(blocks: Sequence[Block]) -> Iterator[Figure]:
+    return (block for block in unfolded(blocks) if isinstance(block, Figure))
+
+
+def unfolded(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks with what is folded away in its place."""
     for block in blocks:
-        if isinstance(block, Figure):
+        if isinstance(block, Details):
+            yield from unfolded(block.blocks)
+        else:
             yield block
-        elif isinstance(block, Details):
-            yield from figures_of(block.blocks)

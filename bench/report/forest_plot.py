@@ -54,7 +54,9 @@ def draw(
     widest = max(96.0, *(16 + text_width.text_width(text) for text in labels.values()))
     left = max(min(widest, 260.0, figures.WIDTH - right - NARROWEST), 96.0)
     top = figures.key_height(entries) + 4
+    headings = [_heading(heading, remark) for heading, remark, _ in groups]
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
+    height += ROW * sum(len(of_two) - 1 for of_two in headings)
 
     def paint(canvas: figures.Canvas) -> None:
         plot = figures.Plot(canvas, left, top, right, BOTTOM)
@@ -67,12 +69,12 @@ def draw(
         lines, colors, zeros, bands = [], [], [], []
         points: dict[Verdict, list[tuple[float, float]]] = {}
         y = 0.0
-        for heading, remark, members in groups:
+        for (_, remark, members), shown in zip(groups, headings, strict=True):
             y -= HEADING / ROW
-            room = (figures.WIDTH - 24 - text_width.text_width(remark)) / 1.12  # it is bold
-            shown = text_width.shortened(heading, room)
-            plot.at_left(left - 8, y - 0.05, shown, "left", bold=True)
             plot.at_right(right - 4, y - 0.05, remark, faint=True)
+            for at, line in enumerate(shown):
+                y -= min(at, 1)
+                plot.at_left(left - 8, y - 0.05, line, "left", bold=True)
             zeros.append(((f(0), y - 0.4), (f(0), y - len(members) - 0.6)))  # headings stay clear
             if delta is not None:
                 bands.append((y - 0.4, y - len(members) - 0.6))
@@ -96,6 +98,18 @@ def draw(
         plot.x_axis(f(np.array(axis.ticks)), axis.labels, xlabel)
 
     return figures.draw(name, height, paint)
+
+
+def _heading(heading: str, remark: str) -> tuple[str, ...]:
+    """A group's heading, its setting in a line of its own where both are too long for one: what
+    tells groups apart may stand anywhere in it."""
+    bold = 1.12  # wider than plain text
+    room = (figures.WIDTH - 24 - text_width.text_width(remark)) / bold
+    contrast, panel, setting = heading.partition("  (")
+    if text_width.text_width(heading) <= room or not panel:
+        return (text_width.shortened(heading, room),)
+    whole = (figures.WIDTH - 24) / bold
+    return text_width.shortened(contrast, room), text_width.shortened(f"({setting}", whole)
 
 
 def _numbers(c: Comparison) -> str:

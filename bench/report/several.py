@@ -33,30 +33,64 @@ def overall(analysis: Analysis, members: Sequence[Comparison]) -> Comparison | N
     return next(found, None)
 
 
+def headline(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """One contrast at several settings in one sentence, without its full stop: the overall effect
+    between its smallest and its largest setting; verdicts counted where it has none."""
+    whole, known = overall(analysis, members), _known(members)
+    silent = (Verdict.WITHHELD, Verdict.TOO_FEW_SEEDS, Verdict.TOO_FEW_GROUPS)
+    if whole is None or len(known) < 2 or whole.verdict in silent or whole.pairs.unmoved:
+        a, b = sentences.arms(members[0])
+        counted = counts(members).removesuffix(".")
+        return f"{sentences.sentence(a)} against {b}, {counted[0].lower()}{counted[1:]}"
+    verdict = sentences.with_numbers(whole, sentences.verdict(whole, sentences.side(whole)))
+    said = f"{_where(whole, known)} {verdict}, {_ends(analysis, known)}"
+    if _in_both(known, _holds(known, whole, analysis.alpha)[0]):
+        said += ", and the settings differ in both directions"
+    if cared := sum(bool(c.qualified) for c in known):
+        said += f"; {cared} of these settings are to be read with care"
+    return sentences.sentence(said)
+
+
 def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     """The overall effect, never alone: the smallest and the largest setting stand beside it, and in
     how many settings it holds (the protocol's Several settings, docs/method.md).
 
     Empty where there are not two settings with numbers.
     """
-    whole = overall(analysis, members)
-    known = [c for c in members if c.mean is not None and c.family == "primary"]
+    whole, known = overall(analysis, members), _known(members)
     if whole is None or len(known) < 2:
         return ""
-    ordered = sorted(known, key=lambda c: sentences.mean(c) or 0.0)
-    ends = [
-        f"{sentences.numbers(c)[0]} ({words.place(c.setting, analysis.varying)})"
-        for c in (ordered[0], ordered[-1])
-    ]
+    said = f"{_where(whole, known)} {sentences.estimate(whole)}, {sentences.label(whole)}"
+    said += f"; {_ends(analysis, known)}"
+    both, holds = _holds(known, whole, analysis.alpha)
+    both = _in_both(known, both)
+    said = f"The settings differ in both directions; {said}." if both else f"{said}."
+    return f"{sentences.sentence(said)} {holds}".strip()
+
+
+def _known(members: Sequence[Comparison]) -> list[Comparison]:
+    return [c for c in members if c.mean is not None and c.family == "primary"]
+
+
+def _where(whole: Comparison, known: Sequence[Comparison]) -> Text:
     where = f"over all {len(known)} settings together"
     if any(sentences.seeds(c) != whole.n_seeds for c in known):
         where += f", on {words.count(whole.n_seeds, 'seed')} that all of them have,"
-    said = f"{where} {sentences.estimate(whole)}, {sentences.label(whole)}"
-    said += f"; from {ends[0]} to {ends[1]}"
-    both, holds = _holds(known, whole, analysis.alpha)
-    both = both or {1, -1} <= {sentences.direction(c) for c in known}
-    said = f"The settings differ in both directions; {said}." if both else f"{said}."
-    return f"{sentences.sentence(said)} {holds}".strip()
+    return where
+
+
+def _ends(analysis: Analysis, known: Sequence[Comparison]) -> Text:
+    """`from −1.58 (E = 1) to +11.1 (E = 8)`"""
+    ordered = sorted(known, key=lambda c: sentences.mean(c) or 0.0)
+    low, high = (
+        f"{sentences.numbers(c)[0]} ({words.place(c.setting, analysis.varying)})"
+        for c in (ordered[0], ordered[-1])
+    )
+    return f"from {low} to {high}"
+
+
+def _in_both(known: Sequence[Comparison], shown: bool) -> bool:
+    return shown or {1, -1} <= {sentences.direction(c) for c in known}
 
 
 def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tuple[bool, Text]:

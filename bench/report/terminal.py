@@ -37,7 +37,8 @@ def print_verdicts(
     for note in notes.build(analysis):
         console.print(Text(_plain(note.text), style=_LEVELS[note.level]))
     section = answer.build(analysis, population)
-    for block in (*(section.blocks if section else ()), *looks.still_open(analysis)):
+    blocks = (*(section.blocks if section else ()), *looks.still_open(analysis))
+    for block in content.unfolded(blocks):
         if isinstance(block, Paragraph):
             console.print(Text(_plain(block.text)))
         elif isinstance(block, Bullets):

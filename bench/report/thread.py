@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analysis import Analysis, Comparison, Population, Split, splits
-from bench.report import sentences, words
+from bench.report import answer_table, sentences, words
 from bench.report.content import Block, Bullets, Paragraph, Text
 from bench.report.sections.one_run import Outcomes, one_run, outcomes
 from bench.statistics import single_runs as runs
@@ -37,7 +37,7 @@ def one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
     changes = changes_of(analysis, population)
     if not changes:
         return
-    question = "**Is one epoch the reason?**"
+    question = f"**{answer_table.ONE_EPOCH}**"
     if len(changes) > MOST_PANELS:
         yield Paragraph(f"{question} {_counted(analysis, changes)}", lead=True)
         return

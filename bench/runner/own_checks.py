@@ -8,15 +8,20 @@ from typing import Any
 from bench import datasets
 from bench.errors import InputError
 from bench.pipelines.data_checks import Check, checks
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import Cell, cells, check_data
 from bench.plan.trajectories import trajectories
 from bench.plugins import whole
-from bench.runner.isolation import Crash, Isolated, WorkFailed
+from bench.runner.isolation import Crash, Isolated, TookTooLong, WorkFailed
+from bench.runner.limits import FIRST_S
 from bench.runner.pipeline import Pipeline
 from bench.runner.worker import WORKER_ENVIRONMENT
 from bench.study import Study
 
 MODULE = "bench.pipelines.own_check"
+
+NAMES = {"order": "arms in reverse order", "again": "one seed twice"}
+
+MEND = "mend it: no seed would give a result"
 
 
 def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
@@ -26,7 +31,7 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     name, file = study.models[0], study.pipeline.file
     try:
         check_data(study)
-        data = datasets.load(study.datasets[0], None, study.reading)
+        data = datasets.load(study.datasets[0], None, study.reading, study.objective.task)
     except InputError as error:
         yield (
             error.where,
@@ -45,7 +50,8 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     first = [t for t in planned if t.segments[0].budget == least]
     is_command = study.pipeline.kind == "command"
     ok, seconds, memory = True, 0.0, 0
-    with Isolated(Pipeline(MODULE, whole=whole.named([name])), WORKER_ENVIRONMENT) as apart:
+    work, limit = Pipeline(MODULE, whole=whole.named([name])), study.timeout or FIRST_S
+    with Isolated(work, WORKER_ENVIRONMENT, limit) as apart:
         for trajectory in first if is_command else first[:1]:
             segment = trajectory.segments[0]
             (fork,) = segment.forks
@@ -57,10 +63,10 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                 asked.append(("order", (data, segment, fork.cells)))
             asked.append(("again", (data, segment, fork)))
             for function, arguments in asked:
-                check = _asked(apart, function, *arguments)
+                check, ended = _asked(apart, function, *arguments)
                 yield file, check
                 ok = ok and check.ok
-                if function == "start" and not check.ok:
+                if ended or (function == "start" and not check.ok):
                     return
             if ok:
                 seconds, memory = apart.ask("measured")
@@ -69,15 +75,19 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
         yield "the study", _cost(study, seconds, memory, ceil(tasks), workers)
 
 
-def _asked(apart: Isolated, function: str, *arguments: Any) -> Check:
+def _asked(apart: Isolated, function: str, *arguments: Any) -> tuple[Check, bool]:
+    """What a check found, and whether it ended the process that later ones need."""
+    last = arguments[-1]
+    what = f"{function} {last.arm}" if isinstance(last, Cell) else NAMES.get(function, function)
     try:
         check: Check = apart.ask(function, *arguments)
-        return check
+        return check, False
+    except TookTooLong as late:
+        return Check(what, False, str(late), "an endless loop? else a larger `timeout`"), True
     except Crash as crash:
-        found = f"its process ended: {crash}"
+        return Check(what, False, f"its process ended: {crash}", MEND), True
     except WorkFailed as error:
-        found = str(error)
-    return Check(function, False, found, "mend it: no seed would give a result")
+        return Check(what, False, str(error), MEND), False
 
 
 def _cost(study: Study, seconds: float, memory: int, tasks: int, workers: int) -> Check:

@@ -90,6 +90,7 @@ CELLS = (
         "map[string,float64]",
         "`layer / number` -> value, for the first seeds of a setting (layers.parquet)",
     ),
+    Column("layers_error", "string", "why looking into the layers failed; null where it did not"),
     Column(
         "keras_flips", "int32", "test examples that Keras, fake-quantized, classifies otherwise"
     ),

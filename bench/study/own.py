@@ -12,7 +12,7 @@ from typing import Any, Literal
 from bench import datasets, models, plugins
 from bench.errors import InputError
 from bench.plugins import Own, Part, blamed
-from bench.study import own_metrics, own_pipeline
+from bench.study import own_metrics, own_pipeline, run_once
 from bench.study.factors import FACTORS
 
 DEFAULT_MODEL = "bncnn"
@@ -148,7 +148,7 @@ def resolved(fields: Mapping[str, Any]) -> dict[str, Any]:
         for each in listed:
             match = _REFERENCE.fullmatch(each) if isinstance(each, str) else None
             if match is not None:
-                part = _part(match["path"], match["function"], usual, files)
+                part = _part(match["path"], match["function"], usual, files, found)
             elif hooked and field == "models" and each in models.names():
                 part = Part(hooked, each)  # a built-in network with the file's hooks
             else:
@@ -222,20 +222,25 @@ def _metric(each: Any, files: dict[str, Own], own: dict[str, dict[str, Any]]) ->
     return part.function
 
 
-def _part(path: str, function: str, usual: str, files: dict[str, Own]) -> Part:
+def _part(
+    path: str, function: str, usual: str, files: dict[str, Own], fields: Mapping[str, Any]
+) -> Part:
     own = _file(path, files)
     if function not in own.names:
         raise InputError(own.name, f"no function {function!r}", f"allowed: one of {_offered(own)}")
+    if usual == "data":
+        run_once.check(own, function, fields)
+        return Part(own, function)
     with blamed(own, function):
         needed = own.parameters(function)
-    known = ("shape", "classes", *_passed()) if usual == "model" else ()
+    known = ("shape", "classes", *_passed())
     for parameter, must in needed.items():
         if must and parameter not in known:
-            allowed = f"allowed: {', '.join(known)}" if known else "allowed: none, it runs once"
-            if usual == "model":
-                allowed += ", and others that have a default (each seed draws weights of its own)"
+            allowed = f"allowed: {', '.join(known)}, and others that have a default"
             raise InputError(
-                f"{own.name}, {function}()", f"parameter {parameter!r} is not known", allowed
+                f"{own.name}, {function}()",
+                f"parameter {parameter!r} is not known",
+                f"{allowed} (each seed draws weights of its own)",
             )
     return Part(own, function)
 

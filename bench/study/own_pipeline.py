@@ -14,7 +14,7 @@ from bench import datasets
 from bench.datasets.kinds import own_labels
 from bench.errors import InputError, nearest
 from bench.plugins import Own, Part, blamed, whole
-from bench.study import returned_metrics
+from bench.study import returned_metrics, run_once
 from bench.study.arms import contrasts_of
 from bench.study.factors import FACTORS
 from bench.study.fields import Study
@@ -193,6 +193,8 @@ def _data(own: Own, found: dict[str, Any]) -> bool:
             f"{own.stem!r} is also the name of a built-in dataset",
             "allowed: another name of the file",
         )
+    for each in functions:
+        run_once.check(own, each, found)
     function = functions[0] if functions else own_labels.NOTHING
     datasets.use({own.stem: Part(own, function)})
     if function == "data":

@@ -207,7 +207,7 @@ BAD = {
     "negative labels": ("def labels(): return [0, -1]\ndef arm_a(): ...\n", "the label -1"),
     "NaN for a label": (
         "def labels(): return [0.5, float('nan')]\ndef arm_a(): ...\n",
-        "labels(): the type float64"),
+        "labels(): NaN or infinity, such as in example 1"),
     "ragged labels": (
         "def labels(): return [[1], [2, 3]]\ndef arm_a(): ...\n", "labels(): no array"),
     "fewer groups": (

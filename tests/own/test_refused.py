@@ -54,7 +54,7 @@ BAD_FILES = {
     "a factor of nobody's": (MODEL + "study = dict(wide=[3])\n", "wide: unknown field"),
     "a parameter": ("def model(shape, classes, seed): ...\n", "parameter 'seed' is not known"),
     "a misnamed one": ("def model(input_shape, classes): ...\n", "parameter 'input_shape' is not"),
-    "data with one": ("def data(seed): ...\n", "parameter 'seed' is not known; allowed: none"),
+    "data with one": ("def data(seed): ...\n", "parameter 'seed', which differs between"),
     "files that are none": (MODEL + "files = ['no.h5']\n", "files: no 'no.h5' below its folder"),
     "files elsewhere": (MODEL + "files = ['../x']\n", "'../x' lies outside its folder"),
     "files by a name": (MODEL + "files = NAMES\n", "files: no list of file names"),

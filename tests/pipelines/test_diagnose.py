@@ -6,6 +6,8 @@ import pytest
 from bench import datasets, study
 from bench.pipelines import cell as body
 from bench.pipelines import diagnose
+from bench.pipelines.diagnose import layers
+from bench.pipelines.trainers import trainer_of
 from bench.plan import cells as plan
 from bench.plan.trajectories import trajectories
 
@@ -89,3 +91,20 @@ def test_averages_are_held_against_the_statistics_of_the_data(rows):
     assert max(off.values()) < 0.5, "at momentum 0.9 they have converged after 64 steps"
     assert seen["ptq"]["keras_flips"] >= seen["ptq"]["keras_flips_tied"]
     assert seen["qat"]["keras_flips"] < 0.02 * seen["qat"]["n"]
+
+
+def test_why_looking_failed_stands_in_the_row(rows, monkeypatch):
+    """Of a file that no interpreter takes: why is kept, and the trainer has its weights again."""
+    made = study.load(
+        "digits", ["seeds=1", "budgets=[1]", "batch_norm_momentum=0.9", "arms=[float,ptq]"]
+    )
+    cells = {cell.arm: cell for cell in plan.cells(made)}
+    data = datasets.load("digits")
+    ((segment,),) = [each.segments for each in trajectories([*cells.values()])]
+    trainer = trainer_of(data, segment, False)
+    before = [np.copy(each) for each in trainer.state.weights]
+    found = layers.measured(data, data, segment, cells["ptq"], trainer, b"no file", False)
+    assert found["layers"]["file / left_out"] == 3
+    assert found["layers_error"].startswith("ValueError: ")
+    assert all(map(np.array_equal, trainer.state.weights, before))
+    assert all(row.get("layers_error") is None for row in rows[1].values())

@@ -105,6 +105,45 @@ class Claims(Reader):
                 self.must(low - 0.011 <= whole.mean <= high + 0.011, "a mean outside", line)
             self._check_holds(line, rows)
 
+    def check_headlines(self) -> None:
+        """The sentences above the answer's table, and its rows, against the table of differences:
+        how many settings, the smallest and the largest, verdicts, means and intervals."""
+        every = [r for r in self.table("Every contrast at every setting") if r["mean"] != "–"]
+        for line in self.sentences():
+            if counted := re.fullmatch(r".* against .*, of (\d+) settings: (.*)\.", line):
+                parts = re.findall(r" in (\d+)(?: \(|;|$)", counted[2])
+                self.must(
+                    sum(map(int, parts)) == int(counted[1]), "counts that do not add up", line
+                )
+            match = re.match(
+                rf"Over all (\d+) settings together(?:, on \d+ seeds? that all of them have,)? "
+                rf"(?P<said>.*?) \(.*?\), from ({NUMBER}) \((.*?)\) to ({NUMBER}) \(",
+                line,
+            )
+            if match is None:
+                continue
+            name = contrast_of(match["said"])
+            rows = [r for r in every if named(r["contrast"]) == name and r["family"] == "primary"]
+            if len({r["metric"] for r in rows if "metric" in r}) > 1:
+                continue  # which of them a sentence does not repeat
+            means = [number(row["mean"]) for row in rows]
+            self.must(len(rows) == int(match[1]), f"{len(rows)} rows of {name}", line)
+            ends = number(match[3]), number(match[5])
+            self.must(bool(means) and ends == (min(means), max(means)), f"{means}", line)
+            cared = re.search(r"; (\d+) of these settings are to be read with care", line)
+            self.must(cared is None or int(cared[1]) <= len(rows), f"{len(rows)} rows", line)
+        for row in self.table("The answer, row by row"):
+            name = re.findall(r"`([^`]+)`", row.get("question", row.get("contrast", "")))[0]
+            same = [
+                r for r in every
+                if named(r["contrast"]) == name and r["setting"] == row.get("setting", "")
+                and r.get("metric", "") == row.get("metric", r.get("metric", ""))
+            ]  # fmt: skip
+            if "Is one epoch" in row.get("question", "") or len(same) != 1:
+                continue
+            for column in ("verdict", "mean", "family's interval"):
+                self.must(row[column] == same[0][column], f"{same[0]}", row)
+
     def _check_holds(self, line: str, rows: list[dict[str, str]]) -> None:
         """Corrected over fewer contrasts, at least as many hold as in the whole family."""
         several = r"(in none|in (?:at least|all) (\d+))"
@@ -198,7 +237,8 @@ class Claims(Reader):
         """The first sentence against its own number and interval, and what was expected."""
         # What must be known before it stands above, in notes.
         below = [line for line in self.lines if line and line[0] not in ">#"]
-        first, second = below[0].lstrip("*"), below[1]
+        first = below[0].lstrip("*")
+        second = next((line for line in below if line.startswith("What decides was")), "")
         answered = r"This guess is (supported|refuted|undecided) here: “.*?”\.\*\* "
         match = re.match(answered, first)
         self.must(match is not None, "a first sentence on the guess", first)
@@ -316,6 +356,15 @@ class Claims(Reader):
         self.must(
             sum(number(row["planned"]) for row in rows) == planned, f"{planned} planned", rows
         )
+
+
+def contrast_of(said: str) -> str:
+    """The contrast that a verdict in words is about: of two arms, in whichever order."""
+    if coded := re.findall(r"`([^`]+)`", said):
+        return " - ".join(coded[:2])
+    if "as many epochs" in said:
+        return "qat - ptq+k"
+    return "ptq - float" if "the float model" in said else "qat - ptq"
 
 
 def named_contrast(line: str) -> str:

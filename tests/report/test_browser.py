@@ -6,6 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from bench import report
 from tests import synthetic
@@ -144,3 +145,28 @@ def test_a_phone_shows_the_verdict_without_scrolling(browser, page):
     texts = {cell.text for cell in cells}
     assert texts & {"undecided", "different and it matters"}
     assert all(cell.rect["x"] + cell.rect["width"] <= 390 for cell in cells)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_but_the_answer_is_folded_and_a_row_leads_to_its_figure_and_numbers(
+    browser, page, width
+):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.split("#")[0])
+    assert browser.execute_script("return document.querySelectorAll('details[open]').length") == 0
+    for word, inside in (("figure", "#forest figure"), ("numbers", "#differences table")):
+        assert not browser.find_element(By.CSS_SELECTOR, inside).is_displayed()
+        for _ in range(2):  # also where the address is that already
+            link = browser.find_element(By.CSS_SELECTOR, "#answer-table").find_element(
+                By.LINK_TEXT, word
+            )
+            browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+            link.click()
+            wait = WebDriverWait(browser, 5)
+            wait.until(lambda b, at=inside: b.find_element(By.CSS_SELECTOR, at).is_displayed())
+            part = inside.partition(" ")[0]
+            browser.execute_script(
+                f"document.querySelectorAll('{part} > * > details, {part} > details')"
+                ".forEach(d => d.open = false)"
+            )

@@ -9,7 +9,7 @@ import pytest
 
 from bench.analysis import Analysis, analyze
 from bench.analysis.comparisons import OPEN
-from bench.report import build, html, markdown
+from bench.report import build, content, html, markdown
 from bench.store import folder as store
 from bench.study import load
 from tests import synthetic
@@ -100,9 +100,10 @@ def test_the_answers_table_has_a_row_per_contrast_and_leads_to_figure_and_number
         report = build.build(made)
         text = markdown.render(report, "seeds")
         rows = [line for line in text.split("The answer, row by row")[1].splitlines()
-                if line.startswith("| `")][:12]  # fmt: skip
+                if line.startswith("| ")][:14]  # fmt: skip
         table = [line for line in rows if "[figure](#every-contrast-with-its-interval)" in line]
-        shown = {line.split("|")[1].strip(" `") for line in table}
+        shown = {line.split("|")[1].split("`")[1] for line in table}
+        assert all("? `" in line.split("|")[1] for line in table)  # the question beside it
         assert shown == {"ptq - float", "qat - ptq", "qat - ptq+k"}
         assert all("[numbers](#table-of-differences)" in line for line in table)
         assert "## Every contrast, with its interval" in text
@@ -111,6 +112,18 @@ def test_the_answers_table_has_a_row_per_contrast_and_leads_to_figure_and_number
         for part in ("forest", "differences"):
             assert f'<a href="#{part}">' in page
             assert f'<section id="{part}">' in page
+
+
+def test_the_answer_is_three_sentences_and_a_table_and_the_rest_is_folded(
+    analysis: Analysis, tmp_path: Path
+):
+    for made in (analysis, many(tmp_path)):
+        (blocks,) = (part.variants["seeds"].blocks for part in build.build(made).parts[:1])
+        *sentences, table, folded = blocks
+        assert 1 <= len(sentences) <= 3
+        assert all(re.findall(r"[.?!](?= |$)", one.text) == ["."] for one in sentences)
+        assert isinstance(table, content.Table)
+        assert isinstance(folded, content.Details)
 
 
 def many(folder: Path) -> Analysis:

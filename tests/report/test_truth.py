@@ -181,6 +181,7 @@ def check(reader: Claims, analysis: Analysis, population: str) -> None:
     reader.check_counts(families(analysis), population)
     reader.check_seeds()
     reader.check_together()
+    reader.check_headlines()
     reader.check_split()
     reader.check_shares()
     reader.check_belief()

@@ -11,11 +11,10 @@ import pytest
 from bench.analysis import analyze
 from bench.errors import InputError
 from bench.plan import cells as plan
-from bench.store.cells import CELL_SCHEMA
+from bench.store.cells import CELL_SCHEMA, DEFAULTS
 from bench.store.folder import Results, Store, read
 from bench.store.schema import CELLS, RESULTS
 from bench.store.validity import CHECKED, IDENTITY
-from bench.study.factors import FACTORS
 from tests.store.rows import LABELS, STUDY, folder, row
 
 CELLS_OF_STUDY = plan.cells(STUDY)
@@ -90,8 +89,7 @@ def test_a_column_that_a_file_lacks_is_the_same_for_both_halves(tmp_path, name):
     results = both_halves(tmp_path)
     assert Store(tmp_path).done() == IDS
     assert results.cells.schema.equals(CELL_SCHEMA, check_metadata=True)
-    default = FACTORS[name].default if name in FACTORS else None
-    assert set(results.cells[name].to_pylist()) == {default}
+    assert set(results.cells[name].to_pylist()) == {DEFAULTS.get(name)}
 
 
 def test_an_older_and_a_newer_file_side_by_side(tmp_path):

@@ -37,11 +37,6 @@ def load(name: str, part: Part) -> Dataset:
     """
     where = f"{part.own.name}, {part.function}()"
     with blamed(part.own, f"{part.function}()"):
-        needed = [p for p, must in part.own.parameters(part.function).items() if must]
-        if needed:
-            raise InputError(
-                where, f"parameter {needed[0]!r}", "allowed: no parameters, since it runs once"
-            )
         returned = part()
     train, test = _parts(returned, where, "it")
     arrays, groups = [], []

@@ -38,7 +38,7 @@ class LabelsAlone(Arrays):
 @lru_cache
 def load(name: str, part: Part) -> Dataset:
     """Call the function, once in a process, and check what it returns: labels (examples,), integers
-    from 0 or text, or a pair of these and a group of each example.
+    from 0, text, or floats of a regression, or a pair of these and a group of each example.
 
     Raises InputError naming the file and the value, or with the user's own traceback.
     """
@@ -47,11 +47,6 @@ def load(name: str, part: Part) -> Dataset:
     if part.function != NOTHING:
         where = f"{part.own.name}, {part.function}()"
         with blamed(part.own, f"{part.function}()"):
-            needed = [p for p, must in part.own.parameters(part.function).items() if must]
-            if needed:
-                raise InputError(
-                    where, f"parameter {needed[0]!r}", "allowed: no parameters, since it runs once"
-                )
             returned = part()
         given, groups = _with_groups(returned, where)
         labels, classes = _labels(given, where)
@@ -60,7 +55,7 @@ def load(name: str, part: Part) -> Dataset:
         content(labels, scale=1.0) + _of_groups(groups),
         name,
         nothing,
-        np.empty(0, np.int32),
+        np.empty(0, labels.dtype),
         np.empty((len(labels), 0), np.uint8),
         labels,
         1.0,
@@ -93,8 +88,8 @@ def _with_groups(value: Any, where: str) -> tuple[Any, tuple[str, ...] | None]:
 
 
 def _labels(value: Any, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """int32 (n,), and the names of the classes."""
-    allowed = "allowed: a class for each test example, integers from 0 or text"
+    """int32 (n,), and the names of the classes; of a regression float32, and none."""
+    allowed = "allowed: a class for each test example, integers from 0 or text; or numbers, floats"
     try:
         y = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -106,9 +101,15 @@ def _labels(value: Any, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     if y.dtype.kind in "US":
         names, codes = np.unique(y.astype(str), return_inverse=True)
         return codes.astype(np.int32), tuple(map(str, names))
+    if y.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            y = y.astype(np.float32)
+        if not np.isfinite(y).all():
+            found = f"NaN or infinity, such as in example {np.argmin(np.isfinite(y))}"
+            raise InputError(where, found, "allowed: finite numbers, within float32")
+        return y, ()
     if y.dtype.kind not in "iub":
-        hint = ": y.astype(int)" if y.dtype.kind == "f" and (y == np.round(y)).all() else ""
-        raise InputError(where, f"the type {y.dtype}", f"{allowed}{hint}")
+        raise InputError(where, f"the type {y.dtype}", allowed)
     if y.min() < 0 or y.max() >= MOST_CLASSES:
         wrong = y.min() if y.min() < 0 else y.max()
         raise InputError(where, f"the label {wrong}", "allowed: 0, 1, 2, ... 65,535")

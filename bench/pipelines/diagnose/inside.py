@@ -18,7 +18,7 @@ _CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}
 
 LEFT_OUT = "file / left_out"
 """1 where keeping the tensors changed the outputs, 2 where the two files are not built alike, 3
-where looking failed."""
+where looking failed: the column `layers_error` has why."""
 
 
 def of(evaluator: Evaluator, float_blob: bytes, x: np.ndarray) -> dict[str, float]:

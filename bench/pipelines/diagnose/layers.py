@@ -12,6 +12,9 @@ from bench.plan.cells import Cell
 from bench.plan.trajectories import Segment
 from bench.study.effective import number_format
 
+MOST_SAID = 300
+"""Characters of why looking failed."""
+
 LOOKED_AT = 500
 """Examples at most, of the test data and of the training data: the first of each."""
 
@@ -25,7 +28,7 @@ def measured(
     blob: bytes,
     own_ranges: bool,
 ) -> dict[str, Any]:
-    """Columns of a row: `layers`, `keras_flips`, `keras_flips_tied`.
+    """Columns of a row: `layers`, `keras_flips`, `keras_flips_tied`, `layers_error`.
 
     trainer: with the weights that the file was made of, which it has again afterwards; own_ranges:
     does the file have the ranges that the trainer's observers left?
@@ -33,6 +36,7 @@ def measured(
     state = trainer.state
     found: dict[str, float] = {}
     flips: dict[str, int] = {}
+    failed = None
     try:
         base = trainer_of(data, segment, False)
         weights = trainer.float_weights(state)
@@ -41,15 +45,18 @@ def measured(
             found |= ranges.of(trainer, tested.x_test[:LOOKED_AT], data.x_train[:LOOKED_AT])
         found |= statistics.of(trainer, data.x_train)
         before = base.state
-        base.load(base.forked(weights))
-        evaluator = evaluate.Evaluator(blob, data.scale)
-        found |= inside.of(evaluator, converter_of(base).float32(), tested.x_test[:LOOKED_AT])
-        base.load(before)
-    except Exception:  # a model that cannot be looked into is a model all the same
+        try:
+            base.load(base.forked(weights))
+            evaluator = evaluate.Evaluator(blob, data.scale)
+            found |= inside.of(evaluator, converter_of(base).float32(), tested.x_test[:LOOKED_AT])
+        finally:
+            base.load(before)
+    except Exception as error:  # a model that cannot be looked into is a model all the same
         found[inside.LEFT_OUT] = 3.0
+        failed = f"{type(error).__name__}: {' '.join(str(error).split())}"[:MOST_SAID]
     finally:
         trainer.load(state)
-    return {"layers": found, **flips}
+    return {"layers": found, **flips, "layers_error": failed}
 
 
 def _flips(tested: Dataset, trainer: Any, blob: bytes) -> dict[str, int]:

@@ -1,4 +1,5 @@
-"""The answer, in a few sentences of plain words, to what was asked in the thread."""
+"""The answer to what was asked in the thread: at most three sentences and a table of questions with
+their verdicts; all else is folded below."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -6,7 +7,7 @@ from itertools import groupby
 from bench.analysis import Analysis, Comparison, Population, Setting
 from bench.analysis.alike import unlike
 from bench.report import answer_table, guess, recipes, sentences, several, thread, words
-from bench.report.content import Block, Bullets, Paragraph, Section, Text, code
+from bench.report.content import Block, Bullets, Details, Paragraph, Section, Text, code
 from bench.report.thread import MOST_PANELS
 from bench.statistics.families import Verdict
 from bench.study import units
@@ -38,30 +39,65 @@ OF_A_TABLE = (
 """The same of somebody's own table or pipeline, of which nothing is known but the arms' names."""
 
 MOST_LISTED, MOST_RECIPES = 6, 16
+MOST_SENTENCES = 3
+"""Above the table; all else is folded below it."""
+
+FOLDED = "The answer in full: setting by setting, and what its numbers rest on"
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
     comparisons = analysis.select(population)
-    blocks: list[Block] = []
+    guessed = tuple(guess.blocks(analysis, population))
+    top: list[Block] = list(guessed[:1])
+    folded: list[Block] = list(guessed[1:])
+    most = 0 if guessed else MOST_SENTENCES
     shown: list[Comparison] = []
+    asked: dict[str, Text] = {}
     for name, question in _questions(analysis):
         members = [c for c in comparisons if c.name == name]
         for metric in dict.fromkeys(c.pairs.metric for c in members):
             of_metric = [c for c in members if c.pairs.metric == metric]
             if analysis.study is not None and metric != analysis.study.metrics[0]:
                 continue  # exploratory: in the tables
+            asked[name] = question
             said = words.metric(metric, of_metric[0].pairs.lower_is_better)
-            blocks += _answered(analysis, f"**{question}**{said}", of_metric)
+            of_question = f"**{question}**{said}"
+            if len(top) < most:
+                top.append(Paragraph(f"{_in_one_sentence(analysis, of_metric)}{said}.", lead=True))
+                if len(of_metric) == 1:  # the sentence is all of it
+                    more = _unlike(analysis, of_metric)
+                    folded += [Paragraph(f"{of_question} {more}")] if more else []
+                    shown += of_metric
+                    continue
+            folded += _answered(analysis, of_question, of_metric)
             shown += of_metric
-    blocks += thread.one_epoch(analysis, population)
-    blocks += thread.looks_like(analysis)
-    if not blocks:
+    changes = thread.changes_of(analysis, population)
+    folded += thread.one_epoch(analysis, population)
+    folded += thread.looks_like(analysis)
+    if not shown and not changes and len(folded) == len(guessed[1:]):
         shown = [c for c in comparisons if c.family == "primary"] or list(comparisons)
-        blocks += _overview(analysis, shown)
-    table = answer_table.build(analysis, population, shown)
-    blocks[:0] = [table] if table is not None else []
-    blocks.append(Paragraph(_basis(analysis, population, shown)))
-    return Section("", (*guess.blocks(analysis, population), *blocks))
+        lines = list(_overview(analysis, shown))
+        short = not guessed and _is_short(lines[0])
+        top += lines[:1] if short else []
+        folded += lines[1:] if short else lines
+    table = answer_table.build(analysis, population, shown, asked, changes)
+    top += [table] if table is not None else []
+    folded.append(Paragraph(_basis(analysis, population, shown)))
+    return Section("", (*top, Details(FOLDED, tuple(folded))))
+
+
+def _is_short(block: Block) -> bool:
+    return isinstance(block, Paragraph) or (
+        isinstance(block, Bullets) and len(block.items) <= MOST_SENTENCES
+    )
+
+
+def _in_one_sentence(analysis: Analysis, members: Sequence[Comparison]) -> Text:
+    """One contrast over all its settings, without the full stop."""
+    reasons = {_impossible(c) for c in members}
+    if len(members) == 1 or (len(reasons) == 1 and members[0].pairs.impossible):
+        return _of_panel(analysis, members).removesuffix(".")
+    return several.headline(analysis, members)
 
 
 def _questions(analysis: Analysis) -> tuple[tuple[str, str], ...]:

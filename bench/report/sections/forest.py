@@ -7,6 +7,8 @@ from bench.report.content import Block, Figure, Paragraph, Section, code
 BY_POPULATION = True
 
 MOST_ROWS = 90
+MOST_IN_FIGURE, MOST_IN_GROUP, HEADING = 38, 36, 1.4
+"""Rows that a sheet of paper holds beside key, axis and caption; a heading's height in rows."""
 
 
 def build(analysis: Analysis, population: Population) -> Section | None:
@@ -15,15 +17,43 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         return None
     blocks: list[Block] = []
     metrics = tuple(dict.fromkeys((c.pairs.metric, c.pairs.unit) for c in shown))
-    for at, (metric, unit) in enumerate(metrics):
+    drawn = 0
+    for metric, unit in metrics:
         rows = [c for c in shown if c.pairs.metric == metric]
-        name = "forest" if at == 0 else f"forest-{at + 1}"
-        blocks.append(_figure(analysis, population, rows[:MOST_ROWS], metric, unit, name))
+        for at, part in enumerate(_parts(analysis, rows[:MOST_ROWS])):
+            name = "forest" if not drawn else f"forest-{drawn + 1}"
+            blocks.append(_figure(analysis, population, part, metric, unit, name, at > 0))
+            drawn += 1
         if len(rows) > MOST_ROWS:
             blocks.append(
                 Paragraph(f"{len(rows) - MOST_ROWS:,} more are in the table of differences.")
             )
     return Section("Every contrast, with its interval", tuple(blocks))
+
+
+def _groups(analysis: Analysis, rows: list[Comparison]) -> dict[str, list[Comparison]]:
+    return forest_plot.grouped(rows, analysis.varying, len({c.setting.budget for c in rows}) > 1)
+
+
+def _parts(analysis: Analysis, rows: list[Comparison]) -> list[list[Comparison]]:
+    """The rows of each figure: as many groups as go on a sheet of paper, the primary contrasts
+    first and by themselves."""
+    if len(rows) + HEADING * len(_groups(analysis, rows)) <= MOST_IN_FIGURE:
+        return [rows]
+    found: list[list[Comparison]] = []
+    for primary in (True, False):
+        of_family = [c for c in rows if (c.family == "primary") == primary]
+        part, height = list[Comparison](), 0.0
+        for members in _groups(analysis, of_family).values():
+            for at in range(0, len(members), MOST_IN_GROUP):
+                more = members[at : at + MOST_IN_GROUP]
+                if part and height + len(more) + HEADING > MOST_IN_FIGURE:
+                    found.append(part)
+                    part, height = [], 0.0
+                part = [*part, *more]
+                height += len(more) + HEADING
+        found += [part] if part else []
+    return found
 
 
 def _figure(
@@ -33,6 +63,7 @@ def _figure(
     metric: str,
     unit: str,
     name: str,
+    continued: bool,
 ) -> Figure:
     name += words.SLUGS[population]
     delta = rows[0].pairs.delta
@@ -59,12 +90,14 @@ def _figure(
         caption += (
             f" The band is ±{words.trimmed(delta)} {unit}: the smallest difference that matters, Δ."
         )
+    if continued:
+        caption = f"**Mean difference of {named}{in_unit}, continued.** Each figure has its scale."
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
     headed = len({c.setting.budget for c in rows}) > 1
     groups = [
         (title, "exploratory" if members[0].family == "exploratory" else "", members)
-        for title, members in forest_plot.grouped(rows, analysis.varying, headed).items()
+        for title, members in _groups(analysis, rows).items()
     ]
     svg = forest_plot.draw(
         name,

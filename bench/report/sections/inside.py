@@ -184,11 +184,28 @@ def _requantized(analysis: Analysis, of: Inside) -> Said:
 def _left_out(analysis: Analysis, of: Inside) -> Said:
     if not of.left_out:
         return NOTHING
-    files = words.count(of.left_out, "file")
-    return of.left_out, (
-        f"the tensors inside of {files} could not be compared with those of the float file, or "
-        "looking changed the outputs: they are left out."
+    why = [
+        f"{n} because {reason}{f', {code(error)}' if error else ''}"
+        for (reason, error), n in of.left_out.items()
+    ]
+    files = words.count(sum(of.left_out.values()), "file")
+    return sum(of.left_out.values()), (
+        f"the tensors inside of {files} could not be compared with those of the float file and are "
+        f"left out: {words.listed(why)}."
     )
+
+
+def _kernels(analysis: Analysis, of: Inside) -> Said:
+    if of.kernels is None:
+        return NOTHING
+    said = f"{words.percent(of.kernels, 2)} of the test examples are classified otherwise than by "
+    said += "XNNPACK's kernels on one thread"
+    if of.kernel_outputs is not None:
+        said += (
+            f", and of {words.percent(of.kernel_outputs, 2)} the largest output is more than a "
+            "step away from theirs"
+        )
+    return of.kernels, f"{said}."
 
 
 KINDS: tuple[Callable[[Analysis, Inside], Said], ...] = (
@@ -203,6 +220,7 @@ KINDS: tuple[Callable[[Analysis, Inside], Said], ...] = (
     _unlike_keras,
     _uneven,
     _requantized,
+    _kernels,
     _left_out,
 )
 """The most likely cause of a difference first."""

@@ -7,6 +7,7 @@ from bench.report.content import (
     Bullets,
     Cell,
     Column,
+    Details,
     Figure,
     Paragraph,
     Section,
@@ -40,7 +41,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         Bullets(tuple(_sentence(analysis, c) for c in counted[:MOST_SENTENCES])),
     ]
     if len(counted) > MOST_SENTENCES:
-        blocks.append(Paragraph(f"These are {MOST_SENTENCES} of {len(counted)}; all are below."))
+        more = tuple(_sentence(analysis, c) for c in counted[MOST_SENTENCES:])
+        blocks.append(Details(f"And {len(more)} more", (Bullets(more),)))
     shown = [c for c in changes if c.simultaneous is not None]
     for at, metric in enumerate(dict.fromkeys(c.pairs.metric for c in shown)):
         name = f"one-epoch{'-' + str(at + 1) if at else ''}{words.SLUGS[population]}"

@@ -43,6 +43,21 @@ for (const table of document.querySelectorAll("table")) {
   table.closest(".scroll").before(filter);
 }
 
+// A link leads into what is folded: the part is opened, then gone to.
+const unfold = () => {
+  const part = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  if (!part) return;
+  for (const each of part.querySelectorAll("details.part")) each.open = true;
+  for (let at = part.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+  part.scrollIntoView();
+};
+addEventListener("hashchange", unfold);
+for (const link of document.querySelectorAll('a[href^="#"]')) {
+  // The same link again changes no hash.
+  link.addEventListener("click", () => { if (link.hash === location.hash) unfold(); });
+}
+unfold();
+
 // On paper nothing can be unfolded: everything is open while the page is printed.
 let unfolded = [];
 addEventListener("beforeprint", () => {
