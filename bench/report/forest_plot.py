@@ -54,7 +54,7 @@ def draw(
     widest = max(96.0, *(16 + text_width.text_width(text) for text in labels.values()))
     left = max(min(widest, 260.0, figures.WIDTH - right - NARROWEST), 96.0)
     top = figures.key_height(entries) + 4
-    headings = [_heading(heading, remark) for heading, remark, _ in groups]
+    headings = [heading_lines(heading, remark) for heading, remark, _ in groups]
     height = top + BOTTOM + ROW * (len(rows) + 0.8) + HEADING * len(groups)
     height += ROW * sum(len(of_two) - 1 for of_two in headings)
 
@@ -100,7 +100,7 @@ def draw(
     return figures.draw(name, height, paint)
 
 
-def _heading(heading: str, remark: str) -> tuple[str, ...]:
+def heading_lines(heading: str, remark: str = "") -> tuple[str, ...]:
     """A group's heading, its setting in a line of its own where both are too long for one: what
     tells groups apart may stand anywhere in it."""
     bold = 1.12  # wider than plain text

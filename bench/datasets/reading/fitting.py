@@ -22,9 +22,10 @@ def fitted(data: Dataset, task: str) -> Dataset:
 
 def _classification(data: Dataset) -> Dataset:
     if data.y_train.dtype.kind == "f":
+        first = (data.y_train if len(data.y_train) else data.y_test)[0]
         raise InputError(
             "datasets",
-            f"the labels of {data.name!r} are numbers, such as {data.y_test[0]:g}, no classes",
+            f"the labels of {data.name!r} are numbers, such as {first:g}, no classes",
             'allowed: metrics = ["mae"] or another of a regression, or task = "regression"; or '
             "labels that are integers or text",
         )

@@ -113,11 +113,14 @@ def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
         plot = figures.Plot(canvas, LEFT, top, RIGHT, 42)
         plot.key(entries)
         f = axis.forward
-        lines, colors, net = [], [], []
+        lines, colors, net, zeros = [], [], [], []
         y = 0.0
         for name, members in groups.items():
             y -= HEADING / ROW
-            plot.at_left(LEFT - 8, y - 0.05, name, "left", bold=True)
+            for at, line in enumerate(forest_plot.heading_lines(name)):
+                y -= min(at, 1)
+                plot.at_left(LEFT - 8, y - 0.05, line, "left", bold=True)
+            zeros.append([(f(0), y - 0.4), (f(0), y - len(members) - 0.6)])  # headings stay clear
             for c in members:
                 y -= 1
                 churn = c.pairs.churn
@@ -132,15 +135,16 @@ def _figure(analysis: Analysis, primary: list[Comparison]) -> Figure:
                     words.place(c.setting, Varying(("budget",)) if headed else analysis.varying),
                 )
                 plot.at_right(RIGHT - 4, y, f"{words.MINUS}{broken:.2f}%  +{fixed:.2f}%")
-        plot.limits(1.04 * f(-reach), 1.04 * f(reach), y - 0.8, 0)
+        plot.limits(1.12 * f(-reach), 1.12 * f(reach), y - 0.8, 0)
         plot.lines(lines, colors, 6.5)
         plot.lines(net, width=1.6, z=4)
-        plot.lines([((f(0), y - 0.8), (f(0), 0))], width=0.9, z=2)
+        plot.lines(zeros, width=0.9, z=2)
         labels = [label.lstrip(words.MINUS) for label in axis.labels]
         label = "broken (left) and fixed (right), % of the test examples"
         plot.x_axis(f(np.array(axis.ticks)), labels, label)
 
     height = top + 42 + ROW * (len(rows) + 0.8) + HEADING * len(groups)
+    height += ROW * sum(len(forest_plot.heading_lines(name)) - 1 for name in groups)
     caption = (
         "**Test examples fixed and broken, mean over seeds.** The mark is their difference, the "
         "contrast. Long bars on both sides with the mark near 0: much changes, and it cancels."

@@ -7,7 +7,7 @@ from bench.report.content import Block, Figure, Paragraph, Section, code
 BY_POPULATION = True
 
 MOST_ROWS = 90
-MOST_IN_FIGURE, MOST_IN_GROUP, HEADING = 38, 36, 1.4
+MOST_IN_FIGURE, MOST_IN_GROUP, HEADING = 34, 32, 1.4
 """Rows that a sheet of paper holds beside key, axis and caption; a heading's height in rows."""
 
 

@@ -25,7 +25,7 @@ PARTS = (
         "conversion",
         "`qat - qat-recal`: QAT's own conversion (ranges, granularity, folding) instead of "
         "PTQ's, on QAT's weights",
-        figures.VERMILLION,
+        figures.ORANGE,  # green, blue and orange differ in grey, too
     ),
 )
 ROW, HEADING, RIGHT = 46.0, 26.0, 84.0
