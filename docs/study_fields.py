@@ -25,8 +25,11 @@ MEANINGS = {
     "datasets": "names, or paths of files and folders: [data](data.md)",
     "models": "names, as `ptq-vs-qat list` shows them",
     "seeds": "a number n (0 to n - 1), or a list",
-    "budgets": "float epochs E, a snapshot each",
-    "extra": "epochs k more, of QAT and of the controls",
+    "budgets": "E: float training in `budget_unit`, a snapshot each",
+    "extra": "k: training more in `extra_unit`, of QAT and of the controls, which other tables "
+    "call the epochs more",
+    "budget_unit": "what `budgets` counts: `epochs` or `steps` of float training",
+    "extra_unit": "what `extra` counts: `epochs` of `extra_examples`, or `steps`",
     "arms": "see below; contrasts need both of their arms",
     "pin": "`pin.order = 7` gives every seed the data order of seed 7; also `initialization`, "
     "`calibration`, `augmentation`, `dropout`",

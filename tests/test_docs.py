@@ -113,7 +113,7 @@ def test_the_tables_of_a_study_are_those_of_the_code():
 def test_the_studies_on_the_page_are_valid():
     page = text_of(ROOT / "docs" / "your-own-study.md")
     studies = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
-    assert len(studies) == 4
+    assert len(studies) == 5
     for text in studies:
         assert isinstance(validate(tomllib.loads(text), "your-own-study.md"), Study)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench import models, plugins, study
 from bench.plan import cells as plan
 from bench.plan import identity
-from bench.plan.forecast import primary_family
+from bench.plan.forecast import describe, forecast, primary_family
 from bench.plan.trajectories import trajectories
 from bench.study import effective
 from bench.study.arms import ARMS, CONTRASTS, CONVERSIONS, TRAININGS
@@ -241,6 +241,46 @@ ABSENT = ("qat_ranges_start", "qat_granularity", "extra_augmentation", "extra_dr
 """Factors of a stage that qat-cal goes through, which do not reach it, or not with bncnn."""
 
 
+def test_a_unit_is_part_of_an_identity_where_it_counts_something():
+    def ids(arm, *overrides):
+        made = study.load("digits", ["seeds=1", "budgets=[4]", "batch_norm_momentum=0.9",
+                                     f"arms={arm}", *overrides])  # fmt: skip
+        return [cell.id for cell in plan.cells(made)]
+
+    steps, more = "budget_unit=steps", "extra_unit=steps"
+    for arm in ("float", "ptq"):
+        assert ids(arm, "budget_unit=epochs") == ids(arm) == ids(arm, more) != ids(arm, steps)
+    assert len({*ids("qat"), *ids("qat", steps), *ids("qat", more), *ids("qat", steps, more)}) == 4
+
+
+@pytest.mark.parametrize("unit", ["epochs", "steps"])
+def test_budgets_share_a_trajectory_in_either_unit(unit):
+    made = study.load("digits", ["seeds=1", "budgets=[3,5,64]", "extra=[2,7]", "train_examples=96",
+                                 "batch_norm_momentum=model", "calibration_examples=40",
+                                 f"budget_unit={unit}", f"extra_unit={unit}"])  # fmt: skip
+    (trajectory,) = trajectories(plan.cells(made))
+    assert [(s.start, s.budget) for s in trajectory.segments] == [(0, 3), (3, 5), (5, 64)]
+    per_epoch = 3 if unit == "epochs" else 1  # 96 examples at batch 32
+    found = forecast(made, [], (1.0,), 1)
+    assert found.steps["float"] == 64 * per_epoch
+    assert found.steps["float+k"] == found.steps["qat"] == 3 * 7 * per_epoch
+    in_epochs = made.model_copy(update={"budget_unit": "epochs", "extra_unit": "epochs"})
+    longer = forecast(in_epochs, [], (1.0,), 1)
+    assert (found.seconds < longer.seconds) == (unit == "steps")
+
+
+def test_the_plan_says_what_it_counts():
+    def said(*overrides):
+        made = study.load("digits", ["seeds=2", "title=", *overrides])
+        return describe(made, forecast(made, [], (1.0,), 1), "assumed")
+
+    text = said("budgets=[1,200]", "extra=[2]", "budget_unit=steps")
+    assert "float 1 and 200 steps, QAT and controls 2 epochs more" in text
+    assert "after 1 and 200 steps, and 2 epochs more" in text
+    text = said("budgets=[1]", "extra=[1]", "extra_unit=steps")
+    assert "float 1 epoch, QAT and controls 1 step more" in text
+
+
 def test_a_row_says_which_cell_it_is():
     made = study.load("digits", ["batch_norm_momentum=model"])
     cell = plan.cells(made)[-1]
@@ -264,6 +304,8 @@ def test_a_row_says_which_cell_it_is():
         "budget": 8,
         "arm": cell.arm,
         "extra": 1,
+        "budget_unit": "epochs",
+        "extra_unit": "epochs",
         "train_examples": None,
         "class_imbalance": 1.0,
         "label_noise": 0.0,

@@ -13,6 +13,7 @@ from bench.analysis.reading import Reading
 from bench.analysis.records import Kind, Population, Sample, Setting, Value, Varying
 from bench.study import Study
 from bench.study.arms import Contrast
+from bench.study.units import Unit
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,15 @@ class Analysis:
         """Are the arms those of this package, so that it is known what they are? Not so of a table,
         or of a whole pipeline of somebody's own."""
         return self.study is not None and self.study.pipeline is None
+
+    @property
+    def budget_counts(self) -> Unit | None:
+        """What a budget counts; None where it is a number of somebody's own."""
+        return None if self.study is None else self.study.budget_counts
+
+    @property
+    def extra_counts(self) -> Unit | None:
+        return None if self.study is None else self.study.extra_counts
 
     @cached_property
     def in_groups(self) -> bool:

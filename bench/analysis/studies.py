@@ -23,7 +23,9 @@ from bench.errors import InputError
 from bench.store import folder as store
 from bench.store.merging import identities, merged, only
 from bench.store.results import Results
+from bench.study import Study as Declared
 from bench.study.arms import Contrast
+from bench.study.units import known
 
 Key = tuple[str, bytes, str, str]
 """A data set's name, its test labels, what identifies its content where that is known, a model."""
@@ -67,7 +69,9 @@ class _Part:
         assert self.results.plan is not None
         rows = self.results.plan.to_pylist()
         free = {"cell", "seed", "budget", "extra"}
-        return frozenset(tuple(v for n, v in row.items() if n not in free) for row in rows)
+        return frozenset(
+            tuple(known(n, v) for n, v in row.items() if n not in free) for row in rows
+        )
 
     def is_same(self, other: "_Part") -> bool:
         if self.key != other.key or not self.recipes & other.recipes:
@@ -141,7 +145,7 @@ def _study(group: Sequence[_Part]) -> Study:
             said = " and ".join("none" if d is None else f"{d:g}" for d in declared)
             notes.append(f"its folders declare unlike Δ of {metric} ({said}); the first counts.")
     return Study(
-        name=f"{dataset}, {model}",
+        name=f"{dataset}, {model}{_units(studies[0])}",
         folders=tuple(dict.fromkeys(part.folder for part in group)),
         test_set=digest,
         samples=samples,
@@ -152,6 +156,12 @@ def _study(group: Sequence[_Part]) -> Study:
         metrics=tuple(metrics),
         notes=tuple(notes),
     )
+
+
+def _units(study: Declared) -> str:
+    """What E and k are, where they are not epochs."""
+    named = (("E", study.budget_unit), ("k", study.extra_unit))
+    return "".join(f", {name} in {unit}" for name, unit in named if unit != "epochs")
 
 
 def _named(studies: Sequence[Study]) -> tuple[Study, ...]:

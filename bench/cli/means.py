@@ -9,6 +9,7 @@ from bench.plan.cells import Cell
 from bench.store.schema import EVALUATED
 from bench.study.arms import ARMS
 from bench.study.factors import FACTORS
+from bench.study.units import Unit
 
 Group = tuple[Any, ...]
 """The dataset, the model and the levels of the factors that vary."""
@@ -25,6 +26,8 @@ class Means:
 
     def __init__(self) -> None:
         self.metric = "accuracy"
+        self.unit: Unit | None = "epochs"
+        """What budgets count; None: what is somebody's own."""
         self._factors: tuple[str, ...] = ()
         self.arms: tuple[str, ...] = ()
         """Of the cells that are planned, in the order in which they are shown."""
@@ -37,6 +40,8 @@ class Means:
         measured by."""
         self.arms = in_order(cell.arm for cell in wanted)
         self.metric = next((c.recipe.objective.metrics[0] for c in wanted), self.metric)
+        for cell in wanted[:1]:
+            self.unit = cell.recipe.budget_unit if cell.recipe.pipeline is None else None
         levels: dict[str, set[Any]] = defaultdict(set)
         for recipe in {cell.recipe for cell in wanted}:
             for name, level in recipe.levels:

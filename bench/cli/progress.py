@@ -15,6 +15,7 @@ from bench.cli.failures import Failures
 from bench.cli.means import Means
 from bench.console import Console
 from bench.plan.cells import Cell
+from bench.study.units import amount
 
 FIRST_S, LONGEST_S = 5.0, 60.0
 """Seconds between two plain lines: at first, and at most; each wait is half as long again."""
@@ -171,7 +172,7 @@ class RunProgress:
         table.add_column(f"mean {self._means.metric} so far: {self._means.name(group)}")
         cells: dict[str, list[str]] = {arm: [""] * len(budgets) for arm in self._means.arms}
         for place, budget in enumerate(budgets):
-            table.add_column(f"{budget} epoch{'s' * (budget > 1)}", justify="right")
+            table.add_column(amount(budget, self._means.unit), justify="right")
             for arm, mean, n in self._means.of(group, budget):
                 cells[arm][place] = f"{self._means.shown(mean, 2)} [dim]n={n}[/]"
         for arm, texts in cells.items():

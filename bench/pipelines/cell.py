@@ -71,7 +71,7 @@ def run_segment(data: Dataset, segment: Segment, before: Checkpoint | None) -> C
 
 def run_fork(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoint) -> Iterator[Row]:
     """Train what the fork trains, convert and evaluate its cells: one row for each as soon as it is
-    there, those of fewer epochs more first.
+    there, those that train less first.
 
     A cell that fails gets a row that says so; it takes no other cell with it.
     """
@@ -111,7 +111,7 @@ def steps_of(data: Dataset, recipe: Recipe, budget: int) -> int:
 
 
 def course_of(data: Dataset, fork: Fork, behind: int, extra: int) -> modes.Course:
-    """The epochs more of a fork. behind: steps of float training."""
+    """The training more of a fork. behind: steps of float training."""
     if not fork.quantized:
         return modes.of_extra(fork.recipe, len(data.x_train), extra)
     before = behind if fork.recipe["qat_start"] == "scratch" else 0
@@ -160,7 +160,7 @@ def _evaluated(
         **cell.columns,
         **measured,
         FILE: blob,
-        "epochs": cell.budget + (cell.extra or 0),
+        "epochs": _epochs(behind, course),
         "steps": steps,
         "examples_seen": seen,
         "batch_norm_start_left": _batch_norm_left(momentum, behind, course, fork),
@@ -170,6 +170,13 @@ def _evaluated(
         "eval_s": evaluated - converted,
         "finished_at": datetime.now(UTC),
     }
+
+
+def _epochs(behind: modes.Course, course: modes.Course | None) -> int | None:
+    """Behind a model; None where one of its trainings ended within one."""
+    found = [of.extent.epochs(of.total) for of in (behind, course) if of is not None]
+    whole = [epochs for epochs in found if epochs is not None]
+    return sum(whole) if len(whole) == len(found) else None
 
 
 def _batch_norm_left(

@@ -146,7 +146,7 @@ def of_float(recipe: Recipe, examples: int, budget: int, quantized: bool = False
     return Course(
         extent,
         schedule=recipe.get("schedule") or "constant",
-        total=extent.of(budget, recipe.get("budget_unit")),
+        total=extent.of(budget, recipe.budget_unit),
         quantized=quantized_of(recipe) if quantized else None,
     )
 
@@ -158,7 +158,7 @@ def of_extra(recipe: Recipe, examples: int, extra: int, behind: int | None = Non
         extent,
         recipe["extra_learning_rate"],
         recipe["extra_schedule"],
-        extent.of(extra, recipe.get("extra_unit")),
+        extent.of(extra, recipe.extra_unit),
         recipe.get("extra_batch_norm_frozen"),
         recipe.get("extra_augmentation") != "off",
         recipe.get("extra_dropout") != "off",

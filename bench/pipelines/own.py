@@ -186,7 +186,6 @@ def _row(own: Own, data: Dataset, cell: Cell, done: Done, spent: float) -> Row:
     row = {
         **cell.columns,
         **found,
-        "epochs": cell.budget + (cell.extra or 0),
         "train_s": spent + done.seconds,
         "convert_s": 0.0,
         "eval_s": time.perf_counter() - started,

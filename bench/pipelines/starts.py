@@ -16,9 +16,9 @@ from bench.study.factors import Value
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A float training after `epochs` epochs, and the seconds that its last segment took."""
+    """A float training at a budget, and the seconds that its last segment took."""
 
-    epochs: int
+    budget: int
     state: train.State
     train_s: float
 

@@ -16,6 +16,7 @@ from bench.study.arms import ARMS, Stage
 from bench.study.effective import effective
 from bench.study.factors import FACTORS, RANDOMNESS, SOURCES, TRIED, Value
 from bench.study.objective import Objective
+from bench.study.units import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Recipe:
     factor's name.
 
     pipeline: the kind of somebody's whole pipeline, else None; start: the factors that act before
-    its arms.
+    its arms; budget_unit, extra_unit: what the numbers of its trainings count.
     """
 
     levels: tuple[tuple[str, Value], ...]
@@ -33,6 +34,8 @@ class Recipe:
     objective: Objective = Objective()  # noqa: RUF009
     pipeline: str | None = None
     start: tuple[str, ...] = ()
+    budget_unit: Unit = "epochs"
+    extra_unit: Unit = "epochs"
 
     def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
@@ -52,7 +55,15 @@ class Recipe:
             tuple((name, level) for name, level in self.levels if FACTORS[name].stage in stages),
             tuple((stream, seed) for stream, seed in self.pin if STREAM_STAGES[stream] in stages),
             self.objective,
+            budget_unit=self.budget_unit,
+            extra_unit=self.extra_unit if "extra" in stages else "epochs",
         )
+
+    @property
+    def units(self) -> tuple[tuple[str, str], ...]:
+        """The units that are not epochs, by name."""
+        named = (("budget_unit", self.budget_unit), ("extra_unit", self.extra_unit))
+        return tuple((name, unit) for name, unit in named if unit != "epochs")
 
     @property
     def of_start(self) -> "Recipe":
@@ -86,8 +97,19 @@ class Cell:
         return {
             "cell": self.id,
             **{name: getattr(self, name) for name in own},
+            **self._units,
             **{name: levels.get(name) for name in FACTORS},
             "own_factors": own_factors({n: v for n, v in levels.items() if n not in FACTORS}),
+        }
+
+    @property
+    def _units(self) -> dict[str, str | None]:
+        """Null where there is no such number, or it is one of somebody's own."""
+        ours = self.recipe.pipeline is None
+        more = ours and self.extra is not None
+        return {
+            "budget_unit": self.recipe.budget_unit if ours else None,
+            "extra_unit": self.recipe.extra_unit if more else None,
         }
 
     @property
@@ -204,6 +226,7 @@ def cells(study: Study) -> list[Cell]:
                 *(data[dataset], built[model], seed, budget, arm, extra),
                 *(recipe.levels, recipe.pin, objective),
                 own=recipe.pipeline is not None,
+                units=recipe.units,
             ),
             dataset,
             model,
@@ -236,4 +259,8 @@ def _recipes(
         held = [] if varied == "all" else [source for source in SOURCES if source != varied]
         pinned = dict.fromkeys(held, study.seeds[0]) | study.pin
         pin = tuple(sorted((s, n) for s, n in pinned.items() if STREAM_STAGES[s] in stages))
-        yield Recipe(levels, pin, study.objective), extra
+        more = study.extra_unit if extra is not None else "epochs"
+        recipe = Recipe(
+            levels, pin, study.objective, budget_unit=study.budget_unit, extra_unit=more
+        )
+        yield recipe, extra

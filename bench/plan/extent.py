@@ -4,6 +4,7 @@ count alike."""
 from dataclasses import dataclass
 
 from bench.plan.cells import Recipe
+from bench.study.units import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,14 @@ class Extent:
         """Of an epoch."""
         return -(-self.examples // self.batch)
 
-    def of(self, amount: int, unit: str | None) -> int:
+    def of(self, amount: int, unit: Unit) -> int:
         """Steps of so many epochs, or of so many steps."""
         return amount if unit == "steps" else amount * self.steps
+
+    def epochs(self, steps: int) -> int | None:
+        """Of so many steps; None where they end within one."""
+        whole, part = divmod(steps, self.steps)
+        return None if part else whole
 
     def seen(self, steps: int) -> int:
         """Training examples behind so many steps, repeats counted."""
@@ -41,12 +47,12 @@ def of_extra(recipe: Recipe, examples: int) -> Extent:
 
 def float_steps(recipe: Recipe, examples: int, budget: int) -> int:
     """Steps of float training to a budget, in the study's unit."""
-    return of_float(recipe, examples).of(budget, recipe.get("budget_unit"))
+    return of_float(recipe, examples).of(budget, recipe.budget_unit)
 
 
 def extra_steps(recipe: Recipe, examples: int, extra: int) -> int:
-    """Steps of k epochs more."""
-    return of_extra(recipe, examples).of(extra, recipe.get("extra_unit"))
+    """Steps of the training more, in the study's unit."""
+    return of_extra(recipe, examples).of(extra, recipe.extra_unit)
 
 
 def fork_steps(recipe: Recipe, examples: int, budget: int, extra: int) -> int:

@@ -20,6 +20,7 @@ from bench.study.factors import FACTORS
 from bench.study.heading import heading
 from bench.study.pipeline import OwnPipeline
 from bench.study.resources import Resources, duration
+from bench.study.units import amounts
 
 ASSUMED_SD = (0.5, 1.0, 2.0, 5.0)
 """pp: what to show where nobody named an SD. QAT after one epoch can be at the upper end."""
@@ -160,7 +161,7 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     left = made.evaluated - made.done
     lines = [
         heading(study),
-        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, {_epochs(study)}, "
+        f"{made.evaluated} models to evaluate: {len(study.seeds)} seeds, {_trained(study)}, "
         f"arms {_listed(study.arms)}",
     ]
     if study.pipeline is not None:
@@ -230,11 +231,10 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
     return "\n".join([*lines, f"SDs over seeds of a paired difference: {sd_source}"])
 
 
-def _epochs(study: Study) -> str:
+def _trained(study: Study) -> str:
     if study.pipeline is None:
-        return (
-            f"float budgets {_listed(study.budgets)}, QAT and controls {_listed(study.extra)} more"
-        )
+        trained = amounts(study.budgets, study.budget_unit)
+        return f"float {trained}, QAT and controls {amounts(study.extra, study.extra_unit)} more"
     more = [name for name in study.arms if study.arm(name).extra]
     said = f"budgets {_listed(study.budgets)}"
     return f"{said}, {_listed(tuple(more))} {_listed(study.extra)} more" if more else said

@@ -36,6 +36,7 @@ def cell_id(
     pin: Collection[tuple[str, int]],
     objective: Sequence[str] | None = None,
     own: bool = False,
+    units: Collection[tuple[str, str]] = (),
 ) -> str:
     """16 hex digits over all that determines a cell's result.
 
@@ -44,6 +45,7 @@ def cell_id(
     it; objective: Objective.identity. The arm counts by what it is, its training and its
     conversion at these levels, not by its name; of a whole pipeline of somebody's own (own) it is
     what the source calls by that name, and every level counts: their defaults are the source's.
+    units: what budget and extra count, where they do not count epochs.
     """
     if own:
         what, levels = [["own", OWN_VERSION], ["own", arm]], dict(factors)
@@ -52,7 +54,7 @@ def cell_id(
         made = effective(arm, tuple(factors))
         training, conversion = made.training, made.conversion
         what = [[training.name, training.version], [conversion.name, conversion.version]]
-        levels = dict(made.levels)
+        levels = dict(made.levels) | dict(units)
         streams = {stream: of for stream, of in pin if STREAM_STAGES[stream] in made.stages}
     more = [] if objective is None else [list(objective)]
     determines = [data, model, *what, seed, budget, extra, levels, streams, *more]

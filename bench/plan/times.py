@@ -12,6 +12,8 @@ from bench.plan.cells import Cell
 from bench.plan.trajectories import Fork, Segment
 from bench.study.effective import effective
 from bench.study.factors import FACTORS
+from bench.study.units import NAMES as UNITS
+from bench.study.units import known
 
 START_S = 8.0
 """Seconds from the command to workers that have imported TensorFlow."""
@@ -26,7 +28,7 @@ CONVERT_S = 0.1
 FORWARD = 0.3
 """Time per pixel of evaluation in units of a training step's: no gradient, int8 kernels."""
 
-MEASURED = ("dataset", "model", *FACTORS, "own_factors", "budget", "arm", "extra")
+MEASURED = ("dataset", "model", *FACTORS, "own_factors", "budget", "arm", "extra", *UNITS)
 """Cells that are equal in these differ in their seed only, and take the same time."""
 
 
@@ -116,7 +118,7 @@ class Measured:
         evaluated: dict[Key, list[float]] = defaultdict(list)
         for row in rows:
             if row["eval_s"] is not None:
-                key = tuple(row[name] for name in MEASURED)
+                key = _key(row)
                 trained[key].append(row["train_s"])
                 evaluated[key].append(row["convert_s"] + row["eval_s"])
         self._trained: dict[Key, float] = {key: median(each) for key, each in trained.items()}
@@ -127,7 +129,7 @@ class Measured:
             return 0.0
         # A float snapshot's row carries the seconds of the segment that led to it.
         of = [f for f in segment.forks if f.training == "float"] if fork is None else [fork]
-        keys = [_key(cell) for each in of for cell in each.cells]
+        keys = [_key(cell.columns) for each in of for cell in each.cells]
         if not keys or not all(key in self._trained for key in keys):
             return self._otherwise.seconds(segment, fork)
         trained = sum(self._trained[key] for key in keys)
@@ -140,6 +142,5 @@ class Measured:
         return self._otherwise.graphs(segment, fork)
 
 
-def _key(cell: Cell) -> Key:
-    columns = cell.columns
-    return tuple(columns[name] for name in MEASURED)
+def _key(columns: Mapping[str, Any]) -> Key:
+    return tuple(known(name, columns[name]) for name in MEASURED)

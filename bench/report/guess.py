@@ -80,7 +80,7 @@ def _why(analysis: Analysis, found: Answer) -> Text:
         return "there is no result of what decides it"
     if c.pairs.kind == "contrast":
         return _of_contrast(c)
-    said = sentences.change(c) if c.pairs.factor == "budget" else sentences.effect(c)
+    said = sentences.change(analysis, c) if c.pairs.factor == "budget" else sentences.effect(c)
     return f"{code(c.name)} is {sentences.with_numbers(c, said)}"
 
 

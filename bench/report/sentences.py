@@ -19,6 +19,7 @@ from bench.report.words import (
     trimmed,
 )
 from bench.statistics.families import Verdict
+from bench.study import units
 
 DIRECTED = (Verdict.MATTERS, Verdict.TOO_SMALL, Verdict.SIZE_UNDECIDED)
 """Verdicts that say which of two arms is above."""
@@ -238,15 +239,18 @@ def verdict(c: Comparison, how: Text = "") -> Text:
     return f"{a} is {how or ('above' if direction(c) > 0 else 'below')} {b}{_size(c)}"
 
 
-def change(c: Comparison) -> Text:
+def change(analysis: Analysis, c: Comparison) -> Text:
     """An interaction's verdict as a clause: how the contrast changes with the budget."""
     low, high = c.pairs.level, c.pairs.reference
-    few, many = f"after {count(int(low or 0), 'epoch')}", f"after {high}"
+    unit = analysis.budget_counts
+    few = units.after((int(low or 0),), unit)
+    many = f"{'at' if unit is None else 'after'} {high}"
+    between = f"between {low} and {high} {unit}" if unit else f"between budgets {low} and {high}"
     return _changed(
         c,
         differs=f"{'higher' if direction(c) > 0 else 'lower'} {few} than {many}",
         alike=f"{few} and {many}",
-        whether=f"whether it differs between {low} and {high} epochs",
+        whether=f"whether it differs {between}",
     )
 
 

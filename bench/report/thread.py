@@ -39,25 +39,27 @@ def one_epoch(analysis: Analysis, population: Population) -> Iterator[Block]:
         return
     question = f"**{answer_table.ONE_EPOCH}**"
     if len(changes) > MOST_PANELS:
-        yield Paragraph(f"{question} {_counted(changes)}", lead=True)
+        yield Paragraph(f"{question} {_counted(analysis, changes)}", lead=True)
         return
     made = splits(analysis)
     said = []
     for change in changes:
         where = words.panel(change.setting, analysis.varying) if len(changes) > 1 else ""
-        text = sentences.with_numbers(change, sentences.change(change))
+        text = sentences.with_numbers(change, sentences.change(analysis, change))
         if change.verdict in UNSAID:
             text = f"{text}, for QAT minus PTQ"
         else:
             text = f"QAT minus PTQ is {text}"
         text = f"with {where}: {text}" if where else text
-        text = ". ".join([text, *(_parts(split, change) for split in made if _of(split, change))])
+        text = ". ".join(
+            [text, *(_parts(analysis, split, change) for split in made if _of(split, change))]
+        )
         said.append(f"{sentences.sentence(text)}.")
     yield from _one_or_several(question, said)
 
 
-def _counted(changes: Sequence[Comparison]) -> Text:
-    said = [sentences.change(c) for c in changes]
+def _counted(analysis: Analysis, changes: Sequence[Comparison]) -> Text:
+    said = [sentences.change(analysis, c) for c in changes]
     each = (f"{text} in {said.count(text)}" for text in dict.fromkeys(said))
     return f"QAT minus PTQ, of {len(changes)} settings: {'; '.join(each)}."
 
@@ -68,14 +70,15 @@ def _of(split: Split, change: Comparison) -> bool:
     return str(split.setting.budget) == change.pairs.level and change.setting.within(panel)
 
 
-def _parts(split: Split, change: Comparison) -> Text:
+def _parts(analysis: Analysis, split: Split, change: Comparison) -> Text:
     training, weights, conversion = (f"{words.in_sum(float(d.mean()))} pp" for d in split.parts)
     seeds = ""
     if len(split.seeds) != change.n_seeds:
         seeds = f" (on {words.count(len(split.seeds), 'seed')} that all four arms have)"
     whole = words.in_sum(float(split.total.mean()))
+    when = words.budget(analysis, split.setting.budget or 0)
     return (
-        f"After {words.epochs(split.setting.budget or 0)} its {whole} pp are made{seeds} of "
+        f"After {when} its {whole} pp are made{seeds} of "
         f"{training} from more training, {weights} from what simulated quantization did to the "
         f"weights, {conversion} from QAT's own conversion"
     )
@@ -95,7 +98,8 @@ def looks_like(analysis: Analysis) -> Iterator[Block]:
     if not judged:
         return
     question = "**Do the thread's numbers look like this?** Another model on other data can show "
-    question += f"that they can come about so, not that they did. After {words.epochs(smallest)}:"
+    question += "that they can come about so, not that they did. "
+    question += f"After {words.budget(analysis, smallest)}:"
     if len(judged) > MOST_PANELS:
         yield Paragraph(question, lead=True)
         yield Bullets(tuple(_claims_counted([claims for _, claims in judged])))

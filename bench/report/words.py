@@ -6,6 +6,7 @@ from math import floor, isfinite, log10
 from bench.analysis import Analysis, Comparison, Population, Setting, Value, Varying
 from bench.report.content import Cell, Text, code
 from bench.statistics.checks import Interval
+from bench.study import units
 from bench.study.factors import FACTORS
 
 MINUS = "\N{MINUS SIGN}"
@@ -126,8 +127,19 @@ def p_cell(p: float | None, alpha: float | None = None) -> Cell:
     return Cell(p_value(p, alpha), p)
 
 
-def epochs(n: int) -> Text:
-    return count(n, "epoch")
+def budget(analysis: Analysis, n: int) -> Text:
+    """`4 epochs`, or what else a budget counts."""
+    return units.amount(n, analysis.budget_counts)
+
+
+def after(analysis: Analysis, budgets: Sequence[int]) -> Text:
+    """`after 1 and 2 epochs`; `at budgets 1 and 2`."""
+    return units.after(budgets, analysis.budget_counts)
+
+
+def in_units(analysis: Analysis, text: Text) -> Text:
+    """What is said of arms as epochs, in the study's units."""
+    return units.worded(text, analysis.budget_counts, analysis.extra_counts)
 
 
 def value(of: Value, factor: str = "") -> Text:
@@ -182,8 +194,11 @@ def metric(name: str, lower_is_better: bool | None) -> Text:
 
 def setting_meaning(analysis: Analysis) -> Text:
     """What a column of settings says."""
+    if analysis.ours:
+        e, k = analysis.budget_counts, analysis.extra_counts
+        return f"E: float {e}; k: {k} more; and what else differs here"
     if analysis.study is not None or "budget" in analysis.varying:
-        return "E: float epochs; k: epochs more; and what else differs here"
+        return "E: the budget; k: what it had more; and what else differs here"
     return "what differs between the settings here"
 
 

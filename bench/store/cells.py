@@ -20,11 +20,15 @@ from bench.store.spill import COLUMN, Spill
 from bench.store.tables import DamagedError, batches, columns_of, encode, schema_of, uncompressed
 from bench.store.validity import IDENTITY, Check, Rejected, check
 from bench.study.factors import FACTORS
+from bench.study.units import NAMES as UNITS
 
 CELL_SCHEMA = schema_of(CELLS)
 
-DEFAULTS: Mapping[str, Any] = {name: factor.default for name, factor in FACTORS.items()}
-"""What a factor was before there was a column of it."""
+DEFAULTS: Mapping[str, Any] = {
+    **{name: factor.default for name, factor in FACTORS.items()},
+    **dict.fromkeys(UNITS, "epochs"),
+}
+"""What a factor, or a unit, was before there was a column of it."""
 
 COMPACT_BYTES = 4 << 20
 """What a file of many rows holds, uncompressed: some 4,000 cells of 797 test examples, or 400 of

@@ -23,14 +23,20 @@ OWN_FACTORS = Column(
     "own_factors", "string", "JSON: levels of factors that only this pipeline has, or null"
 )
 
+UNITS = (
+    Column("budget_unit", "string", "epochs or steps; null of a pipeline's own number"),
+    Column("extra_unit", "string", "epochs or steps; null where `extra` is, and as budget_unit"),
+)
+
 PLAN = (
     Column("cell", "string", "identity: a hash of all that determines the result"),
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     Column("seed", "int64", "replicate"),
-    Column("budget", "int32", "float epochs E"),
+    Column("budget", "int32", "E, in budget_unit: how long float training was"),
     Column("arm", "string", "name in bench.study.arms"),
-    Column("extra", "int32", "epochs k more; null for float and ptq"),
+    Column("extra", "int32", "k more, in extra_unit; null for float and ptq"),
+    *UNITS,
     *FACTORS,
     OWN_FACTORS,
 )
@@ -56,7 +62,12 @@ CELLS = (
         "metric -> one little-endian float32 per test example, whose mean it is; without those "
         "that predictions or a number alone say",
     ),
-    Column("epochs", "int32", "epochs behind the model, E or E + k"),
+    Column(
+        "epochs",
+        "int32",
+        "epochs behind the model, of E and of k; null where either ends within one, and of a "
+        "pipeline of somebody's own",
+    ),
     Column("steps", "int64", "optimizer steps behind the model"),
     Column("examples_seen", "int64", "training examples behind the model, repeats counted"),
     Column("bytes", "int64", "size of the TFLite file"),
@@ -132,8 +143,8 @@ LOOKS = (
     Column("model", "string", "name"),
     *FACTORS,
     OWN_FACTORS,
-    Column("budget", "int32", "float epochs E"),
-    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column("budget", "int32", "E, in the study's budget_unit"),
+    Column("extra", "int32", "k more, in the study's extra_unit; null where neither arm has any"),
     Column("look", "int32", "which look at the data, from 1"),
     Column("planned_seeds", "int32", "how many seeds the look was planned to see"),
     Column("seeds", "list[int64]", "the seeds that it saw"),
@@ -145,8 +156,10 @@ CONTRASTS = (
     Column("dataset", "string", "name"),
     Column("model", "string", "name"),
     *FACTORS,
-    Column("budget", "int32", "float epochs E; null for interaction, slope and effect"),
-    Column("extra", "int32", "epochs k more; null where neither arm has any"),
+    Column(
+        "budget", "int32", "E, in the study's budget_unit; null for interaction, slope and effect"
+    ),
+    Column("extra", "int32", "k more, in the study's extra_unit; null where neither arm has any"),
     Column("factor", "string", "what changes; of contrasts null"),
     Column("level", "string", "of the factor, minus `reference`; null for slopes"),
     Column("reference", "string", "the level that the change is counted from; null for slopes"),

@@ -55,6 +55,8 @@ from bench.study.pipeline import OwnArm, OwnPipeline
 from bench.study.recipes import Recipes, completed
 from bench.study.resources import Reserving
 from bench.study.sequential import Sequential
+from bench.study.units import NAMES as UNITS
+from bench.study.units import Counting
 
 Stream = Literal["initialization", "order", "calibration", "augmentation", "dropout"]
 
@@ -72,11 +74,11 @@ def _levels(factor: Factor) -> Any:
 
 if TYPE_CHECKING:
 
-    class _Factors(Reserving, Guessing, Diagnosing, Reading): ...
+    class _Factors(Reserving, Guessing, Diagnosing, Reading, Counting): ...
 else:
     _Factors = create_model(
         "_Factors",
-        __base__=(Reserving, Guessing, Diagnosing, Reading),
+        __base__=(Reserving, Guessing, Diagnosing, Reading, Counting),
         **{name: (_levels(factor), (factor.default,)) for name, factor in FACTORS.items()},
     )
 
@@ -365,6 +367,7 @@ class Study(_Factors):
         plain = set() if self.adapted else {"adapted"}
         if not self.audio.front_end.changed():
             plain.add("audio")
+        plain |= {name for name in UNITS if getattr(self, name) == "epochs"}
         fields = self.model_dump(mode="json", exclude_none=True, exclude=plain)
         if folder is not None:
             fields["datasets"] = [known_datasets.seen_from(name, folder) for name in self.datasets]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from bench import datasets
 from bench.study.arms import ARMS, TRAININGS
 from bench.study.factors import FACTORS, REPLICATES
+from bench.study.units import NAMES as UNITS
+from bench.study.units import after, amounts
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
 
 DESCRIBED = (
     *("datasets", "resize", "label_column", "audio", "models", "budgets", "extra", "arms"),
-    *("design", "recipes", *FACTORS),
+    *("design", "recipes", *UNITS, *FACTORS),
 )
 """What a title may speak about. More seeds, or another alpha, delta or primary family, leave it
 true."""
@@ -40,12 +42,11 @@ def made(study: "Study") -> str:
         return f"{_listed(study.arms)} of {study.pipeline.file}{_factors(study)}"
     data = _listed([datasets.label(name) for name in study.datasets])
     models = _listed([Path(name).name for name in study.models])
-    epochs = _listed([str(n) for n in study.budgets])
-    parts = [
-        f"{_compared(study)} on {data} with {models}, "
-        f"after {epochs} epoch{'' if study.budgets == (1,) else 's'}"
-    ]
-    if len(study.extra) > 1:
+    trained = after(study.budgets, study.budget_unit)
+    parts = [f"{_compared(study)} on {data} with {models}, {trained}"]
+    if study.extra_unit != study.budget_unit:
+        parts.append(f"and {amounts(study.extra, study.extra_unit)} more")
+    elif len(study.extra) > 1:
         parts.append(f"and {_listed([str(k) for k in study.extra])} more")
     return ", ".join(parts) + _factors(study)
 

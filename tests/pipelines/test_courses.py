@@ -11,6 +11,7 @@ from bench.pipelines.modes import Course, Mode, Quantized
 from bench.plan.cells import cells
 from bench.plan.extent import Extent
 from bench.plan.trajectories import trajectories
+from bench.store.schema import EVALUATED
 from bench.study import load
 from tests.pipelines import networks
 
@@ -338,3 +339,50 @@ def test_a_training_cut_in_the_middle_of_an_epoch_is_the_same_training(data):
         trainer.load(trainer.initial(3, {}))
         trainer.randomness.begin(streams.noise(8, 8, {}))
     assert networks.digest(state) == networks.digest(whole)
+
+
+def results(data, *overrides):
+    """What is independent of the clock in each cell's row."""
+    made = load("digits", ["seeds=1", f"train_examples={EXAMPLES}", "arms=[float,ptq,float+k,qat]",
+                           "batch_norm_momentum=0.9", "calibration_examples=40",
+                           "diagnostics=0", *overrides])  # fmt: skip
+    (trajectory,) = trajectories(cells(made))
+    before, rows = None, []
+    for segment in trajectory.segments:
+        before = cell.run_segment(data, segment, before)
+        for fork in segment.forks:
+            rows += cell.run_fork(data, segment, fork, before)
+    kept = ("arm", "sha256", "predictions", "loss", "epochs", "steps", "examples_seen",
+            "batch_norm_start_left", "range_start_left", "status")  # fmt: skip
+    return [{name: row.get(name) for name in kept} for row in rows], rows
+
+
+def test_steps_give_the_bits_of_the_epochs_that_they_make(data):
+    in_epochs, by_epoch = results(data, "budgets=[1,2]", "extra=[1,2]")
+    units = ("budget_unit=steps", "extra_unit=steps")
+    in_steps, by_step = results(data, *units, "budgets=[3,6]", "extra=[3,6]")
+    assert in_steps == in_epochs
+    assert {row["status"] for row in in_steps} <= EVALUATED
+    assert {row["budget_unit"] for row in by_step} == {"steps"}
+    assert {row["extra_unit"] for row in by_step} == {"steps", None}
+    assert {row["budget_unit"] for row in by_epoch} == {"epochs"}
+    assert not {row["cell"] for row in by_step} & {row["cell"] for row in by_epoch}
+
+
+def test_a_snapshot_within_an_epoch_changes_nothing_behind_it(data):
+    alone, _ = results(data, "budget_unit=steps", "budgets=[5]", "extra=[1]")
+    within, _ = results(data, "budget_unit=steps", "budgets=[1,5]", "extra=[1]")
+    assert within[len(alone):] == alone  # fmt: skip
+    first, last = within[0], alone[0]
+    assert (first["steps"], first["examples_seen"], first["epochs"]) == (1, BATCH, None)
+    assert (last["steps"], last["examples_seen"], last["epochs"]) == (5, EXAMPLES + 2 * BATCH, None)
+
+
+def test_the_tutorials_qat_is_two_steps(data):
+    tutorial = ("extra_examples=64", "extra_batch_size=32", "extra_unit=steps", "extra=[2]")
+    found, _ = results(data, "budgets=[1]", *tutorial)
+    for row in found:
+        more = row["arm"] in ("qat", "float+k")
+        assert row["steps"] == STEPS + 2 * more
+        assert row["examples_seen"] == EXAMPLES + 64 * more
+        assert row["epochs"] == 1 + more

@@ -122,6 +122,24 @@ def test_what_cannot_be_is_said_with_its_reason_and_counts_in_no_family(tmp_path
     assert {c.name for c in primary if c.pairs.impossible} == {"qat - ptq", "qat - ptq+k"}
 
 
+@pytest.mark.parametrize("unit", ["epochs", "steps"])
+def test_what_budgets_count_is_said_wherever_they_are(tmp_path, unit):
+    study = synthetic.study(
+        title="", seeds=12, budgets=[1, 8], extra=[2], budget_unit=unit, extra_unit="steps"
+    )
+    made = analyzed(tmp_path, study)
+    text, one = text_of(made), unit.removesuffix("s")
+    assert f"after 1 and 8 {unit}" in text
+    assert f"Float training took E {unit}" in text
+    assert "took 2 steps more" in text
+    assert f"“Significant after 1 {one} and not after 8”" in text
+    assert "float trained k steps more" in text
+    assert "k epochs" not in text
+    assert "epochs more" not in text
+    other = {"epochs": "steps", "steps": "epochs"}[unit]
+    assert not re.search(rf"\b(E|1|8|float) {other}", text)
+
+
 def test_a_sequential_study_asks_for_no_seeds_of_what_cannot_be(tmp_path):
     study = synthetic.study(
         seeds=10, budgets=[1], arms=["float", "ptq", "qat"], sequential={"looks": [10], "every": 4}

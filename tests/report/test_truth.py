@@ -46,6 +46,7 @@ def studies(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
         "seeds": seeds,
         "budgets": budgets,
         "extra": draw(st.sampled_from(([1], [1, 2]))),
+        "budget_unit": draw(st.sampled_from(("epochs", "steps"))),
         "arms": list(draw(st.sampled_from(FEW_ARMS))),
         "models": draw(st.sampled_from((["bncnn"], ["bncnn"], ["bncnn", "resnet8"]))),
         "delta": draw(st.sampled_from((0.5, 0.25, 3.0))),

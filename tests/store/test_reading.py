@@ -11,11 +11,10 @@ import pytest
 from bench.analysis import analyze
 from bench.errors import InputError
 from bench.plan import cells as plan
-from bench.store.cells import CELL_SCHEMA
+from bench.store.cells import CELL_SCHEMA, DEFAULTS
 from bench.store.folder import Results, Store, read
 from bench.store.schema import CELLS, RESULTS
 from bench.store.validity import CHECKED, IDENTITY
-from bench.study.factors import FACTORS
 from tests.store.rows import LABELS, STUDY, folder, row
 
 CELLS_OF_STUDY = plan.cells(STUDY)
@@ -54,6 +53,8 @@ def test_a_folder_of_82ec496_is_read_whole_and_unchanged():
     before = {p: p.read_bytes() for p in FIXTURE.rglob("*") if p.is_file()}
     results = both_halves(FIXTURE)
     assert results.cells.num_rows == 24
+    for unit in ("budget_unit", "extra_unit"):  # it has no such column
+        assert results.cells[unit].to_pylist() == ["epochs"] * 24
     places = {(r["seed"], r["budget"], r["arm"], r["extra"]) for r in results.cells.to_pylist()}
     after = {(arm, 1) for arm in ("float+k", "ptq+k", "qat", "qat-cal")}
     arms = after | {("float", None), ("ptq", None)}
@@ -88,8 +89,7 @@ def test_a_column_that_a_file_lacks_is_the_same_for_both_halves(tmp_path, name):
     results = both_halves(tmp_path)
     assert Store(tmp_path).done() == IDS
     assert results.cells.schema.equals(CELL_SCHEMA, check_metadata=True)
-    default = FACTORS[name].default if name in FACTORS else None
-    assert set(results.cells[name].to_pylist()) == {default}
+    assert set(results.cells[name].to_pylist()) == {DEFAULTS.get(name)}
 
 
 def test_an_older_and_a_newer_file_side_by_side(tmp_path):

@@ -152,7 +152,7 @@ def _svg(
         plot.y_axis(f(np.array(scale.ticks)), scale.labels, label)
         plot.x_axis(
             range(len(budgets)),
-            ["" if b is None else words.epochs(b) for b in budgets],
+            ["" if b is None else words.budget(analysis, b) for b in budgets],
             "" if budgets == [None] else "float training before quantization, E",
             ticks=False,
         )

@@ -10,6 +10,7 @@ from bench.report import answer_table, guess, recipes, sentences, several, threa
 from bench.report.content import Block, Bullets, Details, Paragraph, Section, Text, code
 from bench.report.thread import MOST_PANELS
 from bench.statistics.families import Verdict
+from bench.study import units
 from bench.study.arms import ARMS
 
 BY_POPULATION = True
@@ -152,7 +153,7 @@ def _of_panel(analysis: Analysis, members: Sequence[Comparison], first: bool = T
             c.verdict, sentences.direction(c), c.pairs.unmoved, _impossible(c), _heads(c)
         ),
     )  # fmt: skip
-    clauses = [_clause(list(group)) for _, group in groups]
+    clauses = [_clause(analysis, list(group)) for _, group in groups]
     alone = _ptq_alone(analysis, members)
     text = "; ".join([*clauses, alone] if alone else clauses)
     return f"{sentences.sentence(text) if first else text}."
@@ -197,10 +198,10 @@ def reservations(group: Sequence[Comparison], of: Callable[[Comparison], Sequenc
     )
 
 
-def _clause(group: list[Comparison]) -> Text:
+def _clause(analysis: Analysis, group: list[Comparison]) -> Text:
     """`after 1 and 2 epochs QAT is below PTQ by more than 0.5 pp (−5.40 pp [...] and ...)`."""
     budgets = [c.setting.budget for c in group if c.setting.budget is not None]
-    when = f"after {_epochs(budgets)} " if budgets else ""
+    when = f"{words.after(analysis, budgets)} " if budgets else ""
     first = group[0]
     if first.pairs.impossible:
         return sentences.impossible(first)
@@ -221,10 +222,6 @@ def _clause(group: list[Comparison]) -> Text:
     heads = dict.fromkeys(text.partition(": ")[0] for c in group for text in c.qualified)
     qualified = f", with care: {words.listed(heads)}" if heads else ""
     return f"{when}{text} ({sentences.estimates(group)}){qualified}"
-
-
-def _epochs(budgets: Sequence[int]) -> Text:
-    return f"{words.listed(str(b) for b in budgets)} epoch{'s' if list(budgets) != [1] else ''}"
 
 
 def _overview(analysis: Analysis, shown: Sequence[Comparison]) -> Iterator[Block]:
@@ -341,7 +338,8 @@ def _basis(analysis: Analysis, population: Population, shown: Sequence[Compariso
     text += _directions(shown)
     if analysis.ours and analysis.study and any(ARMS[arm].extra for arm in analysis.arms):
         text += (
-            " Float training took E epochs; QAT, and the controls at equal compute, took "
-            f"{words.listed((str(k) for k in analysis.study.extra), 'or')} more."
+            f" Float training took E {analysis.budget_counts}; QAT, and the controls at equal "
+            f"compute, took {units.amounts(analysis.study.extra, analysis.extra_counts, 'or')} "
+            "more."
         )
     return text

@@ -52,7 +52,7 @@ def _alike(analysis: Analysis) -> Table:
 
 def _checks(analysis: Analysis) -> Table:
     columns = (
-        Column("setting", "of the float training; E: epochs"),
+        Column("setting", f"of the float training; E: {analysis.budget_counts}"),
         Column("seeds", "", True),
         Column("Keras", "largest share of test examples that file and Keras tell apart", True),
         Column("batch norm's start", "what is left of it in its averages", True),

@@ -26,8 +26,6 @@ MOST_OPEN = 8
 """Open contrasts that are named; the rest is counted."""
 
 COLUMNS = (
-    Column("contrast"),
-    Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
     Column("seeds", "pairs at this look", True),
     Column("mean", "mean paired difference of those seeds", True),
     Column("t", "the t statistic", True),
@@ -43,8 +41,10 @@ def build(analysis: Analysis, population: Population) -> Section | None:
         return None
     primary = _primary(analysis)
     rows = [_row(analysis, plan, c, look) for c in primary for look in c.looks]
+    setting = Column("setting", words.setting_meaning(analysis))
+    columns = (Column("contrast"), setting, *COLUMNS)
     caption = "Every look at every primary contrast, in its own unit" + words.first_of(rows)
-    table = Table("looks-table", caption, COLUMNS, tuple(rows[: words.MOST_ROWS]))
+    table = Table("looks-table", caption, columns, tuple(rows[: words.MOST_ROWS]))
     caution = (
         "Interactions, exploratory contrasts, overall effects and intervals for new test examples "
         "are those of a fixed number of seeds: they take no account of the looks, and where a "

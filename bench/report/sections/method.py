@@ -28,7 +28,8 @@ STATUSES = ("ok", "diverged", "unsupported", "failed", "timeout", "missing")
 def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = []
     if analysis.ours:
-        arms = tuple((code(arm), ARMS[arm].sentence) for arm in analysis.arms)
+        said = ((arm, words.in_units(analysis, ARMS[arm].sentence)) for arm in analysis.arms)
+        arms = tuple((code(arm), text) for arm, text in said)
         blocks.append(Details("The arms", (Terms(arms),)))
     asked = tuple((code(c.name), _question(analysis, c)) for c in analysis.contrasts if c.question)
     if asked and analysis.ours:
@@ -52,7 +53,7 @@ def _question(analysis: Analysis, contrast: Any) -> str:
     if a and b and a.number_format != b.number_format:
         formats = f" ({a.number_format} against {b.number_format})"
     primary = any(c.name == contrast.name and c.family == "primary" for c in analysis.comparisons)
-    return f"{contrast.question}{formats}{'; primary' if primary else ''}"
+    return f"{words.in_units(analysis, contrast.question)}{formats}{'; primary' if primary else ''}"
 
 
 def _statistics(analysis: Analysis) -> Iterator[str]:

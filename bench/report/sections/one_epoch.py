@@ -31,11 +31,12 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     counted = [c for c in changes if c.mean is not None]
     blocks: list[Block] = [
         Paragraph(
-            "“Significant after 1 epoch and not after 8” would be no evidence that the number of "
-            "epochs matters. What is tested is the change itself, the **interaction**: per seed, "
+            f"“Significant {words.after(analysis, (1,))} and not {_when(analysis)} 8” would be no "
+            f"evidence that {_number(analysis)} matters. What is tested is the change itself, the "
+            "**interaction**: per seed, "
             f"the contrast at the smallest budget{at[0]} minus the same contrast at the "
             f"largest{at[1]}. Beside it the **slope**: by how much the contrast moves "
-            "with each doubling of E, over all budgets."
+            "with each doubling of E, so over log2(E), over all budgets."
         ),
         Bullets(tuple(_sentence(analysis, c) for c in counted[:MOST_SENTENCES])),
     ]
@@ -52,9 +53,19 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     return Section("Is one epoch the reason?", tuple(blocks))
 
 
+def _when(analysis: Analysis) -> str:
+    return "at" if analysis.budget_counts is None else "after"
+
+
+def _number(analysis: Analysis) -> str:
+    """What may matter."""
+    counted = analysis.budget_counts
+    return "the budget" if counted is None else f"the number of {counted}"
+
+
 def _sentence(analysis: Analysis, c: Comparison) -> str:
     where = words.panel(c.setting, analysis.varying)
-    change = sentences.with_numbers(c, sentences.change(c))
+    change = sentences.with_numbers(c, sentences.change(analysis, c))
     metric = "" if c.pairs.metric == "accuracy" else f", {code(c.pairs.metric)}"
     return f"{code(c.name)}{' (' + where + ')' if where else ''}{metric}: {change}."
 
@@ -88,10 +99,14 @@ def _figure(analysis: Analysis, name: str, changes: list[Comparison]) -> Figure:
     left = "first arm does worse, against the second,"
     if analysis.study is None:
         left = "first arm's value, against the second's, is lower"
+    counted = analysis.budget_counts
+    ends_said, few = f"the budgets {low} and {high}", "at small budgets than at large ones"
+    if counted is not None:
+        ends_said, few = f"{low} and {high} {counted}", f"after few {counted} than after many"
     caption = (
-        f"**How each primary contrast{of} differs between {low} and {high} epochs.** Left of 0 the "
-        f"{left} after few epochs than after many. An interval "
-        "that excludes 0 says that the number of epochs changes the contrast, not why"
+        f"**How each primary contrast{of} differs between {ends_said}.** Left of 0 the "
+        f"{left} {few}. An interval "
+        f"that excludes 0 says that {_number(analysis)} changes the contrast, not why"
         + (": the split below says what the change is made of." if splits(analysis) else ".")
     )
     if axis.note:

@@ -160,7 +160,7 @@ def _row_of_curves(
 def _table(analysis: Analysis, found: list[Outcomes]) -> Table:
     level = words.level(analysis)
     columns = (
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("seeds", "with results of all three arms", True),
         *(
             Column(name, f"share of single runs, with its {level} Clopper-Pearson interval", True)
@@ -194,7 +194,7 @@ def _claims(analysis: Analysis, found: list[Outcomes]) -> Table:
     """The thread's own numbers against where one run of this study would fall."""
     level = words.level(analysis)
     columns = (
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("contrast", "as the thread gave it"),
         Column("the thread's", "what it reported for its one run, in pp", True),
         Column("one run here", f"{level} predictive interval for one new seed, in pp", True),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench.analysis import Analysis, Population
 from bench.report import words
 from bench.report.content import Details, Paragraph, Section, Text, code
+from bench.study import units
 
 BY_POPULATION = False
 
@@ -27,11 +28,11 @@ def _sentences(analysis: Analysis) -> Iterator[Text]:
     if study is None:
         yield f"We compared {arms} on {seeds} seeds, paired by seed"
     else:
-        budgets = words.listed(str(budget) for budget in study.budgets)
-        unit = "epoch" if list(study.budgets) == [1] else "epochs"
+        trained = units.amounts(study.budgets, analysis.budget_counts)
+        when = f"after {trained} of float training" if analysis.ours else f"at {trained}"
         yield (
-            f"We compared {arms} of {words.listed(map(code, study.models))} after {budgets} float "
-            f"training {unit}, each trained anew from {seeds} seeds; arms of one seed start from "
+            f"We compared {arms} of {words.listed(map(code, study.models))} {when}, "
+            f"each trained anew from {seeds} seeds; arms of one seed start from "
             "the same weights and see the same data in the same order, and are paired"
         )
     primary = [c for c in there if c.family == "primary"]

@@ -25,7 +25,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     columns = (
         Column("contrast"),
         Column("source", "what varied over the seeds"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("seeds", "", True),
         Column("SD", "of the difference over seeds, in its unit", True),
         Column(f"{100 * (1 - analysis.alpha):g}% interval", "of the SD, by chi-square", True),

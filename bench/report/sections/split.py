@@ -12,12 +12,12 @@ BY_POPULATION = False  # an exact sum, per seed; its parts' intervals stand in t
 PARTS = (
     (
         "more training",
-        "`ptq+k - ptq`: k more epochs with a fresh optimizer, seen through PTQ",
+        "`ptq+k - ptq`: k more {unit} with a fresh optimizer, seen through PTQ",
         figures.GREEN,
     ),
     (
         "weights",
-        "`qat-recal - ptq+k`: what simulating quantization in those epochs did to the weights and "
+        "`qat-recal - ptq+k`: what simulating quantization in those {unit} did to the weights and "
         "to batch norm's averages, seen through PTQ's conversion",
         figures.BLUE,
     ),
@@ -42,7 +42,9 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "from PTQ to QAT in this order, each step has a contrast of its own, and the three add "
             "up to `qat - ptq` exactly, in every seed:"
         ),
-        Terms(tuple((name, meaning) for name, meaning, _ in PARTS)),
+        Terms(
+            tuple((name, meaning.format(unit=analysis.extra_counts)) for name, meaning, _ in PARTS)
+        ),
         Paragraph(
             "Weights that have adapted to their ranges are credited to the conversion; another "
             "order of the steps would give other parts. So no part is the effect of one cause. "
@@ -135,7 +137,7 @@ def _svg(analysis: Analysis, found: tuple[Split, ...]) -> str:
 def _table(analysis: Analysis, found: tuple[Split, ...]) -> Table:
     level = words.level(analysis)
     columns = (
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("seeds", "with results of all four arms", True),
         *(Column(name, f"mean, in pp, with its {level} interval", True) for name, _, _ in PARTS),
         Column("sum", "`qat - ptq` on the same seeds", True),

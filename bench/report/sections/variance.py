@@ -22,7 +22,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     )
     columns = (
         Column("arm or contrast"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("SD over seeds", "of the accuracy, or of the difference, in pp", True),
         Column("from test examples", "the part (SD) that is chance on this test set", True),
         Column("from the models", "the rest (SD): models that are truly better or worse", True),
@@ -72,7 +72,7 @@ def _draws(analysis: Analysis):
     level = f"{100 * (1 - analysis.alpha):g}% interval"
     columns = (
         Column("contrast"),
-        Column("setting", "E: float epochs; k: epochs more; and what else differs here"),
+        Column("setting", words.setting_meaning(analysis)),
         Column("draws", "of calibration examples, of each seed", True),
         Column("SD of a draw", "over the draws of one seed, in pp", True),
         Column("from", f"{level} of that SD, by the chi-square distribution", True),
