@@ -359,7 +359,8 @@ def read(folder: Path, *, spill: bool = False) -> Results:
         raise InputError(
             files.shown(folder, "cells"), rows_of.why_nothing(rows), "allowed: at least one row"
         )
-    labels, groups = store.labels_and_groups()
+    by_example = rows.table["n"].null_count < rows.table.num_rows
+    labels, groups = store.labels_and_groups() if by_example else ({}, {})
     for dataset in rows.unlabelled:
         if dataset in needed:
             raise InputError(where, f"no labels of {dataset!r}", MADE_ANEW)

@@ -139,6 +139,23 @@ QUICK = ("unequal in reverse order", "arms that all raise")
 """What every test run tries; the others are faults of the same kind."""
 
 
+def test_metrics_by_name_need_no_labels(tmp_path):
+    """Each arm is the seed's number and a constant, so that every difference is that constant."""
+    (tmp_path / "mine.py").write_text(
+        "def start(seed): return 0.7 + seed / 100\n"
+        "def arm_float(net): return {'accuracy': net}\n"
+        "def arm_ptq(net): return {'accuracy': net - 0.02}\n"
+        "study = dict(seeds=6)\n"
+    )
+    done = command("run", "mine.py", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "mine"
+    assert not (folder / "labels.parquet").exists()
+    (contrast,) = json.loads((folder / "verdicts.json").read_text())["verdicts"]
+    assert contrast["mean"] == pytest.approx(-2)
+    assert contrast["verdict"] == "different and it matters"
+
+
 @pytest.mark.parametrize(
     "kind",
     [k if k in QUICK else pytest.param(k, marks=pytest.mark.faults) for k in REFUSED],
