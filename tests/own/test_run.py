@@ -125,6 +125,7 @@ def test_bad_data_end_a_run_before_it_starts(tmp_path):
     done = command("run", "mine.py", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: mine.py, data(): it is None; allowed: (train, test), each a pair (x, y) of arrays\n"
+        "error: mine.py, data(): it is None; allowed: (train, test), each (x, y) or "
+        "(x, y, groups), of arrays\n"
     )
     assert not (tmp_path / "results").exists()
