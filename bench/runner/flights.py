@@ -229,6 +229,8 @@ class Flights:
                 self._drop(ref)
                 self._note_end(flight, AGAIN if flight.killed is None else Overdue(flight.limit))
                 if flight.killed is None:
+                    if flight.place is None:
+                        self._said(f"{flight.name}: no worker has begun it; it is sent again")
                     self._again.append(flight)
                 else:
                     ended.append((flight.about, Overdue(flight.limit)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.datasets import Dataset
 from bench.plan.trajectories import Fork, Segment
+from bench.runner import board
 from bench.study.arms import ARMS
 
 VARIABLE = "TEST_PIPELINE_FAULTS"
@@ -106,6 +107,7 @@ def _row(data: Dataset, cell: Any) -> dict[str, Any]:
             pass
     if name in faults.stops and _is_first(noted):
         _note(noted)
+        time.sleep(5 * board.LOOK_S)  # until it stands on the board that this process is at work
         os.kill(os.getpid(), signal.SIGSTOP)
     began = time.time()
     time.sleep(faults.seconds)

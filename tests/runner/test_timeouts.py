@@ -84,7 +84,7 @@ def test_a_model_that_cannot_be_tried_in_time_is_one_error(tmp_path, monkeypatch
 
 
 @pytest.mark.faults
-def test_a_stopped_process_is_replaced(tmp_path, monkeypatch):
+def test_a_stopped_process_is_noticed_said_and_replaced(tmp_path, monkeypatch):
     faults = Faults(str(tmp_path), stops=["float/0/0"])
     for name, value in faults.environment.items():
         monkeypatch.setenv(name, value)
@@ -93,3 +93,5 @@ def test_a_stopped_process_is_replaced(tmp_path, monkeypatch):
     recorder = run(validate(fields, "test"), tmp_path / "out")
     assert (tmp_path / "float-0-0").read_text() == "x"
     assert [row["status"] for row in recorder.rows] == ["ok", "ok"]
+    (said,) = [line for line in recorder.said_lines if "was stopped" in line]
+    assert said.startswith("digits bncnn float: ")
