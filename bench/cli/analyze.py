@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import listed, renamed, show
+from bench.cli.options import FactorsOption, IgnoreOption, listed, renamed, show
 from bench.console import visible
 from bench.errors import InputError
 
@@ -55,12 +55,8 @@ def analyze(
         str | None,
         typer.Option(metavar="A,B", help="Of a table: the metrics; by default all numbers."),
     ] = None,
-    factors: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are factors.")
-    ] = None,
-    ignore: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are left out.")
-    ] = None,
+    factors: FactorsOption = None,
+    ignore: IgnoreOption = None,
     percent: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Of a table: metrics in percent, 0 to 100."),

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from bench.cli.options import SetOption, StudyArgument
+from bench.cli.options import CpusOption, SetOption, StudyArgument
 
 if TYPE_CHECKING:
     from bench.pipelines.data_checks import Check
@@ -17,9 +17,7 @@ EXAMPLES = ("ptq-vs-qat check mine.py", "ptq-vs-qat check digits")
 def check(
     study: StudyArgument,
     overrides: SetOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
-    ] = None,
+    workers: CpusOption = None,
 ) -> None:
     """Does all of a study fit together? Under a minute, before hours are spent.
 

@@ -1,11 +1,10 @@
 """`doctor`: has the cluster what a study asks?"""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from bench.cli.options import SetOption, StudyArgument
+from bench.cli.options import AddressOption, OutOption, SetOption, StudyArgument, WorkersOption
 
 EXAMPLES = (
     "ptq-vs-qat doctor digits",
@@ -15,21 +14,10 @@ EXAMPLES = (
 
 def doctor(
     study: StudyArgument,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The result folder. By default results/ and the study's name."),
-    ] = None,
+    out: OutOption = None,
     overrides: SetOption = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            help="A Ray cluster; without one, a local Ray is started on loopback.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
-    ] = None,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Has the cluster what a study asks? A minute at most, before the first cell.
 

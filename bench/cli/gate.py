@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import CacheOption, listed, renamed, written
+from bench.cli.options import CacheOption, FactorsOption, IgnoreOption, listed, renamed, written
 from bench.console import visible
 from bench.errors import InputError
 
@@ -57,12 +57,8 @@ def gate(
     columns: Annotated[
         str | None, typer.Option(metavar="A=B", help='Of a table, as for analyze: "run=seed".')
     ] = None,
-    factors: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are factors.")
-    ] = None,
-    ignore: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Of a table: columns that are left out.")
-    ] = None,
+    factors: FactorsOption = None,
+    ignore: IgnoreOption = None,
     percent: Annotated[
         str | None, typer.Option(metavar="A,B", help="Of a table: metrics in percent, 0 to 100.")
     ] = None,

@@ -17,7 +17,6 @@ SetOption = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Override a field; may stand many times."),
 ]
 
-
 CacheOption = Annotated[
     Path | None,
     typer.Option(
@@ -26,6 +25,34 @@ CacheOption = Annotated[
         metavar="FOLDER",
         help="Where decoded data are kept for the next time; by default the user's cache folder.",
     ),
+]
+
+OutOption = Annotated[
+    Path | None, typer.Option(help="The result folder. By default results/ and the study's name.")
+]
+
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="A Ray cluster to run on; without one, a local Ray is started on loopback.",
+    ),
+]
+
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
+]
+
+CpusOption = Annotated[
+    int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
+]
+
+FactorsOption = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Of a table: columns that are factors.")
+]
+
+IgnoreOption = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Of a table: columns that are left out.")
 ]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import SetOption, StudyArgument
+from bench.cli.options import CpusOption, SetOption, StudyArgument
 from bench.console import visible
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def plan(
         float | None,
         typer.Option(min=0, help="SD over seeds of a paired difference, in the metric's unit."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="CPUs to estimate the time for; by default all.")
-    ] = None,
+    workers: CpusOption = None,
 ) -> None:
     """What would run, how long it takes, and the smallest difference that it can detect."""
     from bench.study import load

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import interrupts
-from bench.cli.options import CacheOption, SetOption, StudyArgument, show
+from bench.cli.options import (
+    AddressOption,
+    CacheOption,
+    OutOption,
+    SetOption,
+    StudyArgument,
+    WorkersOption,
+    show,
+)
 from bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,22 +34,11 @@ EXAMPLES = (
 
 def run(
     study: StudyArgument,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The result folder. By default results/ and the study's name."),
-    ] = None,
+    out: OutOption = None,
     overrides: SetOption = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            help="A Ray cluster to run on; without one, a local Ray is started on loopback.",
-        ),
-    ] = None,
+    address: AddressOption = None,
     cache: CacheOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of a local Ray; by default one per CPU.")
-    ] = None,
+    workers: WorkersOption = None,
     keep_models: Annotated[
         bool,
         typer.Option("--keep-models", help="Keep every TFLite file, in models/ of the folder."),
