@@ -9,6 +9,7 @@ from bench.datasets import Dataset
 from bench.metrics import Measured, Task, own
 from bench.pipelines import evaluate, tasks, train
 from bench.pipelines.audit import audit
+from bench.pipelines.classified import judged
 from bench.pipelines.lean import tf
 from bench.store import measures
 from bench.study.objective import Objective
@@ -91,25 +92,14 @@ def _classified(
         return positive
 
     predictions, n = predicted(outputs), len(data.x_test)
-    correct = int((predictions == data.y_test).sum())
     loss = _cross_entropy(logits, data.y_test)
     seen = min(n, len(data.x_train), TRAIN_SEEN)
     train_predictions = predicted(evaluator.outputs(data.x_train[:seen]))
     tied = evaluate.ties(outputs if outputs.shape[1] > 1 else logits)
-    # What always answering with the commonest class would score: no better is no model.
-    constant = int(np.bincount(data.y_test).max())
-    diverged = not np.isfinite(loss) or correct <= constant
-    reason = f"loss {loss:.3g}, {correct} of {n} correct; one class for all gets {constant}"
     return {
-        "status": "diverged" if diverged else "ok",
-        "error": reason if diverged else None,
-        "correct": correct,
-        "accuracy": correct / n,
+        **judged(predictions, data.y_test, len(data.classes), loss),
         "loss": loss,
         "train_accuracy": float((train_predictions == data.y_train[:seen]).mean()),
-        "predictions": predictions.astype(
-            np.uint8 if len(data.classes) <= 256 else np.uint16
-        ).tobytes(),
         "ties": int(tied.sum()),
     }
 

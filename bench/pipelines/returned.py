@@ -14,6 +14,7 @@ from bench import metrics
 from bench.datasets import Dataset
 from bench.errors import InputError
 from bench.metrics import own as own_metrics
+from bench.pipelines.classified import judged
 from bench.store import measures
 from bench.study.objective import Objective
 
@@ -256,7 +257,7 @@ class Judge:
 
     def _classified(self, outputs: np.ndarray) -> dict[str, Any]:
         """n, correct, accuracy and predictions."""
-        n, y, classes = len(outputs), self.data.y_test, len(self.data.classes)
+        y, classes = self.data.y_test, len(self.data.classes)
         highest = int(y.max())
         if outputs.ndim == 2:
             if outputs.shape[1] <= highest:
@@ -273,18 +274,7 @@ class Judge:
             if low < 0 or high >= known:
                 wrong = low if low < 0 else high
                 raise InputError(self.where, f"the class {wrong}", f"allowed: 0 to {known - 1:,}")
-        correct = int((predictions == y).sum())
-        constant = int(np.bincount(y).max())
-        narrow = max(classes, int(predictions.max()) + 1) <= 256
-        worse = correct <= constant
-        reason = f"{correct} of {n} correct; one class for all gets {constant}"
-        return {
-            "status": "diverged" if worse else "ok",
-            "error": reason if worse else None,
-            "correct": correct,
-            "accuracy": correct / n,
-            "predictions": predictions.astype(np.uint8 if narrow else np.dtype("<u2")).tobytes(),
-        }
+        return judged(predictions, y, classes)
 
     def of_file(self, blob: bytes) -> dict[str, Any]:
         """A .tflite, audited and evaluated on the test inputs."""

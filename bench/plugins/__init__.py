@@ -12,7 +12,7 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,6 +127,18 @@ class Own:
         needed = {arg.arg: at < len(plain) - len(a.defaults) for at, arg in enumerate(plain)}
         keyword = zip(a.kwonlyargs, a.kw_defaults, strict=True)
         return needed | {arg.arg: default is None for arg, default in keyword}
+
+    def check_parameters(self, function: str, given: Collection[str]) -> None:
+        """Raises InputError where a function needs a parameter that it is not given."""
+        with blamed(self, function):
+            needed = self.parameters(function)
+        for parameter, must in needed.items():
+            if must and parameter not in given:
+                raise InputError(
+                    f"{self.name}, {function}()",
+                    f"parameter {parameter!r} is not known",
+                    f"allowed: {', '.join(given) or 'none'}",
+                )
 
     def call(self, function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Call one of its functions, in its folder, what it prints going to standard error. Raises

@@ -202,14 +202,7 @@ def _with_hooks(source: str | None, files: dict[str, Own]) -> Own | None:
 def _check_hooks(own: Own) -> None:
     """Raises InputError where a hook has a parameter that it is not given."""
     for name in models.hooks(own):
-        given = models.HOOKS[name]
-        unknown = [p for p, must in own.parameters(name).items() if must and p not in given]
-        if unknown:
-            raise InputError(
-                f"{own.name}, {name}()",
-                f"parameter {unknown[0]!r} is not known",
-                f"allowed: {', '.join(given) or 'none'}",
-            )
+        own.check_parameters(name, models.HOOKS[name])
 
 
 def _metric(each: Any, files: dict[str, Own], own: dict[str, dict[str, Any]]) -> Any:

@@ -52,14 +52,7 @@ def part(own: Own, function: str) -> Part:
             f"{function!r} is also the name of a built-in metric",
             "allowed: another name of the function",
         )
-    with blamed(own, function):
-        unknown = [p for p, must in own.parameters(function).items() if must and p not in GIVEN]
-    if unknown:
-        raise InputError(
-            f"{own.name}, {function}()",
-            f"parameter {unknown[0]!r} is not known",
-            f"allowed: {', '.join(GIVEN)}",
-        )
+    own.check_parameters(function, GIVEN)
     return Part(own, function)
 
 

@@ -63,7 +63,7 @@ def _load(path: Path, label: str, size: int, changed: int) -> Dataset:
         scale,
         classes,
         groups=groups,
-        trained_groups=trained and frozenset(trained),
+        trained_groups=frozenset(trained) if trained else None,
     )
 
 

@@ -60,7 +60,7 @@ def load(name: str, part: Part) -> Dataset:
         scale,
         classes,
         groups=groups[1],
-        trained_groups=groups[0] and frozenset(groups[0]),
+        trained_groups=frozenset(groups[0]) if groups[0] else None,
     )
 
 

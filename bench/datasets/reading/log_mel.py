@@ -50,7 +50,8 @@ def bands(front: FrontEnd = DEFAULT) -> np.ndarray:
     below, centre, above = edges[:-2], edges[1:-1], edges[2:]
     rising = (frequencies - below) / (centre - below)
     falling = (above - frequencies) / (above - centre)
-    return np.maximum(0, np.minimum(rising, falling))
+    weights: np.ndarray = np.maximum(0, np.minimum(rising, falling))
+    return weights
 
 
 def check(front: FrontEnd) -> None:
