@@ -120,7 +120,7 @@ def _inputs(value: Any, where: str, what: str) -> np.ndarray:
         wide = x
         with np.errstate(over="ignore"):  # what is beyond float32 is refused below
             x = x.astype(np.float32)
-        bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+        bad = ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
         if bad.any():
             first = int(np.argmax(bad))
             example = wide[first]

@@ -41,7 +41,7 @@ class Arrays:
 
 def check_finite(x: np.ndarray, place: Place, what: str) -> None:
     """Raises InputError naming file and row of the first example that is not finite."""
-    wrong = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    wrong = ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
     if wrong.any():
         file, row = place(int(np.argmax(wrong)))
         raise InputError(file, f"{what}, row {row}: not finite", "allowed: finite numbers")
