@@ -308,7 +308,7 @@ def kind_of(own: Own) -> Kind:
         return NETWORK
     raise InputError(
         own.name,
-        f"it defines no model(), data(), arm_NAME() or command, but {_offered(own)}",
+        f"it defines none of model(), data(), arm_NAME() and command; it has {_offered(own)}",
         KNOWN,
     )
 
