@@ -24,7 +24,7 @@ def message(path):
 
 
 BAD_FILES = {
-    "nothing in it": ("", "model(), data(), arm_NAME() and command; it has no function; known names"),
+    "nothing in it": ("", "arm_NAME() and command; it has no function; known names"),
     "misspelt": ("def modle(): ...\n", "arm_NAME() and command; it has modle; known names"),
     "another kind": (MODEL + "def arm_float(n): ...\n", "model and arm_float: two kinds at once"),
     "a command": (MODEL + "command = 'x'\n", "it defines model and command: two kinds at once"),
