@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench import datasets, study
+from bench.datasets.kinds import own_labels
 from bench.errors import InputError
 from bench.plan.cells import check_data
 from tests.own.conftest import DATA, MODEL
@@ -104,3 +105,21 @@ def test_a_default_that_the_study_does_not_set_holds(written):
     assert check_data(made)[made.datasets[0]].train == 250
     made = study.load(written("def labels(noise=0): return [noise, 1]\ndef arm_a(): ...\n"))
     assert check_data(made)[made.datasets[0]].test == 2
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected", "classes"),
+    [
+        ([2, 0], [2, 0], ("0", "1", "2")),
+        ([[1], [0]], [1, 0], ("0", "1")),  # as Keras gives its own data sets' labels
+        ([True, False], [1, 0], ("0", "1")),
+        (["b", "a"], [1, 0], ("a", "b")),
+        (np.array(["b", "ä"]), [0, 1], ("b", "ä")),
+        (np.array([b"b", b"\xe4"]), [0, 1], ("b", "\N{REPLACEMENT CHARACTER}")),
+        ([0.5, 2], [0.5, 2], ()),
+    ],
+)
+def test_labels_are_read_as_those_of_data_are(returned, expected, classes):
+    y, names = own_labels.read_labels(returned, "mine.py, labels()")
+    assert y.tolist() == expected
+    assert names == classes

@@ -145,7 +145,7 @@ def test_what_a_command_names_beside_the_file_travels_and_identifies(written, tm
 # Bad files: one clear error each, naming function and value.
 
 BAD = {
-    "no arm": ("def start(seed): ...\ndef labels(): return [0]\n", "no model(), data(), arm_NAME"),
+    "no arm": ("def start(seed): ...\ndef labels(): return [0]\n", "none of model(), data(), arm"),
     "arms that are none": (LABELS + "arms = 3\n", "arms: found 3; allowed: arms = {"),
     "an arm that is no function": (LABELS + "arm_x = 3\n", "arm_x: found 3; allowed: a function"),
     "an arm in arms that is none": (
@@ -201,15 +201,15 @@ BAD = {
         "def labels(s): ...\ndef arm_a(): ...\n", "labels(): parameter 's'"),
     "no labels": ("def labels(): return []\ndef arm_a(): ...\n", "labels(): no label"),
     "None for labels": (
-        "def labels(): ...\ndef arm_a(): ...\n", "labels(): None; allowed: a class"),
+        "def labels(): ...\ndef arm_a(): ...\n", "labels(): it is None; allowed: one array"),
     "labels in two axes": (
-        "def labels(): return [[1], [2]]\ndef arm_a(): ...\n", "the shape (2, 1)"),
+        "def labels(): return [[1, 0], [0, 1]]\ndef arm_a(): ...\n", "the shape (2, 2)"),
     "negative labels": ("def labels(): return [0, -1]\ndef arm_a(): ...\n", "the label -1"),
     "NaN for a label": (
         "def labels(): return [0.5, float('nan')]\ndef arm_a(): ...\n",
-        "labels(): NaN or infinity, such as in example 1"),
+        "labels(): it holds NaN or infinity, such as in example 1"),
     "ragged labels": (
-        "def labels(): return [[1], [2, 3]]\ndef arm_a(): ...\n", "labels(): no array"),
+        "def labels(): return [[1], [2, 3]]\ndef arm_a(): ...\n", "labels(): it is no array"),
     "fewer groups": (
         "def labels(): return [0, 1], ['a']\ndef arm_a(): ...\n", "2 labels and 1 groups"),
     "groups of floats": (

@@ -42,7 +42,7 @@ def load(name: str, part: Part) -> Dataset:
     arrays, groups = [], []
     for split, pair in (("train", train), ("test", test)):
         x, y, *more = _parts(pair, where, split, most=3)
-        arrays.append((_inputs(x, where, f"x of {split}"), _labels(y, where, f"y of {split}")))
+        arrays.append((_inputs(x, where, f"x of {split}"), labels(y, where, f"y of {split}")))
         _check_length(*arrays[-1], where, split)
         groups.append(_groups(more[0], len(x), where, split) if more else None)
     (x_train, y_train), (x_test, y_test) = arrays
@@ -139,7 +139,7 @@ def _inputs(value: Any, where: str, what: str) -> np.ndarray:
     return np.ascontiguousarray(x)
 
 
-def _labels(value: Any, where: str, what: str) -> np.ndarray:
+def labels(value: Any, where: str, what: str) -> np.ndarray:
     """Integers or text (n,), or float32 that a regression is to give."""
     y = _array(value, where, what)
     if y.ndim == 2 and y.shape[1] == 1:

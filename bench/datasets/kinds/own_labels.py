@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets import OWN, Dataset, Size, Source, content
-from bench.datasets.kinds.own import MOST_CLASSES
+from bench.datasets.kinds import own
 from bench.datasets.reading.arrays import Arrays
 from bench.datasets.reading.options import DEFAULT, Options
 from bench.errors import InputError
@@ -49,7 +49,7 @@ def load(name: str, part: Part) -> Dataset:
         with blamed(part.own, f"{part.function}()"):
             returned = part()
         given, groups = _with_groups(returned, where)
-        labels, classes = _labels(given, where)
+        labels, classes = read_labels(given, where)
     nothing = np.empty((0, 0), np.uint8)
     return Dataset(
         content(labels, scale=1.0) + _of_groups(groups),
@@ -87,30 +87,14 @@ def _with_groups(value: Any, where: str) -> tuple[Any, tuple[str, ...] | None]:
     return value[0], tuple(map(str, groups.tolist()))
 
 
-def _labels(value: Any, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_labels(value: Any, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """int32 (n,), and the names of the classes; of a regression float32, and none."""
-    allowed = "allowed: a class for each test example, integers from 0 or text; or numbers, floats"
-    try:
-        y = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(where, f"no array ({error})", allowed) from None
-    if y.ndim != 1 or value is None:
-        raise InputError(where, "None" if value is None else f"the shape {y.shape}", allowed)
+    y = own.labels(value, where, "it")
     if not y.size:
         raise InputError(where, "no label", "allowed: at least one test example")
-    if y.dtype.kind in "US":
-        names, codes = np.unique(y.astype(str), return_inverse=True)
+    if y.dtype.kind == "U":
+        names, codes = np.unique(y, return_inverse=True)
         return codes.astype(np.int32), tuple(map(str, names))
     if y.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            y = y.astype(np.float32)
-        if not np.isfinite(y).all():
-            found = f"NaN or infinity, such as in example {np.argmin(np.isfinite(y))}"
-            raise InputError(where, found, "allowed: finite numbers, within float32")
         return y, ()
-    if y.dtype.kind not in "iub":
-        raise InputError(where, f"the type {y.dtype}", allowed)
-    if y.min() < 0 or y.max() >= MOST_CLASSES:
-        wrong = y.min() if y.min() < 0 else y.max()
-        raise InputError(where, f"the label {wrong}", "allowed: 0, 1, 2, ... 65,535")
     return y.astype(np.int32), tuple(map(str, range(int(y.max()) + 1)))
