@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from bench.analysis import Analysis, Comparison, Population
 from bench.report import sentences, several, words
 from bench.report.content import Cell, Column, Table, Text, code
+from bench.statistics.families import Verdict
 
 MOST_ROWS = 12
 MOST_CHANGES = 4
@@ -33,8 +34,10 @@ def build(
     rows = [(c, words.place(c.setting, analysis.varying)) for c in there]
     if len(rows) > MOST_ROWS:
         rows = _over_settings(analysis, there)
-    first = words.first_of(rows, MOST_ROWS)
-    rows = rows[:MOST_ROWS]
+    some = ""
+    if len(rows) > MOST_ROWS:
+        some = f" ({MOST_ROWS} of {len(rows):,}, those that differ first)"
+        rows = sorted(rows, key=lambda row: _rank(row[0]))[:MOST_ROWS]
     if asked and len(changes) <= MOST_CHANGES:
         rows += [(c, words.panel(c.setting, analysis.varying)) for c in changes]
     settings = any(place for _, place in rows)
@@ -74,8 +77,14 @@ def build(
             said.add(question)
     name = f"answer-table{words.SLUGS[population]}"
     whom = words.population(analysis, population)
-    caption = f"The answer, row by row{first}, for {whom}, with {words.level(analysis)} intervals"
+    caption = f"The answer, row by row{some}, for {whom}, with {words.level(analysis)} intervals"
     return Table(name, caption, columns, tuple(cells))
+
+
+def _rank(c: Comparison) -> int:
+    """Differences first, then equivalences, then all else."""
+    order = (Verdict.MATTERS, Verdict.SIZE_UNDECIDED, Verdict.TOO_SMALL, Verdict.EQUIVALENT)
+    return order.index(c.verdict) if c.verdict in order else len(order)
 
 
 def _question(c: Comparison, asked: Mapping[str, Text]) -> Text:
