@@ -13,6 +13,7 @@ from bench.analysis import analyze
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.plan.costs import total
+from bench.plan.data import check_data
 from bench.plan.forecast import primary_family
 from bench.plan.identity import STREAM_STAGES
 from bench.plan.times import Estimated
@@ -165,7 +166,7 @@ def test_what_runs_and_what_is_shared(made):
                     assert key not in epochs, "trained twice"
                     epochs[key] = fork.extras[-1]
     assert epochs == trained
-    cost = total(study, Estimated(plan.check_data(study)))
+    cost = total(study, Estimated(check_data(study)))
     assert (cost.trainings, cost.models) == (len(trained), len(wanted))
 
 

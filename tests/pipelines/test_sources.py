@@ -2,8 +2,9 @@
 
 from bench import datasets, study
 from bench.pipelines import cell
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
 from bench.plan.costs import costs, total
+from bench.plan.data import check_data
 from bench.plan.times import Estimated
 from bench.plan.trajectories import trajectories
 
