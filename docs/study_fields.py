@@ -69,6 +69,8 @@ MEANINGS = {
     "memory": 'memory that a task reserves: bytes, or `"4GB"`',
     "timeout": 'how long a task may take: seconds, or `"30min"`; else 10 times as long as its like '
     "took, at least 10 minutes",
+    "require_same": '`"cpu"`: nodes of one CPU type alone get cells; else the arms of a seed stay '
+    "on one type, and rows say which",
 }
 
 

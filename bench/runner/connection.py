@@ -29,6 +29,15 @@ _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
 _ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """At 0 all of Ray is on 127.0.0.1, which is what Ray calls no cluster."""
 
+_ALLOWED = "allowed: `auto`, or host:port of a running cluster"
+
+_NO_CLUSTER = {
+    "local": "a Ray of this run's own is what runs without --address",
+    "ray://": "the driver is a process of the cluster: `ray submit` or a job starts it there",
+    "http": "jobs are sent there (`ray job submit`)",
+}
+"""How addresses begin that Ray takes, or its commands, and a run does not."""
+
 _SHUT_DOWN_S = 10.0
 """For ray.shutdown(), which may wait for a process that has died."""
 
@@ -63,14 +72,19 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
             ray.init(log_to_driver=False, logging_level="error", **settings)
         except SystemExit:  # by the handler of SIGTERM that Ray sets while it starts
             raise KeyboardInterrupt(signal.SIGTERM.name) from None
-        except (ConnectionError, RuntimeError, ray.exceptions.AuthenticationError) as error:
+        except (
+            ConnectionError,
+            RuntimeError,
+            ValueError,  # no address at all
+            ray.exceptions.AuthenticationError,
+        ) as error:
             if address is None:
                 raise
             reason = str(error).strip().splitlines()[-1]
             raise InputError(
                 "--address",
                 f"no Ray answers at {address!r} ({reason})",
-                "allowed: a running cluster",
+                _ALLOWED,
             ) from None
         finally:
             # Ray's own handler aborts the process: no clean-up, exit code 134.
@@ -117,15 +131,19 @@ def _died() -> str | None:
 
 
 def check_answers(address: str) -> None:
-    """Raises InputError if nothing listens at a host:port; Ray itself tries for 14 minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    """Raises InputError if nothing listens at a host:port, where Ray itself tries for 14 minutes,
+    or if it is the address of something else than a cluster."""
+    for start, what in _NO_CLUSTER.items():
+        if address.startswith(start):
+            raise InputError("--address", f"{address!r}: {what}", _ALLOWED)
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():  # `auto`, or something that Ray explains
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
         raise InputError(
-            "--address", f"no Ray answers at {address!r} ({error})", "allowed: a running cluster"
+            "--address", f"no Ray answers at {address!r} ({error})", _ALLOWED
         ) from None
 
 

@@ -4,14 +4,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any
 
 from bench.datasets import Dataset
 from bench.errors import InputError, Unfinished
 from bench.plan.cells import Cell
 from bench.plan.schedule import (
-    AHEAD,
     DataKey,
     Schedule,
     Task,
@@ -20,25 +18,20 @@ from bench.plan.schedule import (
     traced_ahead,
 )
 from bench.plan.trajectories import Trajectory
-from bench.runner import environment, nodes, probes
+from bench.runner import environment, probes
+from bench.runner.cpus import CpuTypes
 from bench.runner.flights import Failed, Flights, InputLost, Overdue
 from bench.runner.folder import Folder
 from bench.runner.limits import Limits
 from bench.runner.pipeline import Pipeline
 from bench.runner.probes import Place, Probe
+from bench.runner.room import Room
 from bench.runner.watcher import Watcher
 from bench.runner.worker import Job, Outcome, Probed, Refusal, Unfit, tasks
 from bench.study.resources import Resources, duration
 
-COUNT_EVERY_S = 1.0
-"""Between two counts of nodes: it takes Ray a while where there are many."""
-
 WRITE_EVERY_S = 0.5
 """Rows wait this long for others to share a file with: what a kill of the driver can lose."""
-
-
-NODE_WAIT_S = 900.0
-"""For a node on which a task fits, before a run gives up."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +44,14 @@ class _Baselines:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sent:
-    """A task on its way. after: where its checkpoint comes to."""
+    """A task on its way. after: where its checkpoint comes to; cpu: the type that it is for, None:
+    any."""
 
     task: Task
     after: list[Any]
+    cpu: str | None = None
 
 
 class Dispatcher:
@@ -70,19 +65,17 @@ class Dispatcher:
         resources: Resources,
         timeout: float | None,
         local: bool,
+        types: CpuTypes,
     ) -> None:
-        self._folder, self._watcher, self._resources = folder, watcher, resources
+        self._folder, self._watcher, self._types = folder, watcher, types
         import ray
 
         self._pipeline = ray.put(pipeline)  # with somebody's own `files` it may be large
         self._expected = environment.code()
         self._tasks = tasks(resources)
         self._limits = Limits(timeout)
-        self._flights = Flights(local, self.capacity, self._say, folder.log)
-        self._refusing: dict[str, str] = {}  # node -> what it has instead
-        self._able: dict[str, int] = {}
-        self._counted = self._able_at = -inf
-        self._check_fits(local)
+        self._flights = Flights(local, lambda cpu: self._room.able(cpu), self._say, folder.log)
+        self._room = Room(resources, local, types, lambda: self._flights.silent, self._say)
         # Importing TensorFlow takes a worker longer than anything before the first step.
         for _ in range(self.capacity()):
             self._send_aside(self._tasks.warm_up, "warm-up")
@@ -106,24 +99,7 @@ class Dispatcher:
 
     def capacity(self) -> int:
         """How many tasks the nodes that are there take at once."""
-        now = time.monotonic()
-        if now - self._counted > COUNT_EVERY_S:
-            self._counted = now
-            without = {*self._refusing, *self._flights.silent}
-            self._able = nodes.able(self._resources, without)
-            if self._able:
-                self._able_at = now
-        return sum(self._able.values())
-
-    def _check_fits(self, local: bool) -> None:
-        """Raises InputError where a task of this study can never run on this machine."""
-        if local and not self.capacity():
-            raise InputError(
-                "cpus, gpus, memory",
-                f"a task reserves {self._resources}, and here is {nodes.lacking(self._resources)}",
-                "allowed: what this machine has (--workers), or a cluster that has it (--address)",
-            )
-        self._able_at = time.monotonic()
+        return self._room.capacity()
 
     def probe(self, wanted: Iterable[Cell], data: Mapping[DataKey, Dataset]) -> None:
         """Start to try what these cells need and was not tried before, on some of the data."""
@@ -167,6 +143,7 @@ class Dispatcher:
 
         self._data |= {key: ray.put(each) for key, each in data.items()}
         self._schedule.add(planned)
+        self._room.settle()
         self._send()
         for each in traced_ahead(planned, self.capacity()):
             data_of = self._data[data_key(each.segments[0])]
@@ -194,17 +171,11 @@ class Dispatcher:
     def _waits(self) -> str | None:
         if waiting := self._folder.waiting:
             return f"{waiting} files wait on this machine: the storage does not take them"
-        if self.capacity():
-            return self._flights.waits()
-        lacking = nodes.lacking(self._resources)
-        waited = time.monotonic() - self._able_at
-        if waited > NODE_WAIT_S:
+        try:
+            return self._room.waits() or self._flights.waits()
+        except Unfinished:
             self._write()
-            raise Unfinished(
-                f"{lacking} for {NODE_WAIT_S / 60:.0f} minutes, and a task reserves "
-                f"{self._resources}; the same command goes on from here"
-            )
-        return f"{lacking}: waits for one, {waited:.0f} s of {NODE_WAIT_S:.0f}"
+            raise
 
     def _send_aside(self, function: Any, name: str, *arguments: Any) -> None:
         def launch(job: Job) -> Any:
@@ -247,7 +218,7 @@ class Dispatcher:
 
     def _land_probe(self, probe: Probe, ended: Any) -> None:
         if isinstance(ended, Refusal):
-            self._refused(ended)
+            self._room.refused(ended, self._expected)
             self._send_probe(probe)
         elif isinstance(ended, Probed):
             for arm, why in ended.unknown.items():
@@ -268,12 +239,13 @@ class Dispatcher:
         return found
 
     def _send(self) -> None:
-        slots = max(1, self.capacity())
+        slots, most = max(1, self.capacity()), self._room.at_most()
         flying = len(self._flights.of(_Sent))
-        while (self._again or self._schedule) and flying < AHEAD * slots:
+        while (self._again or self._schedule) and flying < most:
             task = self._again.pop() if self._again else self._schedule.next(slots)
-            self._send_task(task)
-            flying += 1
+            for part in self._types.apart(task):
+                self._send_task(part)
+                flying += 1
 
     def _send_task(self, task: Task) -> None:
         # The forks travel as pieces of their own: a bare segment's task needs none of them.
@@ -282,17 +254,26 @@ class Dispatcher:
             for work in task.works
         ]
         data = self._data[data_key(task.segment)]
-        arguments = (self._pipeline, self._expected, data, works, task.checkpoint)
+        arguments = (data, works, task.checkpoint)
         name, sent = _name(task), _Sent(task, [])
 
         def launch(job: Job) -> Any:
+            cpu = sent.cpu = self._room.type_for(task, self._flying())
+            expected = self._expected | ({} if cpu is None else {"cpu": cpu})
+            function = self._tasks.leaving if task.leaves_checkpoint else self._tasks.ending
+            placed = self._placed(function, name, cpu)
+            returned = placed.remote(job, self._pipeline, expected, *arguments)
             if not task.leaves_checkpoint:
-                return self._placed(self._tasks.ending, name).remote(job, *arguments)
-            after, outcome = self._placed(self._tasks.leaving, name).remote(job, *arguments)
+                return returned
+            after, outcome = returned
             sent.after[:] = [after]
             return outcome
 
         self._flights.send(sent, name, launch, self._limits.of(task))
+
+    def _flying(self) -> Counter[str | None]:
+        """How many tasks are on their way, by the CPU type that they are for."""
+        return Counter(flight.about.cpu for flight in self._flights.of(_Sent))
 
     def _land(self, sent: _Sent, ended: Any) -> list[dict[str, Any]]:
         """Rows of a task that ended; the schedule learns what became possible."""
@@ -308,7 +289,7 @@ class Dispatcher:
                 for cell in self._schedule.overdue(task)
             ]
         if isinstance(ended, Refusal):
-            self._refused(ended)
+            self._room.refused(ended, self._expected)
             self._again.append(task)
             return []
         if isinstance(ended, Unfit):
@@ -316,36 +297,20 @@ class Dispatcher:
         outcome: Outcome = ended
         if outcome.environment is not None:
             self._environments.append(outcome.environment)
+        self._room.worked(outcome.node, outcome.cpu)
+        self._types.stay(task.works, outcome.cpu)
         self._limits.note(task, outcome.seconds)
         self._schedule.landed(task, outcome.seconds, *sent.after)
         return outcome.rows
 
-    def _placed(self, function: Any, name: str) -> Any:
-        """The remote function under this name, kept from nodes that have refused or are silent."""
-        avoided = sorted({*self._refusing, *self._flights.silent})
+    def _placed(self, function: Any, name: str, cpu: str | None = None) -> Any:
+        """The remote function under this name, kept from nodes that have refused or are silent;
+        cpu: the type of those that it is for."""
+        avoided = self._room.avoided(cpu)
         if not avoided:
             return function.options(name=name)
         return function.options(
             name=name, label_selector={"ray.io/node-id": f"!in({','.join(avoided)})"}
-        )
-
-    def _refused(self, refusal: Refusal) -> None:
-        """Raises InputError if no node is left."""
-
-        if refusal.node in self._refusing:  # it had several tasks at once
-            return
-        self._refusing[refusal.node] = refusal.found
-        self._counted = -inf
-        if not self.capacity():
-            found = "; ".join(f"{node[:8]} has {what}" for node, what in self._refusing.items())
-            raise InputError(
-                "--address",
-                f"no node with {environment.described(self._expected)}: {found}",
-                "allowed: the same package and TensorFlow on every node",
-            )
-        self._say(
-            f"node {refusal.node[:8]} gets no cell: it has {refusal.found}, not "
-            f"{environment.described(self._expected)}"
         )
 
     def _patience(self) -> float | None:

@@ -159,5 +159,5 @@ def _alike(answers: Mapping[str, Mapping[str, Any]]) -> Check:
         "CPU types",
         len(types) == 1,
         "; ".join(types),
-        "results differ between types; each row names its own in `cpu`",
+        'a seed\'s arms stay on one; `require_same = "cpu"` leaves the others out',
     )

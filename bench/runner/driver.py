@@ -20,6 +20,7 @@ from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
 from bench.plugins import whole
 from bench.runner.connection import check_answers, connected
+from bench.runner.cpus import CpuTypes
 from bench.runner.dispatch import Dispatcher
 from bench.runner.folder import Folder, held
 from bench.runner.pipeline import Pipeline
@@ -84,6 +85,7 @@ def run(
             folder.add(missing)
             watcher.added(missing)
         if missing:
+            types = CpuTypes(folder.cpu_types(), same=study.require_same == "cpu")
             load = _Loader(study, folder)
 
             def begin() -> None:
@@ -95,7 +97,13 @@ def run(
             mine = whole.named(study.models)
             work = Pipeline(module, own, keep_models, measures, mine, study.diagnosed)
             dispatcher = Dispatcher(
-                folder, watcher, work, study.resources, study.timeout, local=address is None
+                folder,
+                watcher,
+                work,
+                study.resources,
+                study.timeout,
+                local=address is None,
+                types=types,
             )
         while missing:
             data = load(missing)  # while the workers import TensorFlow

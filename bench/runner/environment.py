@@ -28,6 +28,7 @@ VECTOR_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512
 """Instruction sets by which kernels choose their arithmetic."""
 
 
+@cache
 def cpu() -> str:
     """The CPU's type: its model's name and the instruction sets that kernels choose by. Machines of
     one name can differ in the latter, and then in the bits of results."""

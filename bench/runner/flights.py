@@ -5,7 +5,7 @@ may cost. A node that goes away costs a task nothing; a process that dies of it 
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,8 @@ AGAIN = object()
 
 @dataclass
 class Flight:
-    """A task on its way. launch: sends it, returns what `Flights` waits for; limit: seconds."""
+    """A task on its way. about: for whoever sent it, and where it has a `cpu`, that is the CPU type
+    that the task is for; launch: sends it, returns what `Flights` waits for; limit: seconds."""
 
     about: Any
     name: str
@@ -74,22 +75,27 @@ class Flight:
     killed: float | None = None  # when, for its time
     crashes: list[str | None] = field(default_factory=list)  # nodes where its process died
 
+    @property
+    def cpu(self) -> str | None:
+        return getattr(self.about, "cpu", None)
+
 
 class Flights:
     """All tasks that this driver has in flight.
 
-    local: is this Ray on this machine alone? capacity: how many tasks run at once; said: for what
-    somebody should know at once; log: takes an event and its fields.
+    local: is this Ray on this machine alone? able: node -> how many tasks run there at once, for
+    those of a CPU type; said: for what somebody should know at once; log: takes an event and its
+    fields.
     """
 
     def __init__(
         self,
         local: bool,
-        capacity: Callable[[], int],
+        able: Callable[[str | None], Mapping[str, int]],
         said: Callable[[str], None],
         log: Callable[..., None],
     ) -> None:
-        self._capacity, self._said, self._log = capacity, said, log
+        self._able, self._said, self._log = able, said, log
         self._wardens = Wardens(local)
         self._flying: dict[Any, Flight] = {}
         self._again: list[Flight] = []
@@ -97,7 +103,8 @@ class Flights:
         self._now = 0.0  # seconds in which this driver was awake
         self._ticked = time.monotonic()
         self._looked = self._landed_at = 0.0
-        self._idle_since: float | None = None  # since when fewer tasks run than could
+        # CPU type -> since when fewer tasks for it run than could
+        self._idle_since: dict[str | None, float] = {}
         self._alive: set[str] = set()
         self._gone: dict[str, float] = {}  # node -> when it went, or fell silent
 
@@ -247,12 +254,15 @@ class Flights:
         flight.place = place
 
     def _note_idleness(self) -> None:
-        """Since when do fewer tasks run than could, though others wait?"""
-        run = sum(flight.place is not None for flight in self._flying.values())
-        if run >= min(len(self._flying), self._capacity()):
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = self._now
+        """Since when do fewer tasks run than could, though others wait? By CPU type."""
+        places = [flight.place.node for flight in self._flying.values() if flight.place]
+        waiting = {flight.cpu for flight in self._flying.values() if flight.place is None}
+        idle = {}
+        for cpu in waiting:
+            able = self._able(cpu)
+            if sum(node in able for node in places) < sum(able.values()):
+                idle[cpu] = self._idle_since.get(cpu, self._now)
+        self._idle_since = idle
 
     def _is_lost(self, flight: Flight) -> bool:
         """Did its node go? Or does it wait for a process that will never take it?"""
@@ -260,7 +270,7 @@ class Flights:
         if flight.place is not None:
             gone = self._gone.get(flight.place.node)
             return gone is not None and (flight.place.node in self.silent or gone < long_ago)
-        idle = self._idle_since is not None and self._idle_since < long_ago
+        idle = self._idle_since.get(flight.cpu, long_ago) < long_ago
         return flight.sent < long_ago and (
             idle or any(flight.sent < gone < long_ago for gone in self._gone.values())
         )

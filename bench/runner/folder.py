@@ -25,6 +25,9 @@ LOGGED = 1000
 SHOWN = ("dataset", "model", *FACTORS, "own_factors", "arm", "budget", "accuracy", "metrics")
 """Columns of a row that progress is made of."""
 
+USED = (*SHOWN, "seed", "cpu")
+"""And those by which a run goes on."""
+
 
 class Folder:
     """The result folder of a run that holds it. Every method that writes raises InputError if that
@@ -32,11 +35,11 @@ class Folder:
 
     def __init__(self, study: Study, store: Store, lock: Any) -> None:
         self._study, self._store, self._lock = study, store, lock
-        rows = store.rows(*SHOWN)
+        rows = store.rows(*USED)
         self._trusted = self._trust_labels({*rows.doubted, *rows.unlabelled})
         if self._trusted:
-            rows = store.rows(*SHOWN)
-        shown = rows.table.select(["cell", "status", *SHOWN]).to_pylist()
+            rows = store.rows(*USED)
+        shown = rows.table.select(["cell", "status", *USED]).to_pylist()
         self._known = {row["cell"]: row for row in shown}
         self._about = about(study, store, len(self.results()))
         self.places = places(study, store)
@@ -61,6 +64,19 @@ class Folder:
     def results(self) -> dict[str, dict[str, Any]]:
         """The rows of cells that had a result at the start, by cell: with all that is asked for."""
         return {cell: row for cell, row in self._known.items() if self._is_result(row)}
+
+    def cpu_types(self) -> dict[tuple[str, str, int], str]:
+        """The CPU type on which each data set, model and seed has its results. Raises InputError
+        where the study wants one type for all, and there are several."""
+        rows = [row for row in self.results().values() if row["cpu"] is not None]
+        types = sorted({row["cpu"] for row in rows})
+        if self._study.require_same == "cpu" and len(types) > 1:
+            raise InputError(
+                "require_same",
+                f"results on {len(types)} CPU types are in {self._store} ({'; '.join(types)})",
+                "allowed: without it, or another folder (--out)",
+            )
+        return {(row["dataset"], row["model"], row["seed"]): row["cpu"] for row in rows}
 
     def _is_result(self, row: Mapping[str, Any]) -> bool:
         """Has the cell a result, with every metric of the study, where it was evaluated?"""

@@ -24,9 +24,9 @@ def able(resources: Resources, without: Collection[str] = ()) -> dict[str, int]:
     return {node: tasks for node, tasks in fits.items() if tasks}
 
 
-def lacking(resources: Resources) -> str:
-    """What it is that no node has enough of, in words."""
-    there = list(alive().values())
+def lacking(resources: Resources, without: Collection[str] = ()) -> str:
+    """What it is that no node has enough of, in words; without: nodes that get none."""
+    there = [node for name, node in alive().items() if name not in without]
     if not any(node.get("CPU") for node in there):
         return "no node with a CPU"
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory or 0}

@@ -39,11 +39,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task sends to the driver: rows, the seconds that they took, and its process's
-    environment the first time."""
+    """What a task sends to the driver: rows, the seconds that they took, the node that it ran on
+    and its CPU type, and its process's environment the first time."""
 
     rows: list[dict[str, Any]]
     seconds: float
+    node: str
+    cpu: str
     environment: dict[str, Any] | None
 
 
@@ -63,10 +65,11 @@ class Probed:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The answer of a node whose package or TensorFlow is not the driver's. found: what it has."""
+    """The answer of a node whose package or TensorFlow is not the driver's, or whose CPU type is
+    not the one that the task is for. found: what it has, by the names of what was expected."""
 
     node: str
-    found: str
+    found: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _run(
     checkpoint: Any,
 ) -> tuple[Any, Outcome | Refusal | Unfit]:
     """Run works one after another, each from `checkpoint`. Returns where the last one ended; or
-    refuses where this node has other code than the driver."""
+    refuses where this node is not as expected."""
     if refusal := _refusal(expected):
         return None, refusal
     rows: list[dict[str, Any]] = []
@@ -201,7 +204,11 @@ def _run(
                     raise WorkFailed(explained(error)) from None
     where = _where()
     return after, Outcome(
-        [row | where for row in rows], time.perf_counter() - started, _first_time()
+        [row | where for row in rows],
+        time.perf_counter() - started,
+        _node(),
+        environment.cpu(),
+        _first_time(),
     )
 
 
@@ -215,12 +222,11 @@ def _run_to_the_end(*arguments: Any) -> Outcome | Refusal | Unfit:
 
 
 def _refusal(expected: Mapping[str, str]) -> Refusal | None:
-    import ray
-
-    found = environment.code()
+    here = environment.code() | {"cpu": environment.cpu()}
+    found = {what: here[what] for what in expected}
     if found == expected:
         return None
-    return Refusal(ray.get_runtime_context().get_node_id(), environment.described(found))
+    return Refusal(_node(), found)
 
 
 @contextmanager
@@ -258,14 +264,19 @@ def _use_session_folder() -> None:
         tempfile.tempdir = os.environ["TMPDIR"] = path
 
 
+def _node() -> str:
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
 @cache
 def _where() -> dict[str, Any]:
     """The columns of a row that say what it ran on."""
-    import ray
-
     found = environment.of_this_process()
     return {
-        "node": ray.get_runtime_context().get_node_id()[:8],
+        "node": _node()[:8],
         "cpu": found["cpu"],
         "versions": environment.key(found),
         "package": environment.code()["package"],

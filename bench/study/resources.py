@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -74,7 +74,8 @@ _Seconds = Annotated[float, Field(ge=1, le=LONGEST_S)]
 
 
 class Reserving(BaseModel):
-    """The fields of a study that say what each of its tasks reserves, and how long it may take."""
+    """The fields of a study that say what each of its tasks reserves, how long it may take, and
+    what all nodes must have in common."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -82,6 +83,7 @@ class Reserving(BaseModel):
     gpus: Annotated[float, Field(ge=0, le=4096), AfterValidator(_whole_or_shared)] = 0.0
     memory: Annotated[_Memory | None, BeforeValidator(_bytes)] = None
     timeout: Annotated[_Seconds | None, BeforeValidator(_in(_SECONDS, '"30min"'))] = None
+    require_same: Literal["cpu"] | None = None
 
     @property
     def resources(self) -> Resources:
