@@ -31,3 +31,11 @@ def shared_data():
             "no ../shared/data beside this checkout: real MNIST and CIFAR-10 are read there"
         )
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """Two runs of one study, for `gate`: see there."""
+    from tests.gates import two_runs
+
+    return two_runs(tmp_path_factory.mktemp("runs"))
