@@ -48,9 +48,10 @@ def sign_flip_p(d: Numbers) -> float:
     """Exact two-sided sign-flip p: are paired differences symmetric about 0?
 
     d: (n_seeds,), best as integers (correct test examples of arm A minus arm B). Dynamic
-    programming over whole numbers; real ones (and whole ones of more than 2e7 in all) are summed
-    exactly for up to 40 seeds, and for more on a grid: see sums_exactly. All zeros give 1, the
-    smallest p is 2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite.
+    programming over whole numbers, with many seeds Fourier inversion; real ones (and whole ones of
+    more than 2e7 in all) are summed exactly for up to 40 seeds, and for more on a grid: see
+    sums_exactly. All zeros give 1, the smallest p is 2 / 2**n_seeds. ValueError if d is empty, not
+    1-D or not finite.
     Source: Fisher (1935), The Design of Experiments, section 21.
     """
     values = differences(d)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bench.statistics.checks import FloatArray, IntArray
 
-_SPREADS = 12.0
+_SPREADS = 10.0
 """Standard deviations to either side within which sums are told apart: what is beyond is less than
-2 exp(-144 / 2) of the tail (Hoeffding 1963, theorem 2)."""
+2 exp(-100 / 2) of the subsets, as they are tilted (Hoeffding 1963, theorem 2)."""
 
 _NOTHING = 1e-24
 """Of the characteristic function: what is smaller stays out."""
@@ -42,11 +42,16 @@ def lower_tail_by_frequency(steps: IntArray, limit: int, most: int) -> float | N
     if at is None:
         return None
     turn = 2 * pi / period
-    # Whole multiples of a period turn nothing: taken off as whole numbers, they cost no digit.
-    half = turn / 2 * (np.outer(at, steps) % period)
+    turns = np.outer(at, steps)
+    if int(at[-1]) * int(steps.max()) > period:
+        turns %= period  # whole turns are taken off as whole numbers: so they cost no digit
+    half = turn / 2 * turns
     sine = np.sin(half)
-    factors = (1 - 2 * share * sine**2) + 1j * (2 * share * sine * np.cos(half))
-    within = (period + 1) // 2  # sums from the limit down
+    weighted = 2 * share * sine
+    factors = np.empty(half.shape, np.complex128)  # 1 - share + share exp(2i half)
+    factors.real = 1 - weighted * sine
+    factors.imag = weighted * np.cos(half)
+    within = min(limit + 1, (period + 1) // 2)  # sums from the limit down
     ends = np.expm1(-tilt * within + 1j * turn * (at * within % period))
     each = -tilt + 1j * turn * at
     whole = within if tilt == 0 else np.expm1(-tilt * within) / np.expm1(-tilt)
