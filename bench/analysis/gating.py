@@ -31,6 +31,7 @@ from bench.statistics.gate import (
 )
 from bench.statistics.groups import Grouped
 from bench.store import folder as store
+from bench.store.files import shown
 from bench.store.results import Results
 from bench.study.arms import Contrast
 
@@ -207,13 +208,13 @@ def _against(
     for where, found in ((folder, new), (baseline, before)):
         if not found:
             arms = {s.arm for s in (samples if where is folder else old.samples())}
-            raise InputError("--arm", f"no {arm!r} in {where}", nearest(arm, arms))
+            raise InputError("--arm", f"no {arm!r} in {shown(where)}", nearest(arm, arms))
     labels = store.read(folder).labels
     for name in {str(s.setting.dataset) for s in new} & {str(s.setting.dataset) for s in before}:
         if not np.array_equal(labels.get(name, ()), old.results.labels.get(name, ())):
             raise InputError(
                 "--baseline",
-                f"other test examples of {name!r} than {folder}",
+                f"other test examples of {name!r} than {shown(folder)}",
                 "allowed: an older run on the same test set",
             )
     return [*new, *(replace(s, arm=BASELINE) for s in before)], Contrast(arm, BASELINE, "")

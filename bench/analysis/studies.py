@@ -21,6 +21,7 @@ from bench.analysis.samples import StudyRows
 from bench.analysis.settings import named, varying
 from bench.errors import InputError
 from bench.store import folder as store
+from bench.store.files import shown
 from bench.store.merging import identities, merged, only
 from bench.store.results import Results
 from bench.study import Study as Declared
@@ -83,7 +84,7 @@ def studies_of(folders: Sequence[Path]) -> tuple[Study, ...]:
     """The studies in these folders, in their order. Raises InputError for a folder that is none."""
     if len(set(folders)) < len(folders):
         twice = next(folder for folder in folders if folders.count(folder) > 1)
-        raise InputError("FOLDER", f"{str(twice)!r} twice", "allowed: each folder once")
+        raise InputError("FOLDER", f"{shown(twice)!r} twice", "allowed: each folder once")
     groups: list[list[_Part]] = []
     for part in (each for folder in folders for each in _parts(folder)):
         same = [group for group in groups if any(part.is_same(other) for other in group)]
@@ -106,7 +107,7 @@ def _parts(folder: Path) -> Iterator[_Part]:
         labels = np.ascontiguousarray(results.labels.get(dataset, np.empty(0, np.int32)))
         digest = hashlib.sha256(labels.tobytes()).digest()
         key = dataset, digest, str(content.get(dataset, "")), model
-        yield _Part(key, str(folder), only(results, dataset, model))
+        yield _Part(key, shown(folder), only(results, dataset, model))
 
 
 def _study(group: Sequence[_Part]) -> Study:

@@ -55,6 +55,7 @@ def claim(
     from bench.analysis import claims, priors
     from bench.cli.claimed import as_json, print_claim
     from bench.console import Console
+    from bench.store.files import shown
 
     given = []
     for text in accuracies:
@@ -62,7 +63,7 @@ def claim(
         if not name.strip():
             raise InputError("ARM=ACCURACY", f"found {text!r}", "allowed: as in float=90.1")
         given.append((name.strip(), value.strip()))
-    known = priors.shipped() if like is None else priors.of_folder(like, str(like))
+    known = priors.shipped() if like is None else priors.of_folder(like, shown(like))
     if budget is not None:
         there = sorted({prior.budget for prior in known})
         known = tuple(prior for prior in known if prior.budget == budget)

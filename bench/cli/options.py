@@ -68,11 +68,13 @@ def show(analysis: Any, folder: Path | None, population: Any = "seeds") -> None:
 
 def written(option: str, path: Path, text: str) -> None:
     """Write a file that an option asks for; InputError where that cannot be."""
+    from bench.store.files import shown
+
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise InputError(
-            option, f"cannot write {str(path)!r} ({error.strerror})", "allowed: a new file"
+            option, f"cannot write {shown(path)!r} ({error.strerror})", "allowed: a new file"
         ) from None
 
 

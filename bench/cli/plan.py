@@ -41,6 +41,7 @@ def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | 
     """A study's forecast in words; out: a folder whose times and SDs are used."""
     from bench.plan.forecast import ASSUMED_SD, describe, forecast
     from bench.plan.times import MEASURED
+    from bench.store.files import shown
     from bench.store.folder import Store
 
     store = Store(out) if out else None
@@ -49,7 +50,7 @@ def foretold(study: "Study", out: Path | None, sd: float | None, workers: int | 
     if sd is not None:
         sds, source = (sd,), "as given by --sd"
     elif pilot:
-        sds, source = pilot, f"smallest, median and largest in {out}"
+        sds, source = pilot, f"smallest, median and largest in {shown(out or '')}"
     elif metric.unit != "pp":
         sds, source = (), f"not known in {metric.unit}; --sd or a pilot (--out FOLDER) says it"
     else:

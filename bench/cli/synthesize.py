@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bench.console import visible
+
 EXAMPLES = (
     "ptq-vs-qat synthesize results/mnist results/cifar10 results/spoken-digits --out report "
     "--setting budget=4",
@@ -43,6 +45,7 @@ def synthesize(
     from bench import report
     from bench.analysis.settings import wanted
     from bench.report.terminal import print_report
+    from bench.store.files import shown
 
     made = report.write_synthesis(
         folders,
@@ -54,4 +57,4 @@ def synthesize(
         alpha=alpha,
     )
     print_report(made)
-    typer.echo(f"report: {out / 'report.html'}")
+    typer.echo(visible(f"report: {shown(out, 'report.html')}"))

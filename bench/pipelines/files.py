@@ -7,7 +7,6 @@ made them: that takes many seeds. Neither TensorFlow nor Ray is imported.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from bench.statistics.mcnemar import (
     mcnemar,
     power_mcnemar,
 )
+from bench.store.files import content
 
 POWER = 0.8
 """What a test set must give to count as able to resolve a difference."""
@@ -189,12 +189,12 @@ def _for_each(
 
 def _read(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return content(path)
     except FileNotFoundError:
         raise InputError(path, "no such file", "allowed: a TFLite file") from None
     except OSError as error:
         raise InputError(
-            path, f"not readable ({error.strerror})", "allowed: a TFLite file"
+            path, f"not readable ({error.strerror or error})", "allowed: a TFLite file"
         ) from None
 
 

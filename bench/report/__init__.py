@@ -14,6 +14,7 @@ from bench.analysis import Analysis, Population, analyze, beside
 from bench.errors import InputError
 from bench.report.content import Report
 from bench.store import folder as store
+from bench.store.files import shown
 
 
 def write(
@@ -52,7 +53,9 @@ def write_table(
     from bench.analysis.table import analyze_table
 
     if store.Store(out).has("study.toml"):
-        raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
+        raise InputError(
+            "--out", f"{shown(out)} holds a run's results", "allowed: a folder of its own"
+        )
     analysis = replace(analyze_table(table, **options), self_check=self_check)
     populations = {c.population for c in analysis.comparisons}
     if population not in populations:
@@ -75,12 +78,20 @@ def write_synthesis(folders: Sequence[Path], out: Path, **options: Any) -> Repor
     from bench.report import synthesis
 
     if store.Store(out).has("study.toml"):
-        raise InputError("--out", f"{out} holds a run's results", "allowed: a folder of its own")
+        raise InputError(
+            "--out", f"{shown(out)} holds a run's results", "allowed: a folder of its own"
+        )
     together = synthesize(folders, **options)
     report = synthesis.build(together)
     store.Store(out).write_text("synthesis.json", synthesis.as_json(together))
     _write(report, out, "seeds")
     return report
+
+
+def _held(out: Path) -> InputError:
+    return InputError(
+        "--out", f"{shown(out)} holds a run's results", "allowed: a folder of its own"
+    )
 
 
 def write_report(analysis: Analysis, folder: Path, population: Population = "seeds") -> None:

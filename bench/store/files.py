@@ -61,6 +61,15 @@ def is_folder(path: Path | str) -> bool:
     return remote.address(path) is not None or Path(path).is_dir()
 
 
+def content(path: str) -> bytes:
+    """All bytes of a file, on this machine or in storage. Raises OSError."""
+    uri = remote.address(path)
+    if uri is None:
+        return Path(path).read_bytes()
+    folder, _, name = uri.rpartition("/")
+    return of(folder).read(name)
+
+
 def shown(folder: Path | str, name: str = "") -> str:
     """How messages call a folder, or a file in it."""
     uri = remote.address(folder)

@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.cli import comparison as compare_terminal
+from bench.errors import InputError
 from bench.pipelines import files as compare
 from bench.statistics.mcnemar import mcnemar
+from bench.store import files as store
+from tests.store.server import BUCKET, environment, storage
 
 
 def command(*arguments):
@@ -45,6 +49,23 @@ def test_the_command_says_what_the_json_says(files, tmp_path):
     assert "nan" not in done.stdout
     assert "A float32 and B int8: the difference is that of the models and that of" in done.stdout
     assert said["withheld"] == []
+
+
+def test_files_in_object_storage_are_read_there(files, tmp_path, monkeypatch):
+    with storage(tmp_path / "s3") as proxy:
+        for name, value in environment(proxy, tmp_path / "spool").items():
+            monkeypatch.setenv(name, value)
+        uris = []
+        for name in ("longer", "int8"):
+            store.of(f"s3://{BUCKET}/study").write(f"models/{name}", Path(files[name]).read_bytes())
+            uris.append(f"s3://{BUCKET}/study/models/{name}")
+        there = compare.compare(*uris, "digits")
+        with pytest.raises(InputError, match=f"s3://{BUCKET}/study/models/none: no such file"):
+            compare.compare(uris[0], f"s3://{BUCKET}/study/models/none", "digits")
+    said = compare_terminal.as_json(compare.compare(files["longer"], files["int8"], "digits"))
+    for name, uri in zip(("longer", "int8"), uris, strict=True):
+        said = said.replace(str(files[name]), uri)
+    assert compare_terminal.as_json(there) == said
 
 
 def test_a_withheld_verdict_is_said_and_exit_code_1(misfed, files, tmp_path):
