@@ -10,7 +10,7 @@ import pytest
 from bench.analysis import analyze
 from bench.analysis.guess import answer
 from bench.errors import InputError
-from bench.plan.cells import check_data
+from bench.plan.data import check_data
 from bench.report import build, markdown, verdicts
 from bench.statistics.families import Verdict
 from bench.store import folder as store
