@@ -14,7 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from bench.analysis.coded import as_arm, as_factor, as_whole, coded, grouped, row_name
+from bench.analysis.coded import (
+    as_arm,
+    as_factor,
+    as_whole,
+    coded,
+    distinct,
+    firsts,
+    grouped,
+    numbered,
+    row_name,
+)
 from bench.analysis.reading import Remark, Taken
 from bench.analysis.roles import SETTINGS, Declared
 from bench.errors import InputError
@@ -60,7 +70,7 @@ def reduced(table: pa.Table, source: str, declared: Declared) -> Reduced:
     keys["arm"] = coded(table["arm"], f"{source}, arm", as_arm(f"{source}, arm"))
     keys["seed"] = coded(table["seed"], f"{source}, seed", as_whole(f"{source}, seed"))
     cell = grouped(keys, len(table))
-    _, first = np.unique(cell, return_index=True)
+    first = firsts(cell)
     examples = coded(table["example"], f"{source}, example", as_factor)
     if None in examples.values:
         row = int(np.argmax(examples.codes == examples.values.index(None)))
@@ -165,8 +175,8 @@ def _of_examples(dataset: IntArray, example: IntArray) -> IntArray:
 
 def _places(dataset: IntArray, example: IntArray, most: int) -> tuple[IntArray, IntArray]:
     """Each row's example as a number from 0 within its dataset, and how many a dataset has."""
-    distinct, row = np.unique(dataset * most + example, return_inverse=True)
-    size = np.bincount(distinct // most)
+    each = dataset * most + example
+    row, size = numbered(each), np.bincount(distinct(each) // most)
     start = np.cumsum(size) - size
     places: IntArray = row - start[dataset]
     return places, size
@@ -177,12 +187,11 @@ def _right(table: pa.Table, source: str, example: IntArray) -> NDArray[np.bool_]
     if not (pa.types.is_integer(prediction.type) and pa.types.is_integer(label.type)):
         prediction, label = (c.cast(pa.string()) for c in (prediction, label))
     codes = coded(label, f"{source}, label", as_factor).codes
-    _, first = np.unique(example, return_index=True)
-    of = np.zeros(int(example.max()) + 1, np.int64)
-    of[example[first]] = first
-    if (unlike := codes != codes[of[example]]).any():
+    example = numbered(example)
+    first = firsts(example)
+    if (unlike := codes != codes[first[example]]).any():
         row = int(unlike.argmax())
-        one = int(of[example[row]])
+        one = int(first[example[row]])
         raise InputError(
             f"{source}, label",
             f"example {table['example'][row]} has {label[one]} in {row_name(one)} and {label[row]} "
