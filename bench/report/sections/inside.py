@@ -58,7 +58,7 @@ def _share(value: float | None, decimals: int = 1) -> Cell:
 def _table(analysis: Analysis, there: list[Inside]) -> Table:
     columns = (
         Column("arm"),
-        Column("setting", words.setting_meaning(analysis)),
+        Column("setting", words.setting_meaning(analysis), long=True),
         Column("models", "evaluated", True),
         Column("start of ranges", "share that is left of the observers' start", True),
         Column("start of batch norm", "share that is left of it in the averages", True),
@@ -104,7 +104,7 @@ NUMBERS = {
 def _layers(analysis: Analysis, there: list[Inside]) -> Table:
     columns = (
         Column("arm"),
-        Column("setting"),
+        Column("setting", long=True),
         Column("layer"),
         *(Column(name, meaning, True) for name, meaning in NUMBERS.values()),
     )
