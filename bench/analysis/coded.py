@@ -128,7 +128,7 @@ def refuse_spoiled_numbers(column: pa.ChunkedArray, where: str) -> None:
     if not pa.types.is_string(column.type):
         return
     distinct = [v for v in column.unique().to_pylist() if v]
-    spoiled = [v for v in distinct if not _reads_as_number(v)]
+    spoiled = [v for v in distinct if not reads_as_number(v)]
     if not spoiled and (long := [v for v in distinct if _is_too_long(v)]):
         raise InputError(
             where,
@@ -152,7 +152,7 @@ def _is_too_long(text: str) -> bool:
     return whole.isdecimal() and len(whole) > 15 and int(float(text)) != int(text)
 
 
-def _reads_as_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

@@ -14,6 +14,7 @@ from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
 from bench.statistics.groups import GroupSums, grouped
 from bench.statistics.nested import Nested, nested
+from bench.statistics.overall import MeanOfMeans, mean_of_means
 from bench.study.arms import Contrast
 from bench.study.factors import REPLICATES
 
@@ -205,8 +206,10 @@ class Sample:
 
     def interval(self, alpha: float) -> Interval | None:
         """t interval of the arm's mean over new seeds, of those with a finite value; None for fewer
-        than two of them."""
-        return paired.paired_t(self.at(self.finite)).interval(alpha) if self.finite else None
+        than two of them, and where all have one value, which tells nothing of new ones."""
+        if not self.finite or self.is_constant(self.finite):
+            return None
+        return paired.paired_t(self.at(self.finite)).interval(alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +229,8 @@ class Pairs:
     change, what changes, and from which level to which; moved: the one arm that a factor reaches,
     where it reaches only one: the change is then that arm's own, whatever stands beside it.
     declared: is this change in the study's primary family? draws: of contrasts, d by calibration
-    draw, (seeds, draws), None where each seed has one.
+    draw, (seeds, draws), None where each seed has one. parts: of an overall effect whose settings
+    share no seed, these settings: then seeds and d are empty.
     """
 
     kind: Kind
@@ -255,6 +259,12 @@ class Pairs:
     declared: bool = False
     lower_is_better: bool | None = False
     draws: FloatArray | None = None
+    parts: tuple["Pairs", ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Pairs of results that the mean rests on."""
+        return len(self.seeds) + sum(one.n for one in self.parts)
 
     @property
     def name(self) -> str:
@@ -298,9 +308,11 @@ class Pairs:
         return tuple(dict.fromkeys(still))
 
     @cached_property
-    def test(self) -> paired.PairedT | None:
+    def test(self) -> paired.PairedT | MeanOfMeans | None:
         """The paired t-test over seeds; None without any seed. Where an arm gives every seed the
         same value there is the mean, and no test: see `unmoved`."""
+        if self.parts:
+            return mean_of_means([one.d for one in self.parts])
         if not self.seeds:
             return None
         test = paired.paired_t(self.d)

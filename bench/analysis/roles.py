@@ -21,6 +21,7 @@ from bench.analysis.coded import (
     as_whole,
     coded,
     grouped,
+    reads_as_number,
     refuse_spoiled_numbers,
     row_name,
 )
@@ -144,13 +145,15 @@ def _by_name(
         if name in (*declared.factors, *SETTINGS):
             raise InputError(where, _kind(column.type), "allowed: text or numbers")
         roles.leave_out(name, _kind(column.type))
-    elif name in declared.factors or name in SETTINGS or name in FACTORS:
+    elif (
+        name in declared.factors or name in SETTINGS or (name in FACTORS and not _are_words(column))
+    ):
         convert: Callable[[Any], Any] = as_factor
         if name in ("budget", "extra"):
             convert = as_whole(where, 1, 2**31 - 1)
         elif name in ("dataset", "model"):
             convert = str
-        elif name in NUMERIC_FACTORS:
+        elif name in NUMERIC_FACTORS and not _are_words(column):
             convert = as_number(where)
         roles.setting[name] = coded(column, where, convert)
         if any(isinstance(v, float) and isinf(v) for v in roles.setting[name].values):
@@ -167,6 +170,14 @@ def _by_name(
     else:
         refuse_spoiled_numbers(column, where)
         texts[name] = coded(column, where, as_factor)
+
+
+def _are_words(column: pa.ChunkedArray) -> bool:
+    """Is it text beside numbers? In somebody's table a column with the name of a factor may be
+    anything: text is judged by what the rows show."""
+    if not _is_text(column.type):
+        return False
+    return not all(reads_as_number(str(v)) for v in column.unique().to_pylist() if v is not None)
 
 
 def _settings(roles: Roles, source: str, declared: Declared) -> None:

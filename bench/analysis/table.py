@@ -180,10 +180,25 @@ def _remarks(analysis: Analysis, columns: Columns) -> Iterator[Remark]:
             f"{', '.join('{}' for _ in columns.setting)}",
             (*_named(never), *columns.setting),
         )
-    unpaired = list(dict.fromkeys(c.name for c in analysis.comparisons if not c.pairs.seeds))
-    if unpaired:
-        yield Remark(f"No seed has a value in both arms of {_slots(unpaired)}", _named(unpaired))
+    yield from _unpaired(analysis)
     yield from _unmeasured(analysis.samples, columns)
+
+
+def _unpaired(analysis: Analysis) -> Iterator[Remark]:
+    """Contrasts of whose arms no seed has both: everywhere, or at some settings."""
+    by_name: dict[str, dict[str, bool]] = {}
+    for c in analysis.select("seeds"):
+        places = by_name.setdefault(c.name, {})
+        place = _place(c.setting)
+        places[place] = places.get(place, False) or bool(c.pairs.seeds)
+    never = [name for name, places in by_name.items() if not any(places.values())]
+    if never:
+        yield Remark(f"No seed has a value in both arms of {_slots(never)}", _named(never))
+    for name, places in by_name.items():
+        where = [place for place, there in places.items() if not there]
+        if where and name not in never:
+            yield Remark(f"No seed has a value in both arms of {{}} at {_slots(where)}",
+                         (name, *_named(where)))  # fmt: skip
 
 
 def _unmeasured(samples: Sequence[Sample], columns: Columns) -> Iterator[Remark]:

@@ -6,9 +6,13 @@ from bench.analysis import Analysis, Comparison, Population
 from bench.analysis.guess import answer
 from bench.report import sentences, several, words
 from bench.report.content import Cell, Column, Table, Text, code
+from bench.statistics.families import Verdict
 
 MOST_ROWS = 12
 MOST_CHANGES = 4
+FEWEST_ENDS = 3
+"""Settings of a contrast from which three rows stand for them all."""
+
 LINKS = (("figure", "forest"), ("numbers", "differences"))
 CHANGE_LINKS = (("figure", "one_epoch"), ("numbers", "differences"))
 EFFECT_LINKS = (("numbers", "effects"),)
@@ -32,9 +36,11 @@ def build(
         return None
     rows = [(c, words.place(c.setting, analysis.varying)) for c in there]
     if len(rows) > MOST_ROWS:
-        rows = _over_settings(analysis, there) or rows
-    first = words.first_of(rows, MOST_ROWS)
-    rows = rows[:MOST_ROWS]
+        rows = _over_settings(analysis, there)
+    some = ""
+    if len(rows) > MOST_ROWS:
+        some = f" ({MOST_ROWS} of {len(rows):,}, those that differ first)"
+        rows = sorted(rows, key=lambda row: _rank(row[0]))[:MOST_ROWS]
     if asked and len(changes) <= MOST_CHANGES:
         rows += [(c, words.panel(c.setting, analysis.varying)) for c in changes]
     guess = answer(analysis, population)
@@ -62,20 +68,33 @@ def build(
         ),
         Column("see"),
     )
-    cells = tuple(
-        (
-            Cell(_question(analysis, c, asked)),
-            sentences.verdict_cell(c),
-            *([Cell(place)] if settings else []),
-            *([Cell(code(c.pairs.metric))] if metrics else []),
-            sentences.mean_cell(c),
-            sentences.interval_cell(c),
-            Cell("", links=_LINKS.get(c.pairs.kind, LINKS)),
+    said: set[Text] = set()  # a question once: the rows below it are of the same contrast
+    cells = []
+    for c, place in rows:
+        question = _question(analysis, c, asked)
+        cells.append(
+            (
+                Cell(code(c.name) if question in said else question),
+                sentences.verdict_cell(c),
+                *([Cell(place)] if settings else []),
+                *([Cell(code(c.pairs.metric))] if metrics else []),
+                sentences.mean_cell(c),
+                sentences.interval_cell(c),
+                Cell("", links=_LINKS.get(c.pairs.kind, LINKS)),
+            )
         )
-        for c, place in rows
-    )
+        if c.pairs.kind != "interaction":
+            said.add(question)
     name = f"answer-table{words.SLUGS[population]}"
-    return Table(name, f"The answer, row by row{first}", columns, cells)
+    whom = words.population(analysis, population)
+    caption = f"The answer, row by row{some}, for {whom}, with {words.level(analysis)} intervals"
+    return Table(name, caption, columns, tuple(cells))
+
+
+def _rank(c: Comparison) -> int:
+    """Differences first, then equivalences, then all else."""
+    order = (Verdict.MATTERS, Verdict.SIZE_UNDECIDED, Verdict.TOO_SMALL, Verdict.EQUIVALENT)
+    return order.index(c.verdict) if c.verdict in order else len(order)
 
 
 _LINKS = {"interaction": CHANGE_LINKS, "effect": EFFECT_LINKS}
@@ -103,15 +122,22 @@ def _of_changes(rows: Sequence[tuple[Comparison, Text]]) -> Text:
 def _over_settings(
     analysis: Analysis, there: Sequence[Comparison]
 ) -> list[tuple[Comparison, Text]]:
-    """Of more settings than a table shows, each contrast over all of them; empty where one of them
-    has no such effect."""
+    """Of more settings than a table shows, each contrast over all of them, never without the
+    lowest and the highest."""
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for c in there:
         groups.setdefault((c.name, c.pairs.metric), []).append(c)
-    found = []
+    found: list[tuple[Comparison, Text]] = []
     for members in groups.values():
+        known = several.known_of(members)
+        if len(known) < FEWEST_ENDS:
+            found += [(c, words.place(c.setting, analysis.varying)) for c in members]
+            continue
+        ones = "" if len(known) == len(members) else " primary ones"
         whole = several.overall(analysis, members)
-        if whole is None or whole.simultaneous is None:
-            return []
-        found.append((whole, f"all {len(members)} together"))
+        if whole is not None and whole.simultaneous is not None:
+            found.append((whole, f"{words.every(len(known))}{ones} together"))
+        for which, c in zip(("lowest", "highest"), several.ends(known), strict=True):
+            place = words.place(c.setting, analysis.varying)
+            found.append((c, f"{which} of {len(known)}{ones}: {place}"))
     return found
