@@ -1,6 +1,6 @@
 """What an analysis is made of: settings, the samples at them, and the pairs of two samples."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -172,13 +172,26 @@ class Sample:
     @cached_property
     def finite(self) -> tuple[int, ...]:
         """The seeds whose values are finite."""
-        return tuple(s for s, v in zip(self.seeds, self.values, strict=True) if np.isfinite(v))
+        known = np.isfinite(self.values)
+        if known.all():
+            return self.seeds
+        return tuple(s for s, v in zip(self.seeds, known.tolist(), strict=True) if v)
+
+    @cached_property
+    def _place(self) -> Mapping[int, int]:
+        return {seed: place for place, seed in enumerate(self.seeds)}
+
+    def positions(self, seeds: Sequence[int]) -> IntArray:
+        """Where these seeds, all evaluated, stand in `seeds`: int (seeds,)."""
+        if seeds == self.seeds:
+            return np.arange(len(self.seeds))
+        return np.array([self._place[seed] for seed in seeds], dtype=np.int64)
 
     def cells(self, seeds: Sequence[int]) -> NDArray[Any] | None:
         """Of these seeds, all evaluated: right or wrong, or values, (seeds, examples); None where
         examples are not known."""
         known = self.per_example if self.correct is None else self.correct
-        return None if known is None else known[positions(self, seeds)]
+        return None if known is None else known[self.positions(seeds)]
 
     @property
     def in_steps(self) -> tuple[IntArray, float] | None:
@@ -192,11 +205,11 @@ class Sample:
 
     def at(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, all evaluated: (seeds,)."""
-        return self.values[positions(self, seeds)]
+        return self.values[self.positions(seeds)]
 
     def is_constant(self, seeds: Sequence[int]) -> bool:
         """Have these seeds, all evaluated, one value?"""
-        values = (self.values if self.whole is None else self.whole)[positions(self, seeds)]
+        values = (self.values if self.whole is None else self.whole)[self.positions(seeds)]
         return bool((values == values[0]).all())
 
     def over(self, seeds: Sequence[int]) -> FloatArray:
@@ -389,6 +402,7 @@ def resamples(n_seeds: int) -> FloatArray:
     return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 
-def positions(sample: Sample, seeds: Iterable[int]) -> IntArray:
-    at = {seed: position for position, seed in enumerate(sample.seeds)}
-    return np.array([at[seed] for seed in seeds], dtype=np.int64)
+def shared(*seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """The seeds that are in each of these, ascending; each is ascending itself."""
+    first, *others = set(seeds)
+    return tuple(sorted(set(first).intersection(*others))) if others else first
