@@ -1,5 +1,6 @@
 """Text for a terminal: names from a file or a table never control it."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +12,20 @@ if TYPE_CHECKING:
 else:
     _Base = _Console
 
-_KEPT = "\t\n"
-_PICTURES = {
-    code: chr(0x2400 + code) if code < 0x20 else "\N{SYMBOL FOR DELETE}" if code == 0x7F else "�"
-    for code in (*range(0x20), *range(0x7F, 0xA0))
-    if chr(code) not in _KEPT
-}
-_NO_XML = dict.fromkeys((*range(55296, 57344), 65534, 65535), "�")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def visible(text: str) -> str:
     """The text with a sign for every control character but tab and newline, and for what XML does
     not allow."""
-    return text.translate(_PICTURES | _NO_XML)
+    return _CONTROLS.sub(_picture, text)
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
 
 
 class Console(_Base):

@@ -27,7 +27,7 @@ MEANINGS = {
     "seeds": "a number n (0 to n - 1), or a list",
     "budgets": "E: float training in `budget_unit`, a snapshot each",
     "extra": "k: training more in `extra_unit`, of QAT and of the controls, which other tables "
-    "call the epochs more",
+    "call the training more",
     "budget_unit": "what `budgets` counts: `epochs` or `steps` of float training",
     "extra_unit": "what `extra` counts: `epochs` of `extra_examples`, or `steps`",
     "arms": "see below; contrasts need both of their arms",

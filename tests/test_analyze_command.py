@@ -47,7 +47,7 @@ def test_a_folder_that_takes_no_files_is_analyzed_all_the_same(tmp_path):
     done = analyze(out)
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(f"{out} takes no files (Is a directory): no report")
-    assert "Primary contrasts" in done.stdout
+    assert "The answer, row by row" in done.stdout
     assert "report:" not in done.stdout
     assert list(out.glob("**/*.tmp")) == []
 
@@ -85,7 +85,7 @@ def test_the_terminal_says_what_columns_were_taken_for_and_options_decide(table,
     said = " ".join(done.stdout.split())
     assert "metric latency_ms (lower is better by its name)" in said
     assert "left out: accuracy (not among --metrics), note (by --ignore)" in said
-    assert "95% interval, the family's" in said
+    assert "with 95% intervals" in said
 
 
 def test_a_table_has_no_test_examples_to_speak_about(table, tmp_path):
@@ -96,7 +96,7 @@ def test_a_table_has_no_test_examples_to_speak_about(table, tmp_path):
 
 def test_the_population_is_switched_on_the_command_line(folder):
     seeds, both = (analyze(folder, "--population", p).stdout for p in ("seeds", "seeds+examples"))
-    assert "speak about new seeds on this test set" in " ".join(seeds.split())
+    assert "for new seeds on this test set, with 95% intervals" in " ".join(seeds.split())
     assert "new test examples" in " ".join(both.split())
     assert seeds != both
 

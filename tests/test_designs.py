@@ -13,7 +13,9 @@ from bench.analysis import analyze
 from bench.errors import InputError
 from bench.plan import cells as plan
 from bench.plan.costs import total
+from bench.plan.data import check_data
 from bench.plan.forecast import primary_family
+from bench.plan.identity import STREAM_STAGES
 from bench.plan.times import Estimated
 from bench.plan.trajectories import trajectories
 from bench.report import build, markdown
@@ -30,6 +32,7 @@ LEVELS = {
     "optimizer": ["adam", "sgd"],
     "learning_rate": [0.001, 0.01],
     "calibration_examples": [200, 20],
+    "randomness": ["all", "calibration", "order"],
 }
 """Of factors of every stage that the oldest of them act in."""
 
@@ -40,7 +43,9 @@ VARIED = {*LEVELS, "batch_norm_momentum"}
 @st.composite
 def fields(draw):
     """A study, whose lists are short and whose recipes name some of its factors."""
-    in_recipes = draw(st.lists(st.sampled_from(list(LEVELS)), unique=True, max_size=3))
+    in_recipes = draw(
+        st.lists(st.sampled_from([n for n in LEVELS if n != "randomness"]), unique=True, max_size=3)
+    )
     made = {
         "seeds": draw(st.integers(1, 2)),
         "design": draw(st.sampled_from(["crossed", "one-at-a-time"])),
@@ -55,6 +60,8 @@ def fields(draw):
     for name, levels in LEVELS.items():
         most = 2 if name in long and name not in in_recipes else 1
         made[name] = draw(st.permutations(levels))[: draw(st.integers(1, most))]
+    if made["design"] != "crossed":  # nothing is tested where a source is pinned: no base
+        made["randomness"] = list(dict.fromkeys(["all", *made["randomness"]]))
     if in_recipes:
         every = list(product(*(LEVELS[name] for name in in_recipes)))
         chosen = draw(st.lists(st.sampled_from(every), min_size=2, max_size=4, unique=True))
@@ -93,7 +100,25 @@ def reached(point, stages):
 
 
 def varied(recipe):
-    return frozenset(each for each in recipe.levels if each[0] in VARIED)
+    """Without what acts by the streams that it pins."""
+    return frozenset(each for each in recipe.levels if each[0] in VARIED - {"randomness"})
+
+
+def streams(study, point, seed, stages):
+    """The seed of each stream that acts in these stages: what a training is of, beside its data."""
+    level = point["randomness"]
+    return frozenset(
+        (name, seed if level in ("all", name) else study.seeds[0])
+        for name, stage in STREAM_STAGES.items()
+        if stage in stages
+    )
+
+
+def drawn(training, seed):
+    """The same of a planned training, which has a seed and pins."""
+    stages = TRAININGS[getattr(training, "training", "float")].stages
+    pin = dict(training.recipe.pin)
+    return frozenset((n, pin.get(n, seed)) for n, stage in STREAM_STAGES.items() if stage in stages)
 
 
 def oracle(study):
@@ -104,16 +129,23 @@ def oracle(study):
         extra = point["extra"] if ARMS[arm].extra else None
         cells.add((arm, *place, point["budget"], extra, reached(point, ARMS[arm].stages)))
         training = TRAININGS[ARMS[arm].training]
-        trajectory = ("float", *place, reached(point, TRAININGS["float"].stages))
+        data = point["dataset"], point["model"]
+
+        def key(training, *at, point=point, seed=seed, data=data):
+            reach = reached(point, training.stages) - {("randomness", point["randomness"])}
+            of = streams(study, point, seed, training.stages)
+            return (training.name, of, *data, *at, reach)
+
+        trajectory = key(TRAININGS["float"])
         trained[trajectory] = max(trained.get(trajectory, 0), point["budget"])
         if extra is not None:
-            fork = (training.name, *place, point["budget"], reached(point, training.stages))
+            fork = key(training, point["budget"])
             trained[fork] = max(trained.get(fork, 0), extra)
     return cells, trained
 
 
 @given(fields())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_runs_and_what_is_shared(made):
     study = validate(made, "test")
     wanted, trained = oracle(study)
@@ -122,18 +154,19 @@ def test_what_runs_and_what_is_shared(made):
     epochs = {}
     for trajectory in trajectories(cells):
         first = trajectory.segments[0]
-        place = (first.seed, first.dataset, first.model)
-        key = ("float", *place, varied(first.recipe))
+        data = first.dataset, first.model
+        key = ("float", drawn(first, first.seed), *data, varied(first.recipe))
         assert key not in epochs, "trained twice"
         epochs[key] = trajectory.segments[-1].budget
         for segment in trajectory.segments:
             for fork in segment.forks:
-                key = (fork.training, *place, segment.budget, varied(fork.recipe))
+                of = drawn(fork, fork.seed)
+                key = (fork.training, of, *data, segment.budget, varied(fork.recipe))
                 if fork.extras:
                     assert key not in epochs, "trained twice"
                     epochs[key] = fork.extras[-1]
     assert epochs == trained
-    cost = total(study, Estimated(plan.check_data(study)))
+    cost = total(study, Estimated(check_data(study)))
     assert (cost.trainings, cost.models) == (len(trained), len(wanted))
 
 
@@ -152,6 +185,7 @@ def primary_of(made):
 def declared(draw):
     """A study of all arms that declares some contrasts and effects primary."""
     made = draw(fields()) | {"arms": list(ARMS), "seeds": 2}
+    made["randomness"] = made["randomness"][:1]  # several triple the time of the test
     study = validate(made, "test")
     contrasts = ["ptq - float", "qat - ptq", "qat - ptq+k"]
     names = [n for n in FACTORS if len(study.levels(n)) > 1 and n not in study.in_recipes]
@@ -294,6 +328,10 @@ TWO = [{"name": "a"}, {"name": "b", "learning_rate": 0.01}]
         ({"recipes": TWO, "primary": ["recipe=c: qat - ptq"]}, "no effect of recipe at c"),
         ({"primary": ["recipe: qat - ptq"]}, "no factor of this contrast"),
         ({"budgets": [1], "primary": ["budget: qat - ptq"]}, "no factor of this contrast"),
+        ({"recipes": [*TWO, {"name": "c", "randomness": "order"}]}, "beside the recipes"),
+        ({"design": "one-at-a-time", "randomness": ["order", "all"]}, "allowed: 'all' first"),
+        ({"randomness": "order", "batch_size": [32, 64], "primary": ["batch_size: qat - ptq"]},
+         "with 'all' among the levels of randomness"),
         ({"batch_size": [32, 64], "primary": ["batch_size=16: qat - ptq"]}, "allowed: 64"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -82,6 +83,32 @@ def test_text_that_would_split_or_unpair_rows_is_refused_by_name(tmp_path: Path,
     ignored = analyze_table(path, declared=Declared(ignore=["memo"]))
     assert ignored.rows == analyze_table(write(tmp_path / "a.csv", plain())).rows
     assert taken(ignored)["memo"] == ("left out", "by --ignore")
+
+
+@pytest.mark.parametrize("name", ["width", "threads", "batch_size", "schedule", "kernels"])
+def test_text_with_the_name_of_a_studys_factor_is_judged_like_any_other(tmp_path: Path, name: str):
+    """In somebody's table it may be anything: an attribute, a note, a factor with words."""
+    without = analyze_table(write(tmp_path / "a.csv", plain()))
+    attribute = with_column(plain(), name, lambda i, row: f"k{row['arm']}")
+    found = analyze_table(write(tmp_path / "b.csv", attribute))
+    assert found.rows == without.rows
+    assert taken(found)[name] == ("left out", "says only which arm it is")
+    noted = with_column(plain(), name, lambda i, row: "restarted" if i == 7 else "")
+    with pytest.raises(InputError, match=f'{name}: text .* that is no factor.*--ignore "{name}"'):
+        analyze_table(write(tmp_path / "c.csv", noted))
+    both = [row | {name: level} for level in ("wide", "slim") for row in plain()]
+    report.write_table(write(tmp_path / "d.csv", both), tmp_path / "out")
+    read = pq.read_table(tmp_path / "out" / "contrasts.parquet").to_pylist()
+    assert {row[name] for row in read if row["kind"] == "contrast"} == {"wide", "slim"}
+
+
+def test_numbers_that_no_column_of_contrasts_holds_are_kept_as_text(tmp_path: Path):
+    """batch_size is whole there."""
+    both = [row | {"batch_size": level} for level in (0.5, 2**40) for row in plain()]
+    report.write_table(write(tmp_path / "t.csv", both), tmp_path / "out")
+    read = pq.read_table(tmp_path / "out" / "contrasts.parquet").to_pylist()
+    levels = {float(row["batch_size"]) for row in read if row["kind"] == "contrast"}
+    assert levels == {0.5, 2.0**40}
 
 
 def test_declared_text_splits_as_the_user_says(tmp_path: Path):

@@ -5,11 +5,13 @@ from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench import report
 from bench.analysis.roles import Declared
@@ -249,3 +251,19 @@ def test_a_tables_report_claims_only_what_the_table_shows(tmp_path: Path):
         text = text.replace("the float model, and above QAT", "")  # what the thread said
         assert [claim for claim in UNTRUE if claim in text] == []
         assert "assumption" in text
+
+
+def test_a_table_of_more_seeds_than_a_float_can_count_patterns_of(tmp_path):
+    """2**1100 is no float: the whole report is made all the same, without the exact tests."""
+    values = np.round(np.random.default_rng(0).normal(0.9, 0.01, (1100, 2)), 4)
+    lines = [
+        f"{s},{arm},{v}" for s, row in enumerate(values) for arm, v in zip("ab", row, strict=True)
+    ]
+    path = tmp_path / "many.csv"
+    path.write_text("\n".join(["seed,arm,accuracy", *lines]))
+    made = report.write_table(path, tmp_path / "out")
+    (one,) = made.select("seeds")
+    expected = stats.ttest_rel(values[:, 1], values[:, 0])
+    assert one.p == pytest.approx(expected.pvalue, rel=1e-9)
+    (row,) = made.rows
+    assert row["p_signflip"] is None

@@ -47,10 +47,18 @@ def changes(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
 
 def _overall(pairs: Sequence[Pairs]) -> Iterator[Pairs]:
     """Per seed that has all of a contrast's primary settings, the mean over them: about these
-    settings, and no others."""
-    if len(pairs) > 1:
-        base = replace(blank(pairs[0], pairs), kind="overall", setting=common(pairs))
-        yield summed(base, [term for one in pairs for term in signed(one, 1)], len(pairs))
+    settings, and no others. Where no two settings share a seed, the mean of their means."""
+    if len(pairs) < 2:
+        return
+    base = replace(blank(pairs[0], pairs), kind="overall", setting=common(pairs))
+    whole = summed(base, [term for one in pairs for term in signed(one, 1)], len(pairs))
+    yield replace(whole, parts=tuple(pairs)) if _are_apart(pairs) else whole
+
+
+def _are_apart(pairs: Sequence[Pairs]) -> bool:
+    """Have settings seeds of their own, none of them twice, and a test each?"""
+    seeds = [seed for one in pairs for seed in one.seeds]
+    return len(seeds) == len(set(seeds)) and all(one.seeds and not one.unmoved for one in pairs)
 
 
 def _over_budgets(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:

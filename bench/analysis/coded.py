@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from bench.analysis.records import Value
 from bench.errors import InputError
 from bench.statistics.checks import IntArray
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")  # in no XML, on no terminal
+_DENSE = 4  # whole numbers per row
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,7 @@ class Coded:
 
     def by_appearance(self) -> "Coded":
         """The same with the values in the order in which the rows first have them."""
-        codes, first = np.unique(self.codes, return_index=True)
-        order = codes[np.argsort(first)]
+        order = distinct(self.codes)[np.argsort(firsts(numbered(self.codes)))]
         rank = np.empty(len(self.values), dtype=np.int64)
         rank[order] = np.arange(len(order))
         return Coded(rank[self.codes], tuple(self.values[code] for code in order))
@@ -54,13 +55,70 @@ def coded(column: pa.ChunkedArray, where: str, convert: Callable[[Any], Value]) 
     return Coded(recode[raw], tuple(values))
 
 
+def codes_of_numbers(column: pa.ChunkedArray) -> IntArray:
+    """Codes into the distinct numbers, by appearance; what is missing or no number is one."""
+    if pa.types.is_floating(column.type):
+        wide = pc.add(column.cast(pa.float64(), safe=False), 0.0)  # -0 is 0
+        column = pc.if_else(pc.is_nan(wide), None, wide)
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes: IntArray = np.asarray(encoded.indices).astype(np.int64)
+    return codes
+
+
 def grouped(columns: Mapping[str, Coded], rows: int) -> IntArray:
     """Each row's combination of the columns' values as a number from 0, in the values' order."""
     group = np.zeros(rows, dtype=np.int64)
     for column in columns.values():
         # Renumbered after each column: products of many columns' sizes would overflow.
-        _, group = np.unique(group * len(column.values) + column.codes, return_inverse=True)
+        group = numbered(group * len(column.values) + column.codes)
     return group
+
+
+def distinct(codes: IntArray) -> IntArray:
+    """The distinct ones of whole numbers from 0, sorted."""
+    if not _is_dense(codes):
+        return np.unique(codes)
+    return np.flatnonzero(_which(codes))
+
+
+def numbered(codes: IntArray) -> IntArray:
+    """The same whole numbers from 0 without gaps: each as its place among the distinct ones."""
+    if not _is_dense(codes):
+        _, place = np.unique(codes, return_inverse=True)
+        dense: IntArray = place
+        return dense
+    place = np.cumsum(_which(codes))
+    place -= 1
+    dense = place[codes]
+    return dense
+
+
+def firsts(numbers: IntArray) -> IntArray:
+    """Where each of 0, 1 ..., all of which are there, stands first."""
+    first = np.empty(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(numbers.size)[::-1]  # of several, the last one written stays
+    return first
+
+
+def sorted_by(codes: IntArray) -> IntArray:
+    """What sorts distinct whole numbers from 0."""
+    if not _is_dense(codes):
+        return np.argsort(codes)
+    at = np.full(int(codes.max()) + 1, -1)
+    at[codes] = np.arange(codes.size)
+    order: IntArray = at[at >= 0]
+    return order
+
+
+def _is_dense(codes: IntArray) -> bool:
+    """Are they so small that an array over all of them costs less than sorting?"""
+    return bool(codes.size) and int(codes.max()) < _DENSE * codes.size
+
+
+def _which(codes: IntArray) -> NDArray[np.bool_]:
+    there = np.zeros(int(codes.max()) + 1, dtype=np.bool_)
+    there[codes] = True
+    return there
 
 
 def row_name(index: int) -> str:
@@ -128,7 +186,7 @@ def refuse_spoiled_numbers(column: pa.ChunkedArray, where: str) -> None:
     if not pa.types.is_string(column.type):
         return
     distinct = [v for v in column.unique().to_pylist() if v]
-    spoiled = [v for v in distinct if not _reads_as_number(v)]
+    spoiled = [v for v in distinct if not reads_as_number(v)]
     if not spoiled and (long := [v for v in distinct if _is_too_long(v)]):
         raise InputError(
             where,
@@ -152,7 +210,7 @@ def _is_too_long(text: str) -> bool:
     return whole.isdecimal() and len(whole) > 15 and int(float(text)) != int(text)
 
 
-def _reads_as_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.analysis import table_metrics
-from bench.analysis.coded import Coded, grouped
+from bench.analysis.coded import Coded, distinct, firsts, grouped, numbered, sorted_by
 from bench.analysis.reading import Taken
 from bench.analysis.records import Sample, Setting
 from bench.analysis.roles import SETTINGS, Declared, decide
@@ -22,7 +22,8 @@ from bench.statistics.checks import IntArray
 @dataclass(frozen=True)
 class Columns:
     """setting: dataset, model, budget, extra and factors, those that are there; taken: what every
-    column was taken for; correct: of each row, bool (examples,), where test examples are known."""
+    column was taken for; correct: of each row, bool (examples,), where test examples are known;
+    groups_of: of each row, the group of each example, where they have any."""
 
     seed: Coded
     arm: Coded
@@ -30,6 +31,7 @@ class Columns:
     metrics: Mapping[str, Metric]
     taken: tuple[Taken, ...]
     correct: Sequence[NDArray[np.bool_]] | None = None
+    groups_of: Sequence[tuple[str, ...]] | None = None
 
     @classmethod
     def of(
@@ -66,7 +68,8 @@ class Columns:
     @cached_property
     def order(self) -> IntArray:
         """The rows by setting, arm and seed."""
-        return np.lexsort((self.seed.codes, self.arm.codes, self.group))
+        place = numbered(self.group * len(self.arm.values) + self.arm.codes)
+        return sorted_by(place * len(self.seed.values) + self.seed.codes)
 
     def samples(self) -> Iterator[Sample]:
         """Every metric of every arm at every setting, in the order of the settings' values.
@@ -74,31 +77,37 @@ class Columns:
         None of a metric that has no value at a setting, in any arm: it was not measured there.
         """
         order = self.order
-        key = self.group[order] * len(self.arm.values) + self.arm.codes[order]
+        key = (self.group * len(self.arm.values) + self.arm.codes)[order]
         starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-        seeds = np.array(self.seed.values, dtype=object)[self.seed.codes[order]]
-        planned = self._planned()
+        every = np.array(self.seed.values, dtype=object)
+        same: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # seeds are held once
+        planned = {at: same.setdefault(seeds, seeds) for at, seeds in self._planned().items()}
         groups = np.stack([self.group[order[starts]], starts, np.r_[starts[1:], len(key)]], axis=1)
         measured = {
             name: np.bincount(self.group, np.isfinite(metric.values)) > 0
             for name, metric in self.metrics.items()
         }
         for group, start, end in groups.tolist():
-            row = int(order[start])
+            rows = order[start:end]
+            row = int(rows[0])
             setting, arm = self._setting(row), str(self.arm.values[self.arm.codes[row]])
             expected = planned[replace(setting, extra=None)]
             for name, metric in self.metrics.items():
                 if not measured[name][group]:
                     continue
-                values, rows = metric.values[order[start:end]], order[start:end]
+                values = metric.values[rows]
                 there = np.isfinite(values)
                 n = int(there.sum())
                 statuses = {"ok": n, "missing": len(expected) - n}
                 exact = bool(n) and bool(metric.exact[rows][there].all())
                 correct = None
+                of_examples: tuple[str, ...] | None = None
                 if self.correct is not None and name == "accuracy":
                     correct = np.stack([self.correct[row] for row in rows.tolist()])
+                    if self.groups_of is not None:
+                        of_examples = self.groups_of[int(rows[0])]
                     values, exact = 100 * correct.sum(axis=1) / correct.shape[1], False
+                seeds = tuple(every[self.seed.codes[rows[there]]].tolist())
                 yield Sample(
                     setting=setting,
                     arm=arm,
@@ -106,9 +115,10 @@ class Columns:
                     unit=metric.unit,
                     planned=expected,
                     statuses={status: count for status, count in statuses.items() if count},
-                    seeds=tuple(seeds[start:end][there].tolist()),
+                    seeds=same.setdefault(seeds, seeds),
                     values=values[there],
                     correct=correct,
+                    groups=of_examples,
                     whole=metric.whole[rows][there] if exact else None,
                     step=metric.step,
                     lower_is_better=metric.lower_is_better,
@@ -119,8 +129,7 @@ class Columns:
         setting = {name: column for name, column in self.setting.items() if name != "extra"}
         group = grouped(setting, len(self.seed.codes))
         n = len(self.seed.values)
-        pairs = np.unique(group * n + self.seed.codes)
-        _, first = np.unique(group, return_index=True)
+        pairs, first = distinct(group * n + self.seed.codes), firsts(group)
         ends = np.searchsorted(pairs, n * np.arange(1, len(first) + 1))
         values = np.array(self.seed.values, dtype=object)
         return {

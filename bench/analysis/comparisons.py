@@ -21,6 +21,7 @@ from bench.statistics.checks import Interval
 from bench.statistics.crossed import Crossed
 from bench.statistics.families import Verdict
 from bench.statistics.groups import Grouped
+from bench.statistics.overall import MeanOfMeans
 from bench.statistics.sequential import Look
 from bench.study.factors import FACTORS
 
@@ -71,7 +72,7 @@ class Comparison:
     pairs: Pairs
     population: Population
     family: Family
-    estimate: paired.PairedT | Crossed | None
+    estimate: paired.PairedT | MeanOfMeans | Crossed | None
     interval: Interval | None
     p_equivalence: float | None
     alpha: float
@@ -99,7 +100,7 @@ class Comparison:
 
     @property
     def n_seeds(self) -> int:
-        return len(self.pairs.seeds)
+        return self.pairs.n
 
     @property
     def mean(self) -> float | None:
@@ -216,9 +217,9 @@ def _test(pairs: Pairs, population: Population, family: Family, alpha: float) ->
 
     None where the data cannot speak about the population: without values per test example.
     """
-    estimate: paired.PairedT | Crossed | None = pairs.test
+    estimate: paired.PairedT | MeanOfMeans | Crossed | None = pairs.test
     if population == "seeds+examples":
-        if pairs.cells is None and (pairs.seeds or pairs.of_values):
+        if pairs.cells is None and (pairs.n or pairs.of_values):
             return None
         estimate = pairs.crossed
     margin = pairs.margin

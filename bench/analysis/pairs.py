@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.changes import changes
 from bench.analysis.design import Design
-from bench.analysis.records import Pairs, Sample, Setting, Value, positions
+from bench.analysis.records import Pairs, Sample, Setting, Value, shared
 from bench.analysis.right import Correct
 from bench.analysis.sums import LARGEST_WHOLE
 from bench.errors import InputError
@@ -119,9 +119,9 @@ def _pair(
 ) -> Pairs:
     """Pair two samples by seed identity. Seeds in which a value is not finite are left out."""
     a, b = arms
-    both = set(a.seeds) & set(b.seeds)
-    seeds = tuple(sorted(both & set(a.finite) & set(b.finite)))
-    at_a, at_b = positions(a, seeds), positions(b, seeds)
+    both = shared(a.seeds, b.seeds)
+    seeds = shared(both, a.finite, b.finite)
+    at_a, at_b = a.positions(seeds), b.positions(seeds)
     whole, churn, step = None, None, 1.0
     cells: CrossedSums | MeanSquares | None = None
     d = paired.subtract(a.values[at_a], b.values[at_b]) if seeds else np.empty(0)
@@ -170,7 +170,7 @@ def _pair(
         delta=delta,
         cells=cells,
         groups=groups,
-        not_finite=tuple(_worse(a, b, seed) for seed in sorted(both - set(seeds))),
+        not_finite=tuple(_worse(a, b, seed) for seed in sorted(set(both) - set(seeds))),
         cell_step=a.scale,
         churn=churn,
         mixed=mixed,
@@ -183,7 +183,7 @@ def _by_draw(a: Sample, b: Sample, seeds: Sequence[int]) -> FloatArray | None:
     """a minus b by calibration draw, (seeds, draws): an arm without draws stands beside each."""
     if a.draws is None and b.draws is None:
         return None
-    of = [s.at(seeds)[:, None] if s.draws is None else s.draws[positions(s, seeds)] for s in (a, b)]
+    of = [s.at(seeds)[:, None] if s.draws is None else s.draws[s.positions(seeds)] for s in (a, b)]
     if of[0].shape[1] != of[1].shape[1] and 1 not in (of[0].shape[1], of[1].shape[1]):
         return None
     difference: FloatArray = of[0] - of[1]

@@ -1,6 +1,6 @@
 """What an analysis is made of: settings, the samples at them, and the pairs of two samples."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
 from bench.statistics.groups import GroupSums, grouped
 from bench.statistics.nested import Nested, nested
+from bench.statistics.overall import MeanOfMeans, mean_of_means
 from bench.study.arms import Contrast
 from bench.study.factors import REPLICATES
 
@@ -171,13 +172,26 @@ class Sample:
     @cached_property
     def finite(self) -> tuple[int, ...]:
         """The seeds whose values are finite."""
-        return tuple(s for s, v in zip(self.seeds, self.values, strict=True) if np.isfinite(v))
+        known = np.isfinite(self.values)
+        if known.all():
+            return self.seeds
+        return tuple(s for s, v in zip(self.seeds, known.tolist(), strict=True) if v)
+
+    @cached_property
+    def _place(self) -> Mapping[int, int]:
+        return {seed: place for place, seed in enumerate(self.seeds)}
+
+    def positions(self, seeds: Sequence[int]) -> IntArray:
+        """Where these seeds, all evaluated, stand in `seeds`: int (seeds,)."""
+        if seeds == self.seeds:
+            return np.arange(len(self.seeds))
+        return np.array([self._place[seed] for seed in seeds], dtype=np.int64)
 
     def cells(self, seeds: Sequence[int]) -> NDArray[Any] | None:
         """Of these seeds, all evaluated: right or wrong, or values, (seeds, examples); None where
         examples are not known."""
         known = self.per_example if self.correct is None else self.correct
-        return None if known is None else known[positions(self, seeds)]
+        return None if known is None else known[self.positions(seeds)]
 
     @property
     def in_steps(self) -> tuple[IntArray, float] | None:
@@ -191,11 +205,11 @@ class Sample:
 
     def at(self, seeds: Sequence[int]) -> FloatArray:
         """Values of these seeds, all evaluated: (seeds,)."""
-        return self.values[positions(self, seeds)]
+        return self.values[self.positions(seeds)]
 
     def is_constant(self, seeds: Sequence[int]) -> bool:
         """Have these seeds, all evaluated, one value?"""
-        values = (self.values if self.whole is None else self.whole)[positions(self, seeds)]
+        values = (self.values if self.whole is None else self.whole)[self.positions(seeds)]
         return bool((values == values[0]).all())
 
     def over(self, seeds: Sequence[int]) -> FloatArray:
@@ -205,8 +219,10 @@ class Sample:
 
     def interval(self, alpha: float) -> Interval | None:
         """t interval of the arm's mean over new seeds, of those with a finite value; None for fewer
-        than two of them."""
-        return paired.paired_t(self.at(self.finite)).interval(alpha) if self.finite else None
+        than two of them, and where all have one value, which tells nothing of new ones."""
+        if not self.finite or self.is_constant(self.finite):
+            return None
+        return paired.paired_t(self.at(self.finite)).interval(alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +242,8 @@ class Pairs:
     change, what changes, and from which level to which; moved: the one arm that a factor reaches,
     where it reaches only one: the change is then that arm's own, whatever stands beside it.
     declared: is this change in the study's primary family? draws: of contrasts, d by calibration
-    draw, (seeds, draws), None where each seed has one.
+    draw, (seeds, draws), None where each seed has one. parts: of an overall effect whose settings
+    share no seed, these settings: then seeds and d are empty.
     """
 
     kind: Kind
@@ -255,6 +272,12 @@ class Pairs:
     declared: bool = False
     lower_is_better: bool | None = False
     draws: FloatArray | None = None
+    parts: tuple["Pairs", ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Pairs of results that the mean rests on."""
+        return len(self.seeds) + sum(one.n for one in self.parts)
 
     @property
     def name(self) -> str:
@@ -298,9 +321,11 @@ class Pairs:
         return tuple(dict.fromkeys(still))
 
     @cached_property
-    def test(self) -> paired.PairedT | None:
+    def test(self) -> paired.PairedT | MeanOfMeans | None:
         """The paired t-test over seeds; None without any seed. Where an arm gives every seed the
         same value there is the mean, and no test: see `unmoved`."""
+        if self.parts:
+            return mean_of_means([one.d for one in self.parts])
         if not self.seeds:
             return None
         test = paired.paired_t(self.d)
@@ -377,6 +402,7 @@ def resamples(n_seeds: int) -> FloatArray:
     return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 
-def positions(sample: Sample, seeds: Iterable[int]) -> IntArray:
-    at = {seed: position for position, seed in enumerate(sample.seeds)}
-    return np.array([at[seed] for seed in seeds], dtype=np.int64)
+def shared(*seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """The seeds that are in each of these, ascending; each is ascending itself."""
+    first, *others = set(seeds)
+    return tuple(sorted(set(first).intersection(*others))) if others else first

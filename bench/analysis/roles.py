@@ -20,7 +20,11 @@ from bench.analysis.coded import (
     as_number,
     as_whole,
     coded,
+    codes_of_numbers,
+    distinct,
     grouped,
+    numbered,
+    reads_as_number,
     refuse_spoiled_numbers,
     row_name,
 )
@@ -144,13 +148,15 @@ def _by_name(
         if name in (*declared.factors, *SETTINGS):
             raise InputError(where, _kind(column.type), "allowed: text or numbers")
         roles.leave_out(name, _kind(column.type))
-    elif name in declared.factors or name in SETTINGS or name in FACTORS:
+    elif (
+        name in declared.factors or name in SETTINGS or (name in FACTORS and not _are_words(column))
+    ):
         convert: Callable[[Any], Any] = as_factor
         if name in ("budget", "extra"):
             convert = as_whole(where, 1, 2**31 - 1)
         elif name in ("dataset", "model"):
             convert = str
-        elif name in NUMERIC_FACTORS:
+        elif name in NUMERIC_FACTORS and not _are_words(column):
             convert = as_number(where)
         roles.setting[name] = coded(column, where, convert)
         if any(isinstance(v, float) and isinf(v) for v in roles.setting[name].values):
@@ -167,6 +173,14 @@ def _by_name(
     else:
         refuse_spoiled_numbers(column, where)
         texts[name] = coded(column, where, as_factor)
+
+
+def _are_words(column: pa.ChunkedArray) -> bool:
+    """Is it text beside numbers? In somebody's table a column with the name of a factor may be
+    anything: text is judged by what the rows show."""
+    if not _is_text(column.type):
+        return False
+    return not all(reads_as_number(str(v)) for v in column.unique().to_pylist() if v is not None)
 
 
 def _settings(roles: Roles, source: str, declared: Declared) -> None:
@@ -249,20 +263,23 @@ def _numbers(
 ) -> None:
     """Numbers that nobody declared are metrics, unless they can tell nothing about arms."""
     place = _pairs(roles.group(), roles.arm.codes)
-    repeated = len(np.unique(place)) < len(place)
+    repeated = len(distinct(place)) < len(place)
     shared = _pairs(roles.group(but=("extra",)), roles.seed.codes)
     doubtful = []
     for name in numbers:
-        values = coded(table[name], f"{source}, {name}", as_factor)
         known = table_metrics.is_known(name) or name in (*declared.percent, *declared.lower)
-        if not known and _are_row_numbers(table[name]):
+        values = None if known else codes_of_numbers(table[name])
+        if values is None:
+            roles.metrics.append(name)
+            roles.take(name, "metric", "numbers")
+        elif _are_row_numbers(table[name]):
             roles.leave_out(name, "row numbers")
-        elif not known and len(values.values) == 1 and len(place) > 2:
+        elif not values.any() and len(place) > 2:
             roles.leave_out(name, "the same in every row")
-        elif not known and repeated and _follows(values.codes, place):
+        elif repeated and _follows(values, place):
             roles.leave_out(name, "does not vary over seeds")
             doubtful.append(name)
-        elif not known and _is_shared(values.codes, shared):
+        elif _is_shared(values, shared):
             roles.leave_out(name, "the same for every arm")
         else:
             roles.metrics.append(name)
@@ -283,11 +300,11 @@ def _numbers(
 
 
 def _refuse_duplicates(roles: Roles, table: pa.Table, source: str) -> None:
+    if _unique(roles, {}):
+        return
     key = _row_key(roles, {})
     order = np.argsort(key, kind="stable")
     same = np.flatnonzero(key[order][1:] == key[order][:-1])
-    if not same.size:
-        return
     first, second = sorted(order[same[0] : same[0] + 2].tolist())
     arm, seed = (c.values[c.codes[first]] for c in (roles.arm, roles.seed))
     differ = [
@@ -315,31 +332,29 @@ def _row_key(roles: Roles, more: Mapping[str, Coded]) -> IntArray:
 
 def _unique(roles: Roles, more: Mapping[str, Coded]) -> bool:
     key = _row_key(roles, more)
-    return len(np.unique(key)) == len(key)
+    return len(distinct(key)) == len(key)
 
 
 def _is_balanced(roles: Roles, values: Coded) -> bool:
     """Has each level all arms of the table on the same seeds (at the settings known by name)?"""
     place = _pairs(_pairs(roles.group(but=("extra",)), values.codes), roles.seed.codes)
     with_arm = _pairs(place, roles.arm.codes)
-    return len(np.unique(with_arm)) == len(np.unique(place)) * len(roles.arm.values)
+    return len(distinct(with_arm)) == len(distinct(place)) * len(roles.arm.values)
 
 
 def _pairs(a: IntArray, b: IntArray) -> IntArray:
     """Combinations of two codes as numbers from 0: int64 (rows,)."""
-    _, combined = np.unique(a * (int(b.max(initial=0)) + 1) + b, return_inverse=True)
-    result: IntArray = combined
-    return result
+    return numbered(a * (int(b.max(initial=0)) + 1) + b)
 
 
 def _follows(values: IntArray, of: IntArray) -> bool:
     """Is there but one value wherever `of` is the same?"""
-    return len(np.unique(_pairs(of, values))) == len(np.unique(of))
+    return len(distinct(_pairs(of, values))) == len(distinct(of))
 
 
 def _is_shared(values: IntArray, place: IntArray) -> bool:
     """Is there but one value for the arms of every seed, somewhere for more than one?"""
-    return len(np.unique(place)) < len(place) and _follows(values, place)
+    return len(distinct(place)) < len(place) and _follows(values, place)
 
 
 def _are_row_numbers(column: pa.ChunkedArray) -> bool:

@@ -81,7 +81,7 @@ def _checked(members: Sequence[Comparison], analysis: Analysis) -> SelfCheck:
     affordable = max(int(_COST / d.size), _FEWEST)
     draws = analysis.self_check or min(USUAL, affordable)
     patterns = max(draws, min(DRAWS, affordable))
-    patterns = patterns if 2.0 ** len(seeds) <= patterns else draws
+    patterns = patterns if len(seeds) < 63 and 2 ** len(seeds) <= patterns else draws
 
     def by_sign(stream: int, shift: float = 0.0) -> Rates:
         rng = np.random.default_rng([20, stream])

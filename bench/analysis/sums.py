@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.records import Pairs, Sample, Setting, positions
+from bench.analysis.records import Pairs, Sample, Setting, shared
 from bench.statistics import decimals, paired
 from bench.statistics.checks import IntArray
 from bench.statistics.crossed import crossed_sums, real_mean_squares
@@ -130,7 +130,7 @@ def summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
         samples[id(sample)] = sample
         weights[id(sample)] = weights.get(id(sample), 0.0) + weight
     used = [(samples[key], weight) for key, weight in weights.items() if weight]
-    seeds = tuple(sorted(set.intersection(*(set(s.finite) for s in samples.values()))))
+    seeds = shared(*(s.finite for s in samples.values()))
     if not seeds or not used:
         return replace(base, seeds=seeds, d=np.zeros(len(seeds)))
     in_steps = [(sample.in_steps, weight) for sample, weight in used]
@@ -140,7 +140,7 @@ def summed(base: Pairs, terms: Sequence[Term], divisor: float = 1.0) -> Pairs:
         for sample, weight in used:
             known = sample.in_steps
             assert known is not None
-            whole += int(weight) * known[0][positions(sample, seeds)]
+            whole += int(weight) * known[0][sample.positions(seeds)]
         (step,) = steps
         assert step is not None
         exact_decimals = used[0][0].correct is None

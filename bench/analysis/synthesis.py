@@ -195,7 +195,7 @@ def _parts(
     )
     comparisons = believed(made.comparisons, study.checks, study.wrong_formats)
     for contrast in asked:
-        of_it = [c for c in comparisons if c.pairs.contrast == contrast and c.pairs.seeds]
+        of_it = [c for c in comparisons if c.pairs.contrast == contrast and c.pairs.n]
         plain = [c for c in of_it if c.pairs.kind == "contrast" and is_wanted(c.setting, settings)]
         found = _one(study, contrast, plain, of_it, overall)
         if found is None:

@@ -74,8 +74,9 @@ def analyze_table(
     if not wide and table_examples.is_of_examples(rows):
         of_examples = table_examples.reduced(rows, str(table), declared)
         found = Columns.of(of_examples.table, str(table), of_examples.declared, of_examples.correct)
-        found = replace(found, taken=(*found.taken, *of_examples.taken.values()))
-        remarks.append(of_examples.remark)
+        taken = (*found.taken, *of_examples.taken.values())
+        found = replace(found, taken=taken, groups_of=of_examples.groups)
+        remarks += of_examples.remarks
     else:
         found = Columns.of(rows, str(table), declared)
     del rows  # of a large table half the memory
@@ -180,10 +181,25 @@ def _remarks(analysis: Analysis, columns: Columns) -> Iterator[Remark]:
             f"{', '.join('{}' for _ in columns.setting)}",
             (*_named(never), *columns.setting),
         )
-    unpaired = list(dict.fromkeys(c.name for c in analysis.comparisons if not c.pairs.seeds))
-    if unpaired:
-        yield Remark(f"No seed has a value in both arms of {_slots(unpaired)}", _named(unpaired))
+    yield from _unpaired(analysis)
     yield from _unmeasured(analysis.samples, columns)
+
+
+def _unpaired(analysis: Analysis) -> Iterator[Remark]:
+    """Contrasts of whose arms no seed has both: everywhere, or at some settings."""
+    by_name: dict[str, dict[str, bool]] = {}
+    for c in analysis.select("seeds"):
+        places = by_name.setdefault(c.name, {})
+        place = _place(c.setting)
+        places[place] = places.get(place, False) or bool(c.pairs.seeds)
+    never = [name for name, places in by_name.items() if not any(places.values())]
+    if never:
+        yield Remark(f"No seed has a value in both arms of {_slots(never)}", _named(never))
+    for name, places in by_name.items():
+        where = [place for place, there in places.items() if not there]
+        if where and name not in never:
+            yield Remark(f"No seed has a value in both arms of {{}} at {_slots(where)}",
+                         (name, *_named(where)))  # fmt: skip
 
 
 def _unmeasured(samples: Sequence[Sample], columns: Columns) -> Iterator[Remark]:

@@ -62,7 +62,7 @@ def _unpacked(path: Path, packed: bytes) -> bytes:
 
 def decoded(path: Path, data: bytes) -> tuple[bytes, list[str]]:
     """The same text in UTF-8, and what is said of its encoding."""
-    if not data.strip():
+    if not data[:_CHUNK].strip() and not data.strip():
         raise InputError(str(path), "an empty file", ALLOWED)
     if data[:2] == b"PK":
         raise InputError(str(path), "a zip archive (or a spreadsheet)", ALLOWED)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bench.analysis.claims import Claim, Pair
 from bench.console import Console
-from bench.report.words import MINUS, listed, number, p_value
+from bench.report.words import MINUS, every, listed, number, p_value
 from bench.statistics.mcnemar import MOST_EXAMPLES, examples_needed
 
 WIDTH = 49
@@ -160,7 +160,7 @@ def _where(pair: Pair) -> str:
         return ""
     n, beyond = len(pair.recipes.of), pair.recipes.beyond
     if beyond == n:
-        return f"in {'both' if n == 2 else 'the one' if n == 1 else f'all {n}'}"
+        return f"in {'the one' if n == 1 else every(n)}"
     return f"in {beyond or 'none'} of {n}"
 
 

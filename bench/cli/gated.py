@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.gating import Asked, AtSetting, Counted, Outcome, Release
 from bench.errors import InputError
-from bench.report.words import count, exact, trimmed
+from bench.report.words import count, every, exact, trimmed
 from bench.statistics.checks import Interval
 from bench.statistics.gate import (
     Decision,
@@ -121,7 +121,7 @@ def _said(release: Release) -> str:
     name, by = release.contrast, f"{trimmed(release.margin)} {release.unit}"
     of_that = [one for one in release.settings if one.outcome == release.outcome]
     m, n = len(release.settings), len(of_that)
-    where = "" if m == 1 else f" at {'all' if n == m else f'{n} of'} {m} settings"
+    where = "" if m == 1 else f" at {every(m) if n == m else f'{n} of {m}'} settings"
     if release.outcome == "withheld":
         reasons = dict.fromkeys(why for one in of_that for why in one.why)
         return f"no decision on {name}{where}: {'; '.join(reasons)}"

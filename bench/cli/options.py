@@ -63,7 +63,8 @@ def show(analysis: Any, folder: Path | None, population: Any = "seeds") -> None:
 
     print_verdicts(analysis, population=population)
     if folder is not None:
-        typer.echo(visible(f"report: {shown(folder, 'report.html')}"))
+        rest = "each setting, every test and the figures are in the report"
+        typer.echo(visible(f"{rest}: {shown(folder, 'report.html')}"))
 
 
 def written(option: str, path: Path, text: str) -> None:

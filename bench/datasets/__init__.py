@@ -8,9 +8,9 @@ import hashlib
 import os
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -98,11 +98,13 @@ class Test:
 
 @dataclass(frozen=True)
 class Size:
-    """Examples of each split, and the pixels of an image, or a table's features."""
+    """Examples of each split, and the pixels of an image, or a table's features; left: training
+    examples that are left of them, by what a study does to them."""
 
     train: int
     test: int
     pixels: int
+    left: Mapping[tuple[tuple[str, Any], ...], int] = field(default_factory=dict)
 
 
 class Source(Protocol):

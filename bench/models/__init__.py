@@ -177,7 +177,7 @@ def augments(name: str) -> bool:
 
 def drops(name: str) -> bool:
     """Has the model layers that draw in training, augmentation's left out? Read as `normalizes`."""
-    return _may_have(name, lambda layer: layer.endswith("Dropout") or layer == "GaussianNoise")
+    return _may_have(name, _draws)
 
 
 def has_depthwise(name: str) -> bool:
@@ -186,6 +186,11 @@ def has_depthwise(name: str) -> bool:
         name,
         lambda layer: layer.startswith(("DepthwiseConv", "SeparableConv")),
     )
+
+
+def _draws(layer: str) -> bool:
+    """Layers, and arguments of layers (`dropout`, `recurrent_dropout`)."""
+    return "dropout" in layer.lower() or layer in ("GaussianNoise", "BaseRandomLayer")
 
 
 def _is_augmentation(layer: str) -> bool:
@@ -211,7 +216,7 @@ def _names_one(tree: ast.Module, is_wanted: Callable[[str], bool]) -> bool:
 
 @lru_cache(maxsize=256)
 def _names_in(tree: ast.Module) -> frozenset[str]:
-    fields = ("attr", "id", "name")  # layers.X, X, `import X`
+    fields = ("attr", "id", "name", "arg")  # layers.X, X, `import X`, `f(X=...)`
     found = (getattr(node, field, "") for node in ast.walk(tree) for field in fields)
     return frozenset(name for name in found if isinstance(name, str))
 

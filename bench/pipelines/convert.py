@@ -22,6 +22,7 @@ So post-training quantization of a loop that is not fused ends the process, and 
 so: whoever converts what users bring does it in a process of its own. `unroll=True` is the way out.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -48,7 +49,8 @@ _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd"})
 
 
 class Converter:
-    """Converts one Keras model again and again, with whatever weights it has at the time.
+    """Converts one Keras model again and again, with whatever weights it has at the time. Of each
+    number format the last file is kept, for whoever asks for the same again.
 
     scale: the model's input is x / scale. route, why: which way the last conversion went, and for
     "stock" the reason in a few words; None before the first.
@@ -70,13 +72,14 @@ class Converter:
             lambda wrap: tf.function(wrap(inference)).get_concrete_function(signature)
         )
         self._frozen: _Frozen | None = None
+        self._last: dict[str, tuple[bytes, bytes, Route | None, str | None]] = {}
         found = sorted(set(_not_for_freezing(self._function.graph.as_graph_def())))
         self._only_stock = f"the graph has {', '.join(found)}" if found else None
         self.route = self.why = None
 
     def float32(self) -> bytes:
         """A float file."""
-        return self._convert()
+        return self._converted()
 
     def ptq(self, calibration: np.ndarray, kind: str = "int8", granularity: str = "stock") -> bytes:
         """Post-training quantization to the format `kind` of study.effective.PTQ_FORMATS.
@@ -93,20 +96,22 @@ class Converter:
         elif granularity == "dense-per-tensor":
             settings["_experimental_disable_per_channel_quantization_for_dense_layers"] = True
         if kind == "dynamic-range":
-            return self._convert("mixed", **settings)
+            return self._converted("mixed", granularity, **settings)
         if kind == "float16":
-            return self._convert("float16", target={"supported_types": [tf.float16]}, **settings)
+            target = {"supported_types": [tf.float16]}
+            return self._converted("float16", granularity, target=target, **settings)
         # An array per example, as in the tutorials; the converter takes no batches.
         examples = (calibration.astype(np.float32) / np.float32(self._scale))[:, None]
         settings["representative_dataset"] = lambda: ([example] for example in examples)
+        of = granularity, examples
         if kind == "int16":
             kernels = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             only = {"supported_ops": [kernels]}
-            return self._convert("int16x8", port=tf.int16, target=only, **settings)
+            return self._converted("int16x8", *of, port=tf.int16, target=only, **settings)
         only = {"supported_ops": [ops.TFLITE_BUILTINS_INT8]}
         if kind == "int8-float-io":
-            return self._convert("int8-float-io", target=only, **settings)
-        return self._convert("int8", port=tf.int8, target=only, **settings)
+            return self._converted("int8-float-io", *of, target=only, **settings)
+        return self._converted("int8", *of, port=tf.int8, target=only, **settings)
 
     def qat(self, whole: bool = True) -> bytes:
         """A quantization-aware model to int8, input and output included, by its own ranges.
@@ -116,9 +121,31 @@ class Converter:
         from bench.pipelines.lean import tf
 
         wanted = "int8" if whole else "mixed"
-        return self._convert(wanted, port=tf.int8, optimizations=[tf.lite.Optimize.DEFAULT])
+        return self._converted(wanted, port=tf.int8, optimizations=[tf.lite.Optimize.DEFAULT])
 
-    def _convert(self, wanted: str = "float32", **settings: Any) -> bytes:
+    def _converted(
+        self,
+        wanted: str = "float32",
+        granularity: str = "",
+        calibration: np.ndarray | None = None,
+        **settings: Any,
+    ) -> bytes:
+        """`_convert`, unless the last file of this format was made of the same: the weights, and
+        what else may differ between two calls."""
+        digest = hashlib.sha256(granularity.encode())
+        if calibration is not None:
+            digest.update(f"{calibration.shape}".encode())
+            digest.update(np.ascontiguousarray(calibration).data)
+        for variable in self._function.variables:
+            digest.update(np.ascontiguousarray(variable.numpy()).data)
+        made_of, last = digest.digest(), self._last.get(wanted)
+        if last is None or last[0] != made_of:
+            blob = self._convert(wanted, **settings)
+            last = self._last[wanted] = (made_of, blob, self.route, self.why)
+        _, blob, self.route, self.why = last
+        return blob
+
+    def _convert(self, wanted: str, **settings: Any) -> bytes:
         """By the frozen graph where that holds, else by the stock call.
 
         wanted: the number format of the file. One that was to be integer throughout and is not

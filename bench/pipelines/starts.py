@@ -59,7 +59,7 @@ def _quantized(data: Dataset, segment: Segment, fork: Fork, checkpoint: Checkpoi
     # With the optimizer of float training.
     by_float = recipe.without("extra_optimizer").without("extra_weight_decay")
     first = trainer_of(data, segment, True, more=by_float)
-    initial = trainer_of(data, segment, False).initial(segment.seed, dict(recipe.pin))
+    initial = trainer_of(data, segment, False).initial(fork.seed, dict(recipe.pin))
     state = _with_ranges(data, segment, fork, first, first.forked(initial.weights))
     course = modes.of_float(recipe, len(data.x_train), segment.budget, quantized=True)
     state = trained(first, data, segment, state, course, 0, course.total)
@@ -75,7 +75,7 @@ def _with_ranges(
     if start == "cold":
         return state
     trainer.load(state)
-    calibration = calibration_of(data, segment.model, segment.seed, fork.recipe)
+    calibration = calibration_of(data, segment.model, fork.seed, fork.recipe)
     trainer.calibrate(calibration, segment.recipe["batch_size"], start == "calibrated")
     return train.State(trainer.state.weights, state.optimizer)
 

@@ -1,16 +1,15 @@
 """Study -> cells: one for each model that is evaluated, whatever factors do not reach it."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bench import datasets, models
-from bench.errors import InputError
 from bench.plan.identity import STREAM_STAGES, cell_id
 from bench.plugins import whole
-from bench.store.schema import CELLS, CONTRASTS, Status
+from bench.store.schema import Status
 from bench.study import Study, designs
 from bench.study.arms import ARMS, Stage
 from bench.study.effective import effective
@@ -130,73 +129,6 @@ def own_factors(levels: Mapping[str, Value]) -> str | None:
     """The levels of factors that only this pipeline has, as a row holds them; None: there are
     none."""
     return json.dumps(levels, separators=(",", ":")) if levels else None
-
-
-def check_data(study: Study) -> dict[str, datasets.Size]:
-    """The size of each dataset, by label.
-
-    Raises InputError if a folder is not there or not as expected, or if the study asks for more
-    training or calibration examples than there are, or calls a factor of its own as a column is.
-    """
-    sizes = {}
-    if study.pipeline is not None:
-        _check_names(study.pipeline.factors)
-    calibrated = any(study.has(model, "calibration_examples") for model in study.models)
-    for source in study.datasets:
-        datasets.check_source(source, "datasets")
-    datasets.check_options(study.datasets, study.reading)
-    _check_classes(study)
-    for model in study.models:
-        kinds = study.levels("calibration_draw")
-        if "augmented" in kinds and models.hook(model, "augment") is None:
-            raise InputError(
-                "calibration_draw",
-                f"augmented, but no augment() stands beside {model}",
-                "allowed: the other draws, or a model in a file with augment(x, y, rng)",
-            )
-    for source in study.datasets:
-        size = sizes[datasets.label(source)] = datasets.size(source, study.reading)
-        if study.pipeline is not None:
-            if source in datasets.OWN:
-                datasets.load(source, task=study.objective.task)
-            continue  # what it draws of its data is its own
-        for examples in study.levels("train_examples"):
-            _check_count("train_examples", examples, size.train, source)
-            for drawn in study.levels("calibration_examples") if calibrated else ():
-                _check_count("calibration_examples", drawn, examples or size.train, source)
-    return sizes
-
-
-def _check_names(own: Iterable[str]) -> None:
-    """Factors of somebody's own are columns of contrasts.parquet beside ours."""
-    taken = {column.name for column in (*CELLS, *CONTRASTS)}
-    for name in own:
-        if name in taken:
-            raise InputError(
-                name, "a factor with the name of a column of results", "allowed: another name"
-            )
-
-
-def _check_classes(study: Study) -> None:
-    """Raises InputError for a level that is about classes, where there are none."""
-    about: dict[str, Collection[Value]] = {
-        "class_imbalance": [each for each in study.levels("class_imbalance") if each != 1],
-        "label_noise": [each for each in study.levels("label_noise") if each],
-        "calibration_draw": {"one-class", "skewed"} & {*study.levels("calibration_draw")},
-    }
-    for name, levels in about.items():
-        if levels and study.objective.task != "classification":
-            found = f"{sorted(map(str, levels))[0]} for a task of {study.objective.task}"
-            raise InputError(name, found, "allowed: with classes (classification)")
-
-
-def _check_count(field: str, wanted: Any, there: Any, source: str) -> None:
-    if wanted is not None and wanted > there:
-        raise InputError(
-            field,
-            f"found {wanted}, but {datasets.label(source)} gives {there} training examples",
-            f"allowed: 1 to {there}",
-        )
 
 
 def cells(study: Study) -> list[Cell]:

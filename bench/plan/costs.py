@@ -26,10 +26,16 @@ class Cost:
     cpu_s: float | None
 
     def __sub__(self, other: "Cost") -> "Cost":
+        return self.plus(other, -1)
+
+    def plus(self, other: "Cost", times: int) -> "Cost":
+        """This, and the other so many times."""
         seconds = None
         if self.cpu_s is not None and other.cpu_s is not None:
-            seconds = self.cpu_s - other.cpu_s
-        return Cost(self.trainings - other.trainings, self.models - other.models, seconds)
+            seconds = self.cpu_s + times * other.cpu_s
+        return Cost(
+            self.trainings + times * other.trainings, self.models + times * other.models, seconds
+        )
 
 
 def costs(study: Study, times: Times) -> Mapping[str, Cost]:
@@ -41,13 +47,17 @@ def costs(study: Study, times: Times) -> Mapping[str, Cost]:
     varied += [RECIPE] if study.recipes else []
     if not varied or study.pipeline is not None:  # of somebody's own nothing is shared or known
         return {}
-    one = study.model_copy(update={"seeds": study.seeds[:1]})  # all seeds cost the same
-    whole, n = total(one, times), len(study.seeds)
-    found = {name: whole - total(_without(one, name), times) for name in varied}
-    return {
-        name: Cost(n * of.trainings, n * of.models, None if of.cpu_s is None else n * of.cpu_s)
-        for name, of in found.items()
-    }
+    whole = _of_all_seeds(study, times)
+    return {name: whole - _of_all_seeds(_without(study, name), times) for name in varied}
+
+
+def _of_all_seeds(study: Study, times: Times) -> Cost:
+    """`total`, without planning all seeds: each behind the first costs what the second does, less
+    than the first where their streams are pinned alike."""
+    first = total(study.with_seeds(1), times)
+    if len(study.seeds) == 1:
+        return first
+    return first.plus(total(study.with_seeds(2), times) - first, len(study.seeds) - 1)
 
 
 def total(study: Study, times: Times) -> Cost:

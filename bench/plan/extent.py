@@ -3,6 +3,7 @@ count alike."""
 
 from dataclasses import dataclass
 
+from bench.datasets import Size
 from bench.plan.cells import Recipe
 from bench.study.units import Unit
 
@@ -32,6 +33,12 @@ class Extent:
         """Training examples behind so many steps, repeats counted."""
         whole, part = divmod(steps, self.steps)
         return whole * self.examples + min(part * self.batch, self.examples)
+
+
+def examples(recipe: Recipe, size: Size) -> int:
+    """Of the training set that a recipe leaves of a data set."""
+    known = size.left.get(recipe.within({"data"}).levels)
+    return known or recipe["train_examples"] or size.train
 
 
 def of_float(recipe: Recipe, examples: int) -> Extent:

@@ -7,8 +7,9 @@ from math import ceil
 from typing import Any
 
 from bench.plan import extent, times
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
 from bench.plan.costs import Cost, costs
+from bench.plan.data import check_data
 from bench.plan.simulate import critical_path, simulate
 from bench.plan.trajectories import OWN, Trajectory, trajectories
 from bench.statistics import families, power
@@ -78,7 +79,7 @@ def forecast(
         if first.own:
             trainings[OWN] += 1
             continue
-        examples = first.recipe["train_examples"] or sizes[first.dataset].train
+        examples = extent.examples(first.recipe, sizes[first.dataset])
         for training, taken in _trainings(trajectory, examples):
             trainings[training] += taken > 0
             steps[training] += taken
@@ -232,10 +233,11 @@ def describe(study: Study, made: Forecast, sd_source: str) -> str:
 
 
 def _trained(study: Study) -> str:
-    if study.pipeline is None:
-        trained = amounts(study.budgets, study.budget_unit)
-        return f"float {trained}, QAT and controls {amounts(study.extra, study.extra_unit)} more"
     more = [name for name in study.arms if study.arm(name).extra]
+    if study.pipeline is None:
+        said = f"float {amounts(study.budgets, study.budget_unit)}"
+        each = amounts(study.extra, study.extra_unit)
+        return f"{said}, QAT and controls {each} more" if more else said
     said = f"budgets {_listed(study.budgets)}"
     return f"{said}, {_listed(tuple(more))} {_listed(study.extra)} more" if more else said
 

@@ -80,8 +80,7 @@ class Estimated:
 
     def _examples(self, segment: Segment) -> int:
         """Of its training set."""
-        chosen: int | None = segment.recipe["train_examples"]
-        return chosen or self._sizes[segment.dataset].train
+        return extent.examples(segment.recipe, self._sizes[segment.dataset])
 
     def _float(self, segment: Segment, budget: int) -> tuple[int, int]:
         """Steps of float training to a budget, and examples seen."""

@@ -99,7 +99,7 @@ def write_report(analysis: Analysis, folder: Path, population: Population = "see
     from bench.report import build, verdicts
 
     if analysis.detailed:
-        beside.exact_tests(c.pairs for c in analysis.select("seeds"))
+        beside.exact_tests(c.pairs for c in analysis.comparisons if c.population == "seeds")
     out = store.Store(folder)
     out.write_contrasts(analysis.rows)
     out.write_text("verdicts.json", verdicts.render(analysis))

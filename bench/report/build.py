@@ -1,8 +1,10 @@
 """Analysis -> the report's content: its sections in order."""
 
 import importlib
+from dataclasses import replace
 
 from bench.analysis import Analysis
+from bench.report import content
 from bench.report.content import Part, Report
 
 SECTIONS = (
@@ -42,7 +44,10 @@ def build(analysis: Analysis) -> Report:
     for name in SECTIONS:
         module = importlib.import_module(f"bench.report.sections.{name}")
         variants = {
-            population: section
+            population: replace(
+                section,
+                blocks=tuple(content.without_empty(block, "setting") for block in section.blocks),
+            )
             for population in (populations if module.BY_POPULATION else (None,))
             if (section := module.build(analysis, population or "seeds")) is not None
         }

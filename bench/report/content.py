@@ -6,7 +6,7 @@ datasets, files) goes through `code`, so that it cannot be markup.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.analysis import Population
@@ -142,6 +142,25 @@ class Report:
         for part in self.parts:
             for section in part.variants.values():
                 yield from figures_of(section.blocks)
+
+
+def without_empty(block: Block, name: Text) -> Block:
+    """Without the columns of this name that are empty in every row: where there is but one setting,
+    a column of settings says nothing."""
+    if isinstance(block, Details):
+        return replace(block, blocks=tuple(without_empty(each, name) for each in block.blocks))
+    if not isinstance(block, Table):
+        return block
+    kept = [
+        at
+        for at, column in enumerate(block.columns)
+        if column.name != name or any(row[at].text for row in block.rows)
+    ]
+    return replace(
+        block,
+        columns=tuple(block.columns[at] for at in kept),
+        rows=tuple(tuple(row[at] for at in kept) for row in block.rows),
+    )
 
 
 def figures_of(blocks: Sequence[Block]) -> Iterator[Figure]:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,6 +16,7 @@ from bench.report.content import Block, Report, Text
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
+@lru_cache(maxsize=4096)  # names and numbers in tables come again and again
 def inline(text: Text) -> Markup:
     """Prose with its `code` and **strong** as HTML; everything else is escaped."""
     escaped = html.escape(text, quote=False)

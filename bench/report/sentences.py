@@ -24,6 +24,9 @@ from bench.study import units
 DIRECTED = (Verdict.MATTERS, Verdict.TOO_SMALL, Verdict.SIZE_UNDECIDED)
 """Verdicts that say which of two arms is above."""
 
+EQUAL = "equal in every seed"
+"""In an interval's place, where all seeds have the same difference."""
+
 NAMES = {
     "float": "the float model",
     "ptq": "PTQ",
@@ -64,7 +67,8 @@ def direction(c: Comparison) -> int:
 
 
 def numbers(c: Comparison) -> tuple[Text, Text]:
-    """The mean and the family's interval, `–` where there is none.
+    """The mean and the family's interval, `–` where there is none; of equal differences, whose
+    interval has no width, that they are equal.
 
     With as many digits as show on which side of 0 and of the smallest difference that matters they
     lie, and the mean within its interval.
@@ -76,6 +80,8 @@ def numbers(c: Comparison) -> tuple[Text, Text]:
     shown, digits = exact(middle, unit, bounds if c.verdict in DIRECTED else ())
     if ends is None:
         return shown, "–"
+    if is_constant(c):
+        return shown, EQUAL
     if c.pairs.margin is not None:
         bounds = (0.0, c.pairs.margin, -c.pairs.margin)
     (low, of_low), (high, of_high) = (exact(end, unit, bounds) for end in ends)

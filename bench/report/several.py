@@ -36,18 +36,20 @@ def overall(analysis: Analysis, members: Sequence[Comparison]) -> Comparison | N
 def headline(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     """One contrast at several settings in one sentence, without its full stop: the overall effect
     between its smallest and its largest setting; verdicts counted where it has none."""
-    whole, known = overall(analysis, members), _known(members)
+    whole, known = overall(analysis, members), known_of(members)
     silent = (Verdict.WITHHELD, Verdict.TOO_FEW_SEEDS, Verdict.TOO_FEW_GROUPS)
     if whole is None or len(known) < 2 or whole.verdict in silent or whole.pairs.unmoved:
         a, b = sentences.arms(members[0])
         counted = counts(members).removesuffix(".")
-        return f"{sentences.sentence(a)} against {b}, {counted[0].lower()}{counted[1:]}"
+        said = f"{sentences.sentence(a)} against {b}, {counted[0].lower()}{counted[1:]}"
+        there = [c for c in members if c.mean is not None]
+        return f"{said}; {_ends(analysis, there)}" if len(there) > 1 else said
     verdict = sentences.with_numbers(whole, sentences.verdict(whole, sentences.side(whole)))
     said = f"{_where(whole, known)} {verdict}, {_ends(analysis, known)}"
     if _in_both(known, _holds(known, whole, analysis.alpha)[0]):
         said += ", and the settings differ in both directions"
     if cared := sum(bool(c.qualified) for c in known):
-        said += f"; {cared} of these settings are to be read with care"
+        said += f"; {cared} of these settings {'is' if cared == 1 else 'are'} to be read with care"
     return sentences.sentence(said)
 
 
@@ -57,7 +59,7 @@ def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
 
     Empty where there are not two settings with numbers.
     """
-    whole, known = overall(analysis, members), _known(members)
+    whole, known = overall(analysis, members), known_of(members)
     if whole is None or len(known) < 2:
         return ""
     said = f"{_where(whole, known)} {sentences.estimate(whole)}, {sentences.label(whole)}"
@@ -68,25 +70,33 @@ def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     return f"{sentences.sentence(said)} {holds}".strip()
 
 
-def _known(members: Sequence[Comparison]) -> list[Comparison]:
+def known_of(members: Sequence[Comparison]) -> list[Comparison]:
+    """Those that an overall effect is over."""
     return [c for c in members if c.mean is not None and c.family == "primary"]
 
 
 def _where(whole: Comparison, known: Sequence[Comparison]) -> Text:
-    where = f"over all {len(known)} settings together"
-    if any(sentences.seeds(c) != whole.n_seeds for c in known):
+    where = f"over {words.every(len(known))} settings together"
+    if whole.pairs.parts:
+        where += ", each on seeds of its own,"
+    elif any(sentences.seeds(c) != whole.n_seeds for c in known):
         where += f", on {words.count(whole.n_seeds, 'seed')} that all of them have,"
     return where
 
 
 def _ends(analysis: Analysis, known: Sequence[Comparison]) -> Text:
     """`from −1.58 (E = 1) to +11.1 (E = 8)`"""
-    ordered = sorted(known, key=lambda c: sentences.mean(c) or 0.0)
     low, high = (
         f"{sentences.numbers(c)[0]} ({words.place(c.setting, analysis.varying)})"
-        for c in (ordered[0], ordered[-1])
+        for c in ends(known)
     )
     return f"from {low} to {high}"
+
+
+def ends(known: Sequence[Comparison]) -> tuple[Comparison, Comparison]:
+    """The settings with the smallest and with the largest mean."""
+    ordered = sorted(known, key=lambda c: sentences.mean(c) or 0.0)
+    return ordered[0], ordered[-1]
 
 
 def _in_both(known: Sequence[Comparison], shown: bool) -> bool:
@@ -103,8 +113,9 @@ def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tupl
     tests = [c.estimate for c in known if c.estimate is not None]
     found = conjunction.directions(tests, alpha)
     a, b = sentences.arms(whole)
+    these = "both" if len(known) == 2 else f"these {len(known)}"
     said = (
-        f"Corrected over these {len(known)} settings alone, {a} is shown to be above {b} "
+        f"Corrected over {these} settings alone, {a} is shown to be above {b} "
         f"{_in(found.positive.u, known)}, below it {_in(found.negative.u, known)}"
     )
     if whole.pairs.delta is not None:
@@ -116,4 +127,4 @@ def _holds(known: Sequence[Comparison], whole: Comparison, alpha: float) -> tupl
 def _in(u: int, of: Sequence[Comparison]) -> Text:
     if not u:
         return "in none"
-    return f"in all {u}" if u == len(of) else f"in at least {u}"
+    return f"in {words.every(u)}" if u == len(of) else f"in at least {u}"

@@ -152,7 +152,7 @@ def _holds(s: Synthesis) -> Text:
 
 
 def _in(u: int, k: int) -> Text:
-    return "in none" if not u else f"in all {k}" if u == k else f"in at least {u}"
+    return "in none" if not u else f"in {words.every(k)}" if u == k else f"in at least {u}"
 
 
 def _estimate(part: Part, s: Synthesis) -> Text:

@@ -108,6 +108,11 @@ def count(n: int, noun: str, plural: str = "") -> Text:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def every(n: int) -> Text:
+    """`both`, `all 16`"""
+    return "both" if n == 2 else f"all {n:,}"
+
+
 def first_of(rows: Sequence[object], most: int = MOST_ROWS) -> Text:
     """What a caption says where only the first rows are shown: ` (the first 500 of 812)`."""
     return f" (the first {most:,} of {len(rows):,})" if len(rows) > most else ""

@@ -3,16 +3,19 @@
 What needs TensorFlow runs in a process of its own: what ends it is a check that failed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench import datasets, models
 from bench.datasets import Dataset, fixed_permutation
+from bench.datasets.changed.training import changed
 from bench.errors import InputError
 from bench.metrics import own as own_metrics
 from bench.pipelines.data_checks import ALIKE, FILE, LOSS, MODEL, SAME, Check, checks
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
+from bench.plan.data import Levels, check_data
 from bench.plan.forecast import forecast
+from bench.plan.schedule import data_key
 from bench.plan.trajectories import Fork, Segment
 from bench.runner import own_checks, probes
 from bench.runner.isolation import Crash, Isolated, TookTooLong, WorkFailed
@@ -21,6 +24,7 @@ from bench.runner.pipeline import Pipeline
 from bench.runner.worker import WORKER_ENVIRONMENT
 from bench.study import Study
 from bench.study.arms import ARMS
+from bench.study.factors import FACTORS
 
 MODULE = "bench.pipelines.check"
 
@@ -56,8 +60,13 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
     for source in study.datasets:
         label = datasets.label(source)
         data = datasets.load(source, options=study.reading, task=study.objective.task)
-        for check in checks(data, _least(study)):
-            yield label, check
+        made = {
+            key[1]: changed(data, dict(key[1]))
+            for key in dict.fromkeys(map(data_key, planned))
+            if key[0] == label
+        }
+        yield from _of_data(made, label, _least(study))
+        data = next(iter(made.values()))
         for model in study.models:
             pieces = [
                 piece
@@ -81,6 +90,26 @@ def run(study: Study, workers: int) -> Iterator[tuple[str, Check]]:
                     usable = False
     if usable:
         yield "the study", _cost(study, peak, workers)
+
+
+def _of_data(
+    made: Mapping[Levels, Dataset], label: str, calibration_examples: int
+) -> Iterator[tuple[str, Check]]:
+    """All checks of a data set, as the study changes it first; of its other changes what they find
+    that is not the same. made: by what is done to the training data."""
+    known: set[Check] = set()
+    for levels, data in made.items():
+        of = [f"{name} = {FACTORS[name].shown(level)}" for name, level in levels]
+        of = [said for said, (name, _) in zip(of, levels, strict=True) if _varies(name, made)]
+        about = f"{label}, {', '.join(of)}" if of else label
+        for check in checks(data, calibration_examples):
+            if check not in known:
+                yield about, check
+            known.add(check)
+
+
+def _varies(name: str, made: Collection[Levels]) -> bool:
+    return len({dict(levels)[name] for levels in made}) > 1
 
 
 def _of_model(apart: Isolated, data: Dataset, pieces: Pieces) -> Iterator[Check]:

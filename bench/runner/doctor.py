@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.pipelines.data_checks import Check
-from bench.plan.cells import check_data
+from bench.plan.data import check_data
 from bench.runner import environment, nodes
 from bench.runner.connection import check_answers, connected
 from bench.runner.driver import PIPELINE

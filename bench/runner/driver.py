@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bench import datasets, models
 from bench.datasets import Dataset
-from bench.datasets.changed.shifts import CALIBRATION, refusal
 from bench.datasets.changed.training import changed
 from bench.errors import InputError
 from bench.metrics import own as own_metrics
-from bench.plan.cells import Cell, check_data
+from bench.plan.cells import Cell
+from bench.plan.data import check_data
 from bench.plan.schedule import DataKey, data_key
 from bench.plan.trajectories import trajectories
 from bench.plugins import whole
@@ -133,29 +133,6 @@ def run(
         folder.write_log()
 
 
-def _check_possible(cell: Cell, data: Dataset | None) -> None:
-    """data: the cell's; None where its like was looked at before."""
-    if data is None or cell.recipe.pipeline is not None:
-        return
-    drawn, shift = (cell.recipe.get(name) for name in ("calibration_examples", "test_shift"))
-    if drawn is not None and drawn > len(data.x_train):
-        left = f"{len(data.x_train)} training examples left at class_imbalance = "
-        raise InputError(
-            "calibration_examples",
-            f"found {drawn}, but {cell.dataset} has {left}{cell.recipe['class_imbalance']:g}",
-            f"allowed: 1 to {len(data.x_train)}",
-        )
-    if cell.recipe.get("calibration_draw") == "shifted" and (no := refusal(data, CALIBRATION)):
-        found = f"'shifted', but {no} ({cell.dataset})"
-        raise InputError("calibration_draw", found, "allowed: the other draws")
-    if reason := refusal(data, shift):
-        raise InputError(
-            "test_shift",
-            f"{shift!r}, but {reason} ({cell.dataset})",
-            "allowed: none, noise-1 to -3",
-        )
-
-
 class _Loader:
     """Reads data when cells first need them."""
 
@@ -171,8 +148,7 @@ class _Loader:
         self._given: set[DataKey] = set()
 
     def __call__(self, needed: Sequence[Cell]) -> dict[DataKey, Dataset]:
-        """What was not given before, by dataset and what is done to its training examples. Raises
-        InputError if that leaves too few to calibrate on, or if test inputs cannot be shifted."""
+        """What was not given before, by dataset and what is done to its training examples."""
         keys = {data_key(cell): None for cell in needed}
         fresh = [key for key in keys if key not in self._given]
         self._given.update(fresh)
@@ -180,10 +156,7 @@ class _Loader:
             if name not in self._loaded:
                 source = self._sources[name]
                 self._loaded[name] = datasets.load(source, self._most, self._reading, self._task)
-        made = {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
-        for cell in needed:
-            _check_possible(cell, made.get(data_key(cell)))
-        return made
+        return {key: changed(self._loaded[key[0]], dict(key[1])) for key in fresh}
 
     def write_labels(self) -> None:
         for label, data in self._loaded.items():

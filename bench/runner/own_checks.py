@@ -8,7 +8,8 @@ from typing import Any
 from bench import datasets
 from bench.errors import InputError
 from bench.pipelines.data_checks import Check, checks
-from bench.plan.cells import Cell, cells, check_data
+from bench.plan.cells import Cell, cells
+from bench.plan.data import check_data
 from bench.plan.trajectories import trajectories
 from bench.plugins import whole
 from bench.runner.isolation import Crash, Isolated, TookTooLong, WorkFailed

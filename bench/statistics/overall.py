@@ -1,57 +1,19 @@
-"""Several settings, one effect: the mean of a contrast over all settings of a study.
+"""Several settings that share no seed, one effect: the mean of a contrast over all of them.
 
 It speaks about these settings, each counted alike, and hides how they differ: never shown without
-the smallest and the largest setting and their interaction.
+the smallest and the largest setting. Where settings share their seeds, each seed's mean over them
+is a contrast like any other (bench.analysis.changes).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, fsum, inf, log10, sqrt
-from typing import Any
+from math import fsum, inf, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.statistics.checks import FloatArray, Interval, Numbers, positive
-from bench.statistics.crossed import Crossed, crossed, crossed_sums
+from bench.statistics.checks import Interval, Numbers
 from bench.statistics.paired import paired_t
 from bench.statistics.student import t_interval, t_test
-
-
-def overall_differences(d: Numbers) -> FloatArray:
-    """Each seed's mean difference over all settings, (n_seeds,): a contrast like any other.
-
-    d: (n_settings, n_seeds), only seeds that have every setting, in any unit. The means are
-    rounded at 1e-12 of the largest difference, so that what is equal but for the noise of adding
-    decimals is a tie, a zero or a constant. ValueError if d is not 2-D, empty or not finite.
-    """
-    values = np.asarray(d, dtype=np.float64)
-    if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"d: need (n_settings, n_seeds), found shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"d: need finite values, found {values[~np.isfinite(values)][0]}")
-    largest = float(abs(values).max())
-    decimals = 12 - ceil(log10(largest)) if largest > 0 else 0
-    means = [round(fsum(column) / values.shape[0], decimals) for column in values.T]
-    return np.array(means) + 0.0  # no -0.0
-
-
-def overall_crossed(cells: Sequence[NDArray[Any]], scale: float = 1.0) -> Crossed:
-    """The overall effect for new seeds and new test examples, in units of `scale`.
-
-    cells: for each setting (n_seeds, n_examples) whole numbers (D: -1, 0 or 1), rows and columns
-    meaning the same seeds and the same test examples in every setting. It is the crossed estimate
-    of the (seed, example) means over settings. ValueError for shapes that differ.
-    """
-    positive(scale, "scale")
-    tables = [np.asarray(table) for table in cells]
-    if not tables or any(table.shape != tables[0].shape for table in tables):
-        shapes = [table.shape for table in tables]
-        raise ValueError(f"cells: found shapes {shapes}, allowed: one for all settings")
-    for table in tables:
-        crossed_sums(table)  # refuses what are no cells
-    total = sum((table.astype(np.int64) for table in tables), np.zeros_like(tables[0], np.int64))
-    return crossed(crossed_sums(total), scale / len(tables))
 
 
 @dataclass(frozen=True)
@@ -74,8 +36,10 @@ class MeanOfMeans:
 
     @property
     def sd(self) -> None:
-        """There is no difference per seed, and so no SD over seeds."""
+        """There is no difference per seed, and so no SD over seeds, no dz and no gz."""
         return None
+
+    dz = gz = sd
 
     @property
     def constant(self) -> bool:
@@ -98,8 +62,8 @@ def mean_of_means(d: Sequence[Numbers]) -> MeanOfMeans:
     d: for each setting its differences (n_seeds of it,), in one unit. With C settings of S_c seeds
     and standard errors se_c: se = sqrt(sum se_c^2) / C, and
     df = (sum se_c^2)^2 / sum(se_c^4 / (S_c - 1)); where no setting varies, the smallest S_c - 1.
-    For settings that share seeds this se is wrong: take overall_differences. Source: Welch (1947)
-    and Satterthwaite (1946). ValueError if there is no setting, or as for paired_t.
+    For settings that share seeds this se is wrong: take each seed's mean over them. Source: Welch
+    (1947) and Satterthwaite (1946). ValueError if there is no setting, or as for paired_t.
     """
     if len(d) == 0:
         raise ValueError("d: need at least one setting, found none")

@@ -20,6 +20,7 @@ from bench.statistics.checks import (
     open_unit,
 )
 from bench.statistics.paired import paired_t
+from bench.statistics.spectrum import lower_tail_by_frequency
 from bench.statistics.subset_sums import lower_tail_of_many
 
 _PAIRED_UP_TO = 40  # seeds; two sorted lists of 2**20 half sums
@@ -32,6 +33,8 @@ _OUTLIER = 40  # times the median difference: what is larger does not go on the 
 _OUTLIERS = 14  # at most; all their sign patterns are listed
 _ROUNDING = 1e-12  # relative; sums that are equal but for it count as ties
 _FINEST = 64  # steps per unit (one test example) of the interval's ends
+_SOME = 1e7  # additions, from which on a tail from few frequencies is faster
+_FACTORS = 500_000  # that such a tail may take; a factor takes as long as some 200 additions
 _MANY = 1e8  # additions
 _WORK = 2e7  # additions per p-value that the interval may take to be finer than one unit
 
@@ -45,9 +48,10 @@ def sign_flip_p(d: Numbers) -> float:
     """Exact two-sided sign-flip p: are paired differences symmetric about 0?
 
     d: (n_seeds,), best as integers (correct test examples of arm A minus arm B). Dynamic
-    programming over whole numbers; real ones (and whole ones of more than 2e7 in all) are summed
-    exactly for up to 40 seeds, and for more on a grid: see sums_exactly. All zeros give 1, the
-    smallest p is 2 / 2**n_seeds. ValueError if d is empty, not 1-D or not finite.
+    programming over whole numbers, with many seeds Fourier inversion; real ones (and whole ones of
+    more than 2e7 in all) are summed exactly for up to 40 seeds, and for more on a grid: see
+    sums_exactly. All zeros give 1, the smallest p is 2 / 2**n_seeds. ValueError if d is empty, not
+    1-D or not finite.
     Source: Fisher (1935), The Design of Experiments, section 21.
     """
     values = differences(d)
@@ -91,7 +95,12 @@ def lower_tail(steps: IntArray, limit: int) -> float:
         return 0.0
     scale = int(np.gcd.reduce(steps)) or 1
     steps, limit = steps // scale, limit // scale
-    if steps.size * limit > _MANY:
+    work = steps.size * limit
+    if work > _SOME:
+        found = lower_tail_by_frequency(steps, limit, min(work // 200, _FACTORS))
+        if found is not None:
+            return found
+    if work > _MANY:
         return lower_tail_of_many(steps, limit)
     counts, unit = _subset_sums(steps, limit)
     return float(counts.sum() * unit)

@@ -8,6 +8,7 @@ partial sum that would have to be made up for is improbable among them.
 import numpy as np
 
 from bench.statistics.checks import FloatArray, IntArray
+from bench.statistics.spectrum import shares, tilt_of
 
 _SPREADS = 9.0
 """Standard deviations within which sums are held: what is left out is less than 2 exp(-81 / 2) of
@@ -23,31 +24,12 @@ def lower_tail_of_many(steps: IntArray, limit: int) -> float:
     non-negative, so that tiny tails keep their relative accuracy.
     """
     steps = np.sort(steps)
-    share = _tilted(steps, limit)
+    share = shares(steps, tilt_of(steps, limit))  # in a subset whose sum is near the limit
     (low_a, a), (low_b, b) = (_counted(steps[i::2], share[i::2], limit) for i in (0, 1))
     below = np.cumsum(b)  # of a sum of the second half
     reached = limit - low_b - (low_a + np.arange(a.size))  # what it may be, beside the first's sum
     kept = reached >= 0
     return float(a[kept] @ below[np.minimum(reached[kept], below.size - 1)])
-
-
-def _tilted(steps: IntArray, limit: int) -> FloatArray:
-    """How probable each step is in a subset whose sum is near the limit: the exponential tilt whose
-    mean is the limit (Esscher 1932)."""
-    x = steps / steps.max()
-    target = limit / steps.max()
-
-    def shares(tilt: float) -> FloatArray:
-        found: FloatArray = 1 / (1 + np.exp(np.minimum(tilt * x, 700)))
-        return found
-
-    low, high = 0.0, 1.0
-    while high < 1e6 and shares(high) @ x > target:
-        low, high = high, 2 * high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if shares(middle) @ x > target else (low, middle)
-    return shares(low)
 
 
 def _counted(steps: IntArray, share: FloatArray, limit: int) -> tuple[int, FloatArray]:

@@ -75,6 +75,19 @@ def picked(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     return table.take(rows) if rows else table.slice(0, 0)
 
 
+def fits(values: Sequence[Any], type: pa.DataType) -> bool:
+    """Can a column of this type hold all of these texts and numbers as they are?"""
+    if pa.types.is_string(type):
+        return True
+    there = [value for value in values if value is not None]
+    if not all(isinstance(value, int | float) for value in there):
+        return False
+    if pa.types.is_floating(type):
+        return True
+    limits = np.iinfo(str(type))
+    return all(limits.min <= value <= limits.max and value == int(value) for value in there)
+
+
 def as_text(value: Any) -> str | None:
     """A value for a column of text; None stays null."""
     return value if value is None or isinstance(value, str) else str(value)

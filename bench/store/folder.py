@@ -30,7 +30,7 @@ from bench.metrics import Metric
 from bench.store import cells as rows_of
 from bench.store import files, side_files
 from bench.store import labels as labels_of
-from bench.store.buffers import array, as_text, empty
+from bench.store.buffers import array, as_text, empty, fits
 from bench.store.cells import CELL_SCHEMA, DEFAULTS, Rows
 from bench.store.labels import LABEL_SCHEMA, Groups, Labels
 from bench.store.remote import address
@@ -39,6 +39,7 @@ from bench.store.schema import CONTRASTS, LOOKS, PLAN, RESULTS
 from bench.store.spill import Spill
 from bench.store.tables import DamagedError, decode, encode, from_rows, schema_of
 from bench.study import Study, validate
+from bench.study.factors import FACTORS
 
 CONTRAST_SCHEMA = schema_of(CONTRASTS)
 PLAN_SCHEMA = schema_of(PLAN)
@@ -212,8 +213,14 @@ class Store:
 
     def write_contrasts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """contrasts.parquet: rows of schema.CONTRASTS."""
-        fields = list(CONTRAST_SCHEMA)
-        # Factors of somebody's own table come behind, as text.
+        # Of somebody's own table a factor may have a name of ours and other levels.
+        fields = [
+            field
+            if field.name not in FACTORS or fits([row.get(field.name) for row in rows], field.type)
+            else pa.field(field.name, pa.string())
+            for field in CONTRAST_SCHEMA
+        ]
+        # Factors of its own come behind, as text.
         standard = set(CONTRAST_SCHEMA.names)
         own = list(dict.fromkeys(name for row in rows for name in row if name not in standard))
         columns = [array([row.get(f.name) for row in rows], f.type) for f in fields]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench import datasets
 from bench.errors import InputError
-from bench.study.factors import REPLICATES, Value
+from bench.study.factors import RANDOMNESS, REPLICATES, Value
 
 if TYPE_CHECKING:
     from bench.study.fields import Study
@@ -117,6 +117,24 @@ def check_size(study: "Study") -> None:
         raise InputError(
             "seeds, budgets, ...", f"{cells:,} models to evaluate", f"allowed: {MOST_CELLS:,}"
         )
+
+
+def check_base(study: "Study") -> None:
+    """Raises InputError if a study would be one of pinned sources of randomness throughout, or in
+    some recipes: nothing is tested there."""
+    if RANDOMNESS in study.in_recipes:
+        raise InputError(
+            "recipes", f"one names {RANDOMNESS}", "allowed: as a list, beside the recipes"
+        )
+    if study.design != "crossed" and RANDOMNESS in study.factors:
+        first = study.levels(RANDOMNESS)[0]
+        if first != "all":
+            raise InputError(
+                RANDOMNESS,
+                f"found {first!r} first, which is the base, and nothing is tested where a source "
+                "is pinned",
+                "allowed: 'all' first",
+            )
 
 
 def places(study: "Study") -> Iterator[tuple[str, str, int]]:

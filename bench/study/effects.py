@@ -70,6 +70,12 @@ def check(study: "Study", name: str, where: str) -> None:
             raise InputError(where, f"{name!r} needs the arm {arm!r}", "allowed: arms of the study")
     if effect is None:
         return
+    if RANDOMNESS in study.factors and "all" not in study.levels(RANDOMNESS):
+        raise InputError(
+            where,
+            f"{name!r}, but nothing is tested where a source of randomness is pinned",
+            f"allowed: with 'all' among the levels of {RANDOMNESS}",
+        )
     varied = varying(study, arms)
     if effect.factor not in varied:
         raise InputError(

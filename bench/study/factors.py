@@ -146,7 +146,7 @@ FACTORS = {
         ),
         Factor(
             "schedule", "string", Schedule, "constant",
-            "of the learning rate in float training, over all E epochs: `cosine` falls to 1%, "
+            "of the learning rate in float training, over a whole budget: `cosine` falls to 1%, "
             "`warm-up` grows over the first tenth; each budget is then trained by itself", "float",
         ),
         Factor(
@@ -173,57 +173,57 @@ FACTORS = {
         ),
         Factor(
             "extra_learning_rate", "float64", Rate, 1.0,
-            "in the epochs more: times the float one", "extra",
+            "in the training more: times the float one", "extra",
         ),
         Factor(
             "extra_schedule", "string", Schedule, "constant",
-            "of the learning rate in the epochs more: `cosine` falls to 1% of it over all of them, "
-            "`warm-up` grows linearly over their first tenth", "extra",
+            "of the learning rate in the training more: `cosine` falls to 1% of it over all of it, "
+            "`warm-up` grows linearly over its first tenth", "extra",
         ),
         Factor(
             "extra_optimizer", "string", Optimizer, None,
-            "in the epochs more", "extra", none="same", **_NO_OPTIMIZER,
+            "in the training more", "extra", none="same", **_NO_OPTIMIZER,
         ),
         Factor(
             "extra_weight_decay", "float64", RateOrZero, None,
-            "in the epochs more, decoupled (AdamW), not of biases and batch norm", "extra",
+            "in the training more, decoupled (AdamW), not of biases and batch norm", "extra",
             none="same", **_NO_OPTIMIZER,
         ),
         Factor(
             "extra_optimizer_state", "string", Literal["fresh", "carried-over"], "fresh",
-            "at the start of the epochs more: new, or as float training left it, each average with "
-            "its weight", "extra",
+            "at the start of the training more: new, or as float training left it, each average "
+            "with its weight", "extra",
         ),
         Factor(
             "extra_batch_norm_frozen", "int32", CountOrZero, None,
-            "steps of the epochs more after which batch normalization uses its moving statistics "
+            "steps of the training more after which batch normalization uses its moving statistics "
             "and leaves them as they are; 0: from the start", "extra", none="never",
             concerns=models.normalizes, lacking="BatchNormalization layers",
         ),
         Factor(
             "extra_batch_norm_statistics", "string", Literal["moving", "re-estimated"], "moving",
-            "of the model that is converted after the epochs more: their moving averages, or the "
+            "of the model that is converted after the training more: their moving averages, or the "
             "mean over all batches of the training data with the final weights", "extra",
             concerns=models.normalizes, lacking="BatchNormalization layers",
         ),
         Factor(
             "extra_augmentation", "string", Switch, "on",
-            "augment() and Keras's augmentation layers in the epochs more", "extra",
+            "augment() and Keras's augmentation layers in the training more", "extra",
             concerns=models.augments, lacking="augmentation",
         ),
         Factor(
             "extra_dropout", "string", Switch, "on",
-            "layers that draw while they train, in the epochs more", "extra",
+            "layers that draw while they train, in the training more", "extra",
             concerns=models.drops, lacking="layers that draw",
         ),
         Factor(
             "extra_examples", "int32", Count, None,
-            "training examples of the epochs more, the first of a fixed permutation", "extra",
+            "training examples in the training more, the first of a fixed permutation", "extra",
             none="all",
         ),
         Factor(
             "extra_batch_size", "int32", Count, None,
-            "examples in a step of the epochs more", "extra", none="same",
+            "examples in a step of the training more", "extra", none="same",
         ),
         Factor(
             "qat_ranges_start", "string",
@@ -257,8 +257,8 @@ FACTORS = {
         ),
         Factor(
             "qat_start", "string", Literal["checkpoint", "scratch"], "checkpoint",
-            "of QAT: the float model after E epochs, or the initial weights, with E epochs of QAT "
-            "by the float recipe before the epochs more", "qat",
+            "of QAT: the float model after its budget E, or the initial weights, with as much QAT "
+            "by the float recipe before the training more", "qat",
         ),
         Factor(
             "ptq_format", "string",

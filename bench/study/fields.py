@@ -35,7 +35,7 @@ from bench.study.annotations import (
 )
 from bench.study.arms import ARMS, CONTRASTS, PRIMARY, Arm, Contrast, contrasts_of
 from bench.study.data import Reading
-from bench.study.designs import Design, check_size
+from bench.study.designs import Design, check_base, check_size
 from bench.study.diagnosing import Diagnosing
 from bench.study.effects import Effect
 from bench.study.factors import (
@@ -206,7 +206,8 @@ class Study(_Factors):
         return self
 
     @model_validator(mode="after")
-    def _not_too_many(self) -> "Study":
+    def _design(self) -> "Study":
+        check_base(self)
         check_size(self)
         return self
 
@@ -308,7 +309,9 @@ class Study(_Factors):
 
     def is_primary_at(self, held: Mapping[str, Value]) -> bool:
         """Are the primary contrasts primary where these factors have these levels?"""
-        anywhere = {*self.primary_over, *self.in_recipes} - {RANDOMNESS}
+        if held.get(RANDOMNESS, "all") != "all":
+            return False  # nothing is tested where a source of it is pinned
+        anywhere = {*self.primary_over, *self.in_recipes, RANDOMNESS}
         return all(
             name in anywhere or name not in self.factors or level == self.baseline_of(name)
             for name, level in held.items()

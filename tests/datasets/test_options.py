@@ -9,7 +9,8 @@ from PIL import Image
 from bench import datasets
 from bench.datasets.reading.options import Options
 from bench.errors import InputError
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
+from bench.plan.data import check_data
 from bench.study import load, validate
 from tests.datasets.build import encoded, npz, pixels, table
 

@@ -6,7 +6,7 @@ import pytest
 from bench import datasets, study
 from bench.errors import InputError
 from bench.pipelines.data_checks import checks
-from bench.plan.cells import check_data
+from bench.plan.data import check_data
 
 N = 30
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bench.pipelines import check, data_checks
 from bench.pipelines.data_checks import ALIKE, FILE, LOSS, MODEL, SAME
 from bench.plan.cells import cells
 from bench.runner import probes
+from bench.runner.checks import run as run_checks
 from tests.own.conftest import DATA
 from tests.own.conftest import MODEL as NETWORK
 
@@ -239,6 +241,36 @@ def test_what_ends_its_process_is_a_check_that_failed(tmp_path):
     assert "✗ model: its process ended: SIGSEGV" in done.stdout
     assert done.stdout.endswith("1 to mend\n")
     assert "Traceback" not in done.stderr
+
+
+def test_each_level_of_a_factor_of_the_data_is_looked_at():
+    fields = {"train_examples": 200, "class_imbalance": [1, 10], "calibration_examples": 50}
+    made = study.validate(fields | {"primary": []}, "test")
+    found = [*islice(run_checks(made, 1), 8)]  # what comes then asks the model
+    about = ["digits, class_imbalance = 1.0"] * 5 + ["digits, class_imbalance = 10.0"] * 3
+    assert [where for where, _ in found] == about
+    here = {check.what: check.found for _, check in found[5:]}
+    assert here["data"].startswith("86 training and 797 test examples")
+    assert here["classes in both splits"].startswith("the rarest has 2 in train")
+    assert "test examples apart from training examples" not in here, "it finds the same"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"class_imbalance": [1, 50], "calibration_examples": 900}, "285 training examples left"),
+        ({"extra_examples": 1001}, "found 1001, but digits gives 1000 training examples"),
+        (
+            {"train_examples": 100, "extra_examples": 101, "calibration_examples": 50},
+            "digits has 100 training examples left at train_examples = 100",
+        ),
+    ],
+)
+def test_what_the_data_do_not_give_is_a_check_that_failed(fields, said):
+    ((where, check),) = run_checks(study.validate(fields | {"primary": []}, "test"), 1)
+    assert where == ("extra_examples" if "extra_examples" in fields else "calibration_examples")
+    assert not check.ok
+    assert said in check.found
 
 
 def test_bad_data_are_a_check_that_failed(tmp_path):

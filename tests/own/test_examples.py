@@ -56,7 +56,8 @@ def test_the_committed_report_of_pytorch_is_whole_and_says_what_its_page_says():
 def test_new_writes_a_study_of_each_kind_that_can_be_planned(tmp_path, monkeypatch, kind):
     from bench import study
     from bench.cli.new import new
-    from bench.plan.cells import cells, check_data
+    from bench.plan.cells import cells
+    from bench.plan.data import check_data
 
     monkeypatch.chdir(tmp_path)
     new(Path(f"a_{kind}.py"), kind)

@@ -12,7 +12,8 @@ import pytest
 
 from bench import datasets, models, plugins, study
 from bench.errors import InputError
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
+from bench.plan.data import check_data
 from tests.own.conftest import DATA, MODEL, returning
 
 # What a file gives.

@@ -9,7 +9,9 @@ import pytest
 from bench import datasets, models, study
 from bench.errors import InputError
 from bench.pipelines import cell, hooks, trainers
-from bench.plan.cells import cells, check_data
+from bench.pipelines.calibration import calibration_of
+from bench.plan.cells import cells
+from bench.plan.data import check_data
 from bench.plan.forecast import describe, forecast
 from bench.plan.trajectories import trajectories
 from bench.runner import probes
@@ -103,6 +105,52 @@ def test_augmentation_is_an_epochs_and_a_seeds(written):
     assert np.array_equal(x, np.roll(data.x_train, by, axis=1))
     assert np.array_equal(y, data.y_train)
     assert np.array_equal(x, hooks.augmented(data, model, 4, 9, {"augmentation": 7})[0])
+
+
+SHIFTS = (
+    "\ndef augment(x, y, rng):\n"
+    "    x[:] = np.roll(x, rng.integers(-1, 2, 2), axis=(1, 2))\n    return x, y\n"
+)
+
+
+def test_calibration_with_augmentation_left_on(written):
+    """The examples that a plain draw takes, as augment() makes them for the epoch of its number."""
+    made, (trajectory,) = planned(
+        written(NETWORK + SHIFTS), "calibration_draw=[random,augmented]", "calibration_draws=2",
+        "arms=ptq",
+    )  # fmt: skip
+    data, (model,) = datasets.load(made.datasets[0]), made.models
+    check_data(made)
+    drawn = {}
+    for each in trajectory.cells:
+        place = each.recipe["calibration_draw"], each.recipe["draw"]
+        drawn[place] = calibration_of(data, model, each.seed, each.recipe)
+    assert len(drawn) == 4
+    for draw in (0, 1):
+        x, _ = hooks.augmented(data, model, draw, 0, {})
+        rows = [np.flatnonzero((data.x_train == one).all(axis=(1, 2, 3)))[0]
+                for one in drawn["random", draw]]  # fmt: skip
+        assert np.array_equal(drawn["augmented", draw], x[rows])
+        assert not np.array_equal(drawn["augmented", draw], drawn["random", draw])
+
+
+def test_augmentation_off_in_the_training_more_leaves_the_float_training(written):
+    made, (trajectory,) = planned(
+        written(NETWORK + SHIFTS), "extra_augmentation=[on,off]", "arms=[float,float+k]"
+    )
+    (segment,) = trajectory.segments
+    data = datasets.load(made.datasets[0])
+    checkpoint = cell.run_segment(data, segment, None)
+    found = [r for fork in segment.forks for r in cell.run_fork(data, segment, fork, checkpoint)]
+    assert [row["arm"] for row in found] == ["float", "float+k", "float+k"]
+    assert len({row["sha256"] for row in found}) == 3
+    off = next(row for row in found if row["extra_augmentation"] == "off")
+    # Without augment() the same weights train on as they do when it is off.
+    plain, (other,) = planned(written(NETWORK), "arms=float+k")
+    (bare,) = other.segments
+    data = datasets.load(plain.datasets[0])
+    (row,) = cell.run_fork(data, bare, bare.forks[0], checkpoint)
+    assert row["sha256"] == off["sha256"]
 
 
 def test_an_optimizer_of_ones_own_trains_as_the_built_in_one_of_the_same_kind(written):

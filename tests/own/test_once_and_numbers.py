@@ -6,7 +6,7 @@ import pytest
 from bench import datasets, study
 from bench.datasets.kinds import own_labels
 from bench.errors import InputError
-from bench.plan.cells import check_data
+from bench.plan.data import check_data
 from tests.own.conftest import DATA, MODEL
 from tests.own.test_run import command, rows
 

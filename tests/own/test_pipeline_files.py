@@ -6,7 +6,8 @@ import pytest
 
 from bench import study
 from bench.errors import InputError
-from bench.plan.cells import cells, check_data
+from bench.plan.cells import cells
+from bench.plan.data import check_data
 from bench.plan.forecast import describe, forecast
 from bench.plan.trajectories import OWN, trajectories
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench import datasets, study
 from bench.errors import InputError
-from bench.plan.cells import check_data
+from bench.plan.data import check_data
 from tests.own.conftest import DATA, MODEL, fresh, returning
 
 

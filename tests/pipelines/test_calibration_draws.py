@@ -12,7 +12,8 @@ from bench.datasets.changed.shifts import moved
 from bench.errors import InputError
 from bench.pipelines import cell, streams
 from bench.pipelines.calibration import calibration_of, positions
-from bench.plan.cells import Recipe, cells, check_data
+from bench.plan.cells import Recipe, cells
+from bench.plan.data import check_data
 from bench.plan.trajectories import trajectories
 
 KINDS = ("random", "one-class", "skewed", "shifted", "uniform-noise")
@@ -117,6 +118,9 @@ def test_calibration_on_what_it_never_saw_clips():
     right = {kind: row["accuracy"] for kind, row in by_draw.items()}
     assert right["random"] > right["shifted"] + 0.1  # 797 examples: SD 0.014 and less
     assert right["random"] > 0.8
+    # Of one class alone: the outputs of the others are beyond the ranges that it takes.
+    clipped = {kind: row["outputs_at_limit"] / row["n"] for kind, row in by_draw.items()}
+    assert clipped["one-class"] > clipped["random"] + 0.2
 
 
 @pytest.mark.parametrize(

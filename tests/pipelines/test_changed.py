@@ -8,6 +8,7 @@ from bench.datasets.changed.shifts import shifted
 from bench.datasets.changed.training import changed
 from bench.pipelines import cell, evaluate
 from bench.plan.cells import cells
+from bench.plan.forecast import forecast
 from bench.plan.schedule import data_key
 from bench.plan.trajectories import trajectories
 from bench.store.schema import FILE
@@ -63,3 +64,7 @@ def test_noise_and_imbalance_change_training_and_not_the_test():
             assert row["sha256"] != plain[place]["sha256"]
             assert row["n"] == plain[place]["n"]
             assert row["examples_seen"] == row["epochs"] * len(data.x_train)
+    # The plan counts what is left of the examples too.
+    made = study.validate(FIELDS | {"class_imbalance": 20}, "test")
+    assert forecast(made, (), (), 2).steps == {"float": found["float", "none"]["steps"]}
+    assert found["float", "none"]["steps"] < plain["float", "none"]["steps"]

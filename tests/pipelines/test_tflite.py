@@ -110,6 +110,25 @@ def test_a_converter_takes_the_weights_of_the_moment(trained, digits):
     )
 
 
+def test_the_same_file_is_converted_once(trained, calibration):
+    """Of each format the last one is kept, and no other is taken for it."""
+    model = trained[0]
+    converter = convert.Converter(model, SCALE)
+    blob, quantized = converter.float32(), converter.ptq(calibration)
+    assert converter.float32() is blob
+    assert converter.ptq(calibration) is quantized
+    assert converter.route == "frozen"
+    others = [
+        converter.ptq(calibration[1:] // 2),
+        converter.ptq(calibration, granularity="per-tensor"),
+        converter.ptq(calibration, "int8-float-io"),
+    ]
+    assert len({quantized, *others}) == 4
+    again = converter.ptq(calibration)
+    assert again is not quantized
+    assert again == quantized
+
+
 def test_a_converter_of_many_models_makes_the_file_of_a_fresh_one(trained, calibration):
     """Byte for byte, though it freezes its graph only once."""
     for model, made in (

@@ -104,7 +104,7 @@ PHRASES = (
     ("size undecided", rf"whether by more than {_D} \S+?(?: over all levels)? is undecided"),
     ("matters", rf"(?<!whether )by more than {_D} "),
     ("too small", rf"but by less than {_D} "),
-    ("equivalent", rf"equivalent within {_D} [^\s;(:]+(?! in (?:at least|all|none))"),
+    ("equivalent", rf"equivalent within {_D} [^\s;(:]+(?! in (?:at least|all|both|none))"),
     ("undecided", r"undecided whether"),
     # Without a smallest difference that matters nothing is said of the size.
     ("size undecided", rf"\bis (?:better than|worse than|above|below) {_NO_SIZE}"),
@@ -149,8 +149,9 @@ class Reader:
                 caption = self.lines[at - 2]
                 names = cells(self.lines[at])
                 rows, at = [], at + 2
+                empty = {"setting": ""}  # left out where there is but one
                 while at < len(self.lines) and self.lines[at].startswith("|"):
-                    rows.append(dict(zip(names, cells(self.lines[at]), strict=True)))
+                    rows.append(empty | dict(zip(names, cells(self.lines[at]), strict=True)))
                     at += 1
                 yield caption, rows
             at += 1
@@ -172,7 +173,9 @@ class Reader:
                 stop = found[at + 1][0] if at + 1 < len(found) else len(line)
                 sides = SIDE.findall(line[last : match.end()])
                 last = match.end()
-                for printed in estimates(line[match.end() : stop].partition("ver all ")[0]):
+                for printed in estimates(
+                    line[match.end() : stop].partition("ver all ")[0].partition("ver both ")[0]
+                ):
                     unit = printed.unit.removesuffix(" per doubling")
                     sign = SIGNS[sides[-1]] if sides and kind in DIRECTED else 0
                     if unit in self.lower and sides and sides[-1].endswith("than"):

@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.analysis import Analysis, analyze
 from bench.analysis.next_look import next_cells
 from bench.analysis.pairs import pinned_pairs
+from bench.analysis.table import analyze_table
 from bench.report import build, markdown, sentences, terminal, words
 from bench.statistics.families import Verdict
 from bench.statistics.spread import sd_interval
@@ -192,12 +193,33 @@ def test_more_settings_than_sentences_are_counted(tmp_path):
     assert "- Of 12 settings: " in text
 
 
+def test_a_table_of_one_setting_with_an_arm_that_no_seed_moves(tmp_path):
+    """No column of settings, no name of none; one value has no t interval; equal differences none
+    either."""
+    rows = ["seed,arm,accuracy"]
+    for seed in range(8):
+        value = 0.6 + 0.01 * (seed % 3)
+        rows += [f"{seed},a,0.545", f"{seed},b,{value:.3f}", f"{seed},c,{value + 0.02:.3f}"]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    made = analyze_table(tmp_path / "t.csv")
+    text = text_of(made)
+    assert "| setting |" not in text
+    assert "what differs between the settings" not in text
+    assert re.search(r"!\[Lines\. of 8 seeds \d seeds rise from a to b", text)
+    assert "54.5 to 54.5" not in text
+    assert "| `a` | 8 | 54.5 | 0.00 | – | 54.5 | 54.5 |" in text
+    (equal,) = (c for c in made.select() if c.name == "c - b")
+    assert sentences.numbers(equal) == ("+2.00", "equal in every seed")
+    assert "+2.00 pp in every seed" in text
+    assert "[+2.00, +2.00]" not in text
+
+
 def test_no_number_of_settings_is_claimed_with_too_few_seeds_for_any(tmp_path):
     few = analyzed(tmp_path / "few", synthetic.study(seeds=4, budgets=[1, 8]))
-    assert "Over all 2 settings together" in text_of(few)
+    assert "Over both settings together" in text_of(few)
     assert "is shown to be above" not in text_of(few)
     enough = analyzed(tmp_path / "enough", synthetic.study(seeds=7, budgets=[1, 8]))
-    assert "Corrected over these 2 settings alone, QAT is shown to be above PTQ" in text_of(enough)
+    assert "Corrected over both settings alone, QAT is shown to be above PTQ" in text_of(enough)
 
 
 @pytest.mark.parametrize(

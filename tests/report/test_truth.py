@@ -24,7 +24,7 @@ from bench.store import folder as store
 from bench.store.schema import RESULTS
 from tests import synthetic
 from tests.report.claims import Claims
-from tests.report.reader import DIRECTED, INTERVAL, NUMBER, Printed, Reader, label, number
+from tests.report.reader import DIRECTED, INTERVAL, LABELS, NUMBER, Printed, Reader, label, number
 
 EXPECTED = {"higher": "above 0", "lower": "below 0", "either": "away from 0"}
 EXAMPLES = settings(
@@ -191,14 +191,15 @@ def check(reader: Claims, analysis: Analysis, population: str) -> None:
         printed_on_a_terminal(analysis, population), reader.delta, reader.alpha, reader.lower
     )
     said.check_clauses()
-    row = re.compile(rf" ({NUMBER}) +{INTERVAL} +(?:–|<?[\d.e-]+) +(\S.*)")
+    verdicts = "|".join(sorted(LABELS, key=len, reverse=True))
+    row = re.compile(rf"({verdicts})(\S*.*?)  .* ({NUMBER}) +{INTERVAL} *$")
     for line in said.lines:
         if match := row.search(line):
-            kind, basis = label(match[4].strip())
+            kind, basis = label(match[1] + match[2])
             metric = next(
                 (m for m in analysis_metrics(analysis) if f" {m} " in line), reader.metric
             )
-            ends = Printed(number(match[1]), number(match[2]), number(match[3]), basis)
+            ends = Printed(number(match[3]), number(match[4]), number(match[5]), basis)
             if kind in (*DIRECTED, "equivalent", "undecided"):
                 problem = ends.check(kind, reader.delta.get(metric))
                 said.must(not problem, f"terminal: {kind}, but {problem}", line)

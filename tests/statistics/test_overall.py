@@ -5,45 +5,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bench.statistics import overall
-from bench.statistics.crossed import crossed, crossed_sums
 from bench.statistics.equivalence import tost_of
 from bench.statistics.paired import PairedT, paired_t
-from tests import oracles
 
 # Student (1908), R's `sleep`: extra hours under drug 1 and under drug 2, as two samples.
 DRUG_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
 DRUG_2 = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
 
-tables = st.tuples(st.integers(1, 5), st.integers(2, 12), st.integers(0, 2**32 - 1))
-
-
-def draw(shape):
-    settings, seeds, seed = shape
-    return np.random.default_rng(seed).integers(-30, 31, (settings, seeds))
-
-
-@given(tables)
-def test_shared_seeds_are_one_contrast(shape):
-    d = draw(shape)
-    means = [sum(d[c, s] for c in range(len(d))) / len(d) for s in range(d.shape[1])]
-    assert overall.overall_differences(d) == pytest.approx(means)
-    found = paired_t(overall.overall_differences(d))
-    assert found.mean == pytest.approx(d.mean())
-
-
-def test_decimals_that_mean_the_same_are_equal():
-    # (0.1, 0.2, 0.3) and its orders, (0.1, 0.7) against (0.4, 0.4): sums that differ in their bits
-    d = np.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.1], [0.3, 0.1, 0.3]])
-    assert np.unique(overall.overall_differences(d)).tolist() == [0.2]
-    d = np.array([[0.1, 0.4, 0.3], [0.7, 0.4, 0.5]])
-    assert paired_t(overall.overall_differences(d)).constant
-    d = np.array([[0.1, -0.3], [0.2, 0.1], [-0.3, 0.2]])
-    assert paired_t(overall.overall_differences(d)).identical
-
 
 def test_one_setting_is_its_own_overall_effect():
     d = np.array([[1.25, -0.5, 3.0, 0.25]])
-    assert overall.overall_differences(d).tolist() == d[0].tolist()
     found, test = overall.mean_of_means([d[0]]), paired_t(d[0])
     for name in ("mean", "se", "df", "t", "p"):
         assert getattr(found, name) == pytest.approx(getattr(test, name))
@@ -124,18 +95,6 @@ def test_stands_where_a_paired_test_stands():
     assert tost_of(found, 3).p == pytest.approx(tost_of(paired_t(DRUG_1 - DRUG_2), 3).p)
 
 
-@given(st.integers(1, 3), st.integers(2, 5), st.integers(2, 12), st.integers(0, 2**32 - 1))
-def test_new_examples_are_the_crossed_formula_on_means(settings, seeds, examples, seed):
-    cells = np.random.default_rng(seed).integers(-1, 2, (settings, seeds, examples))
-    found = overall.overall_crossed(list(cells), scale=100)
-    ms_s, ms_i, ms_e = oracles.mean_squares(100 * cells.mean(axis=0))
-    variance = (ms_s + max(ms_i - ms_e, 0)) / (seeds * examples)
-    assert found.mean == pytest.approx(100 * cells.mean(), abs=1e-9)
-    assert found.se**2 == pytest.approx(variance, abs=1e-9)
-    if settings == 1:
-        assert found == crossed(crossed_sums(cells[0]), 100)
-
-
 def test_false_alarms_of_unlike_settings_keep_their_rate():
     rng = np.random.default_rng(0)
     shape = ((5, 0.3), (8, 1.0), (20, 3.0))
@@ -154,26 +113,13 @@ def test_shared_seeds_need_the_difference_per_seed():
     right = wrong = 0
     for _ in range(3000):
         d = rng.normal(size=(1, 8)) + rng.normal(0, 0.5, (4, 8))
-        right += paired_t(overall.overall_differences(d)).p <= 0.05
+        right += paired_t(d.mean(axis=0)).p <= 0.05
         wrong += overall.mean_of_means(list(d)).p <= 0.05
     assert stats.binom.ppf(0.0001, 3000, 0.05) <= right <= stats.binom.ppf(0.9999, 3000, 0.05)
     assert wrong > stats.binom.ppf(0.9999, 3000, 0.2)
-
-
-@pytest.mark.parametrize("d", [[1.0, 2.0], [[]], [[1.0, np.nan]], [[[1.0]]]])
-def test_refuses_what_is_no_table(d):
-    with pytest.raises(ValueError, match=r"^d: "):
-        overall.overall_differences(np.array(d))
 
 
 @pytest.mark.parametrize("d", [[], [[]], [[1.0], [np.inf]]])
 def test_refuses_what_are_no_samples(d):
     with pytest.raises(ValueError, match=r"^d: "):
         overall.mean_of_means([np.array(one) for one in d])
-
-
-@pytest.mark.parametrize("cells", [[], [np.ones((2, 3), int), np.ones((3, 2), int)],
-                                   [np.full((2, 2), 0.5)] * 2])  # fmt: skip
-def test_refuses_settings_that_do_not_share_examples(cells):
-    with pytest.raises(ValueError, match=r"^cells: "):
-        overall.overall_crossed(cells)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.statistics import sign_flip, subset_sums
+from bench.statistics import sign_flip, spectrum, subset_sums
 from bench.statistics.paired import paired_t
 from tests import oracles
 
@@ -281,22 +281,44 @@ def tail_by_counting(steps: np.ndarray, limit: int) -> Fraction:
 def test_a_tail_in_halves_equals_counting_in_whole_numbers(steps, share):
     steps = np.array(steps)
     limit = int(share * steps.sum())
-    found = subset_sums.lower_tail_of_many(steps, limit)
-    assert found == pytest.approx(float(tail_by_counting(steps, limit)), rel=1e-13)
+    exact = float(tail_by_counting(steps, limit))
+    assert subset_sums.lower_tail_of_many(steps, limit) == pytest.approx(exact, rel=1e-13)
+    by_frequency = spectrum.lower_tail_by_frequency(steps, limit, 10**6)
+    assert by_frequency == pytest.approx(exact, rel=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["ranks", "tied ranks", "counts", "heavy tail"])
-def test_a_tail_of_many_equals_the_direct_sum(kind: str):
-    """Where the halves hold a window of all sums only, and where they rescale."""
+def tail_in_one_number(steps: np.ndarray, limit: int) -> float:
+    """Every subset sum counted exactly, as the digits of one whole number."""
+    bits = steps.size + 1  # of a digit: no count fills it
+    product = 1
+    for step in steps.tolist():
+        product += product << bits * step
+    digits = product & ((1 << bits * (limit + 1)) - 1)
+    return float(Fraction(digits % ((1 << bits) - 1), 2**steps.size))  # their sum: casting out 9s
+
+
+@pytest.mark.parametrize("share", [0.5, 0.45, 0.3])
+@pytest.mark.parametrize("kind", ["ranks", "tied ranks", "counts"])
+def test_a_tail_from_few_frequencies_equals_counting_in_whole_numbers(kind: str, share: float):
     rng = np.random.default_rng(0)
     steps = {
-        "ranks": np.arange(1, 701),
-        "tied ranks": np.repeat(np.arange(1, 141), 5),
-        "counts": rng.binomial(60, 0.4, 1300),
-        "heavy tail": (5 * rng.pareto(1.5, 700)).astype(int).clip(1, 3000),
+        "ranks": np.arange(1, 401),
+        "tied ranks": np.repeat(np.arange(1, 201), 2),
+        "counts": rng.binomial(90, 0.4, 400),
     }[kind]
-    for share in (0.5, 0.45, 0.3, 0.15):
-        limit = int(share * steps.sum())
-        counts, unit = sign_flip._subset_sums(steps, limit)
-        direct = float(counts.sum() * unit)
-        assert subset_sums.lower_tail_of_many(steps, limit) == pytest.approx(direct, rel=1e-12)
+    limit = int(share * steps.sum())
+    few = steps.size * 250  # frequencies, of 4,000 to 28,000
+    found = spectrum.lower_tail_by_frequency(steps, limit, few)
+    assert found == pytest.approx(tail_in_one_number(steps, limit), rel=1e-13)
+
+
+def test_a_frequency_far_from_0_counts_where_it_matters():
+    """Of even steps and one odd one, half a turn leaves the even ones as they are."""
+    steps = np.r_[2 * np.arange(1, 401), 1]
+    exact = tail_in_one_number(steps, 79_000)
+    found = spectrum.lower_tail_by_frequency(steps, 79_000, 60_000)
+    assert found == pytest.approx(exact, rel=1e-13)
+
+
+def test_too_many_frequencies_are_none():
+    assert spectrum.lower_tail_by_frequency(np.arange(1, 61), 800, 1_000) is None

@@ -77,13 +77,33 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     if not shown and not changes and len(folded) == len(guessed[1:]):
         shown = [c for c in comparisons if c.family == "primary"] or list(comparisons)
         lines = list(_overview(analysis, shown))
-        short = not guessed and _is_short(lines[0])
-        top += lines[:1] if short else []
-        folded += lines[1:] if short else lines
+        short = () if guessed else _headlines(analysis, shown)
+        if not guessed and not short and _is_short(lines[0]):
+            short = (lines.pop(0),)
+        top += short
+        folded += lines
     table = answer_table.build(analysis, population, shown, asked, changes)
     top += [table] if table is not None else []
     folded.append(Paragraph(_basis(analysis, population, shown)))
     return Section("", (*top, Details(FOLDED, tuple(folded))))
+
+
+def _headlines(analysis: Analysis, shown: Sequence[Comparison]) -> tuple[Block, ...]:
+    """Of few contrasts at more settings than there are sentences, one sentence for each; empty
+    elsewhere."""
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in shown:
+        groups.setdefault((c.name, c.pairs.metric), []).append(c)
+    each = list(groups.values())
+    if len(each) > MOST_SENTENCES or len(shown) <= MOST_SENTENCES:
+        return ()
+    if any(len(several.known_of(members)) < 2 for members in each):
+        return ()
+    found = []
+    for members in each:
+        said = words.metric(members[0].pairs.metric, members[0].pairs.lower_is_better)
+        found.append(Paragraph(f"{several.headline(analysis, members)}{said}.", lead=True))
+    return tuple(found)
 
 
 def _is_short(block: Block) -> bool:
@@ -285,7 +305,7 @@ def _hold(analysis: Analysis, population: Population, shown: Sequence[Comparison
     said = []
     if any(m > 1 for m in sizes.values()):
         if len(sizes) == 1:
-            said.append(f"for all {next(iter(sizes.values()))} primary contrasts at once")
+            said.append(f"for {words.every(next(iter(sizes.values())))} primary contrasts at once")
         elif len(set(sizes.values())) == 1:
             m = next(iter(sizes.values()))
             said.append(f"for the {m} primary contrasts of each metric at once")
@@ -294,12 +314,12 @@ def _hold(analysis: Analysis, population: Population, shown: Sequence[Comparison
             said.append(f"at once for the primary contrasts of one metric ({each})")
     changes = {c.m for c in thread.changes_of(analysis, population) if c.family == "interaction"}
     if changes:
-        said.append(f"for all {max(changes)} changes with budget and factors at once")
+        said.append(f"for {words.every(max(changes))} changes with budget and factors at once")
     names = dict.fromkeys(c.name for c in there)
     wholes = (several.overall(analysis, [c for c in there if c.name == name]) for name in names)
     effects = {whole.m for whole in wholes if whole is not None}
     if effects and effects != {1}:
-        said.append(f"for all {max(effects)} overall effects at once")
+        said.append(f"for {words.every(max(effects))} overall effects at once")
     if any(c.family == "exploratory" for c in there):
         said.append("for exploratory contrasts at the false-coverage rate")
     return f" that hold {words.listed(said)}" if said else ""

@@ -1,7 +1,7 @@
 """Other tests and effect sizes beside the one that decides."""
 
 from bench.analysis import Analysis, Comparison, Population, beside
-from bench.report import words
+from bench.report import sentences, words
 from bench.report.content import Cell, Column, Details, Paragraph, Section, Table, code
 
 BY_POPULATION = False  # all about new seeds on this test set
@@ -88,8 +88,10 @@ def _table(analysis: Analysis, comparisons: list[Comparison]) -> Table:
                 words.p_cell(c.p),
                 words.p_cell(row["p_signflip"]),
                 words.p_cell(row["p_wilcoxon"]),
-                Cell(words.interval(flips.get(id(pairs)), unit)),
-                Cell(words.interval(of_resamples, unit)),
+                *(
+                    Cell("–" if sentences.is_constant(c) else words.interval(ends, unit))
+                    for ends in (flips.get(id(pairs)), of_resamples)
+                ),
             )
         )
     caption = "Beside the t-test" + words.first_of(comparisons)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from bench.analysis import Analysis, Comparison, Population, Varying
-from bench.analysis.records import positions
 from bench.report import figures, forest_plot, scales, words
 from bench.report.content import (
     Block,
@@ -88,7 +87,7 @@ def _files(analysis: Analysis, primary: list[Comparison]) -> Details:
 
 
 def _mcnemar(c: Comparison, seed: int) -> McNemar:
-    a, b = (s.correct[positions(s, [seed])[0]] for s in c.pairs.samples if s.correct is not None)
+    a, b = (s.correct[s.positions([seed])[0]] for s in c.pairs.samples if s.correct is not None)
     return mcnemar(int((a & ~b).sum()), int((b & ~a).sum()), a.size)
 
 

@@ -176,7 +176,7 @@ def _table(
                 sentences.interval_cell(c),
                 Cell(c.family),
                 Cell(words.seeds(c), c.n_seeds),
-                Cell(words.interval(c.interval, unit), c.interval and c.interval.low),
+                _pointwise(c),
                 words.p_cell(c.p),
                 *([words.p_cell(row["p_signflip"])] if over_seeds else []),
                 words.p_cell(c.p_adjusted, c.alpha),
@@ -235,6 +235,12 @@ def _needs_examples(c: Comparison, alpha: float) -> bool:
         return False
     # TOST at alpha asks that the interval at 1 - 2 alpha lies within the margin.
     return (c.estimate.example_half_width(2 * alpha) or 0) >= c.pairs.margin
+
+
+def _pointwise(c: Comparison) -> Cell:
+    if sentences.is_constant(c):
+        return Cell("–")
+    return Cell(words.interval(c.interval, c.pairs.unit), c.interval and c.interval.low)
 
 
 def _needed(seeds: int | None) -> Cell:

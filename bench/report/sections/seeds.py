@@ -113,7 +113,8 @@ def _figure(
     if axis.note:
         caption += f" {axis.note[0].upper()}{axis.note[1:]}."
     alt = "Lines. " + "; ".join(
-        f"{label}: of {len(shared)} seeds {words.count(rises, 'seed')} rise from {a} to {b}"
+        f"{label}{': ' if label else ''}of {len(shared)} seeds {words.count(rises, 'seed')} rise "
+        f"from {a} to {b}"
         for label, of_block in blocks
         for a, b in itertools.pairwise(arms)
         if a in of_block and b in of_block
