@@ -21,6 +21,10 @@ _FOR_EVERY_RAY = {
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # A metric per task would grow the driver with every cell.
     "RAY_enable_metrics_collection": "0",
+    # What is asked of a machine that has frozen fails after so long; else it is waited for, and
+    # with it what other machines could do.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
 
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
