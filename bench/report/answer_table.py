@@ -110,9 +110,10 @@ _LINKS = {"interaction": CHANGE_LINKS, "effect": EFFECT_LINKS}
 def _question(analysis: Analysis, c: Comparison, asked: Mapping[str, Text]) -> Text:
     """The question that a row answers, and the contrast that does."""
     if c.pairs.kind == "effect" and analysis.study is not None:
-        decides = str(analysis.study.decides)
+        effect, of, contrast = str(analysis.study.decides).partition(": ")
         of_one = f", a change of {code(c.name)} alone" if c.pairs.moved else ""
-        return f"{GUESS} {code(decides)}{of_one}"
+        # Two codes, so that a line may end between them.
+        return f"{GUESS} {code(effect + of.strip())} {code(contrast)}{of_one}"
     if c.pairs.kind == "interaction":
         few, many = c.pairs.level, c.pairs.reference
         return f"{ONE_EPOCH} {code(c.name)} after {few} against {many}"
