@@ -19,7 +19,7 @@ test: $(READY) ## linters, types, doors, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 test-faults: $(READY) ## the long tests of faults: 45 minutes at most
 	$(BIN)/pytest -m faults

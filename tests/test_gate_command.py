@@ -1,48 +1,24 @@
-"""`gate` on tables and folders: outcomes against scipy's intervals, exit codes, what is written."""
+"""`gate` on tables: outcomes against scipy's intervals, exit codes, what is written."""
 
-import csv
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from bench.analysis import gating
-from bench.analysis.gating import Asked
 from bench.analysis.roles import Declared
 from bench.cli import gated
 from bench.cli.app import main
 from bench.errors import InputError
-from bench.store.folder import Store
-from tests import oracles, synthetic
-
-ROOT = Path(__file__).parents[1]
-WORKFLOW = ROOT / "docs" / "ci" / "gate.yml"
-# Student (1908), R's `sleep`: extra hours of 10 patients under two drugs
-SLEEP = np.array([-1.2, -2.4, -1.3, -1.3, 0.0, -1.0, -1.8, -0.8, -4.6, -1.4])
-
-
-def table(path, d, metric="score", **columns):
-    """A table of two arms at one or several settings; d: (settings, seeds) or (seeds,)."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["seed", "arm", "budget", metric])
-        for budget, row in enumerate(np.atleast_2d(d), 1):
-            for seed, value in enumerate(row):
-                old = 5 + 0.1 * seed  # an arm that is the same for all seeds would be no arm
-                writer.writerow([seed, "new", budget, f"{old + value:.6f}"])
-                writer.writerow([seed, "old", budget, f"{old:.6f}"])
-    return path
+from tests import oracles
+from tests.gates import SLEEP, asked, table
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -78,10 +54,6 @@ def test_student_sleep(margin, code, outcome, tmp_path, monkeypatch, capsys):
     text = written[1].read_text()
     assert f"{outcome.capitalize()}: `new - old`" in text
     assert "−2.29" in text
-
-
-def asked(**fields):
-    return Asked(**({"contrast": "new - old", "margin": 0.5, "better": "higher"} | fields))
 
 
 settings_of_seeds = st.integers(1, 4).flatmap(
@@ -180,158 +152,6 @@ def test_the_seeds_that_it_would_take(tmp_path):
     assert f"{n:,} seeds would pass with 80% power" in gated.line(found)
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Two runs of one study: a released one, and a new one whose QAT lost a little."""
-    top = tmp_path_factory.mktemp("runs")
-    study = synthetic.study(seeds=8, budgets=[1, 8], arms=["float", "ptq", "qat"])
-    synthetic.write(top / "released", study)
-    worse = synthetic.DIGITS | {"qat": (40.0, 90.0)}
-    synthetic.write(top / "new", study, means=worse)
-    return top
-
-
-def right(folder):
-    """(arm, budget, seed) -> percent right."""
-    from bench.store import folder as store
-
-    cells = store.read(folder).cells
-    rows = cells.select(["arm", "budget", "seed", "accuracy"]).to_pylist()
-    return {(row["arm"], row["budget"], row["seed"]): 100 * row["accuracy"] for row in rows}
-
-
-def test_a_folder_is_gated_by_its_seeds(folders):
-    found = gating.of_folder(folders / "released", Asked("ptq - float", 0.5))
-    values = right(folders / "released")
-    for one, budget in zip(found.settings, (1, 8), strict=True):
-        d = np.array([values["ptq", budget, s] - values["float", budget, s] for s in range(8)])
-        ends = stats.t.interval(0.9, 7, d.mean(), stats.sem(d))
-        assert tuple(one.interval) == pytest.approx(ends)
-        assert one.place == f"budget {budget}"
-    wide = gating.of_folder(
-        folders / "released", Asked("ptq - float", 0.5, population="seeds+examples")
-    )
-    assert wide.settings[0].mean == pytest.approx(found.settings[0].mean)
-    assert wide.settings[0].interval != found.settings[0].interval
-
-
-def test_any_two_arms_can_be_gated(folders):
-    assert (
-        gating.of_folder(folders / "released", Asked("float - qat", 0.5)).contrast == "float - qat"
-    )
-    with pytest.raises(InputError, match="no arm 'qut'; did you mean 'qat'"):
-        gating.of_folder(folders / "released", Asked("qut - float", 0.5))
-    with pytest.raises(InputError, match="two different arms"):
-        gating.of_folder(folders / "released", Asked("qat", 0.5))
-
-
-def test_an_older_run_is_the_baseline_seed_by_seed(folders):
-    found = gating.of_folder(folders / "new", Asked("", 0.5), folders / "released", "qat")
-    new, old = right(folders / "new"), right(folders / "released")
-    for one, budget in zip(found.settings, (1, 8), strict=True):
-        d = np.array([new["qat", budget, s] - old["qat", budget, s] for s in range(8)])
-        assert one.mean == pytest.approx(d.mean())
-        assert tuple(one.interval) == pytest.approx(
-            stats.t.interval(0.9, 7, d.mean(), stats.sem(d))
-        )
-    same = gating.of_folder(folders / "new", Asked("", 0.5), folders / "new", "qat")
-    assert same.outcome == "passed"
-    assert [one.mean for one in same.settings] == [0, 0]
-
-
-def test_other_test_examples_are_no_baseline(folders, tmp_path):
-    study = synthetic.study(seeds=8, budgets=[1], arms=["float", "ptq", "qat"])
-    synthetic.write(tmp_path / "other", study, random_state=7)
-    with pytest.raises(InputError, match="other test examples of 'digits'"):
-        gating.of_folder(folders / "new", Asked("", 0.5), tmp_path / "other", "qat")
-
-
-def test_a_check_withholds(tmp_path):
-    def unlike(row):
-        if row["arm"] == "float":
-            row["disagreements"] = row["n"] // 2
-        return row
-
-    study = synthetic.study(seeds=6, budgets=[1], arms=["float", "ptq"])
-    synthetic.write(tmp_path / "run", study, edit=unlike)
-    found = gating.of_folder(tmp_path / "run", Asked("ptq - float", 5))
-    assert found.outcome == "withheld"
-    assert "no decision on ptq - float: the float file is unlike its Keras" in gated.line(found)
-    assert json.loads(gated.as_json(found))["settings"][0]["low"] is None
-
-
-def test_seeds_that_were_added_by_looks_are_judged_by_repeated_intervals(tmp_path):
-    study = synthetic.study(
-        seeds=12, budgets=[1], arms=["float", "ptq"], sequential={"looks": [8, 12]}
-    )
-    synthetic.write(tmp_path / "run", study, arm_sd=0.3)
-    (one,) = gating.of_folder(tmp_path / "run", Asked("ptq - float", 0.5)).settings
-    fixed = study.model_copy(update={"sequential": None})
-    plain = tmp_path / "plain"
-    shutil.copytree(tmp_path / "run", plain)
-    Store(plain).write_text("study.toml", fixed.to_toml())
-    (once,) = gating.of_folder(plain, Asked("ptq - float", 0.5)).settings
-    assert one.mean == pytest.approx(once.mean)
-    assert one.interval.low < once.interval.low < once.interval.high < one.interval.high
-    with pytest.raises(InputError, match="--population"):
-        gating.of_folder(tmp_path / "run", Asked("ptq - float", 0.5, population="seeds+examples"))
-
-
-def with_loss(folder, gain, **infinite):
-    """A folder whose rows hold a loss beside accuracy; QAT's is `gain` more than PTQ's."""
-    made = synthetic.study(
-        seeds=8, budgets=[1], arms=["float", "ptq", "qat"], metrics=["accuracy", "cross_entropy"]
-    )
-
-    def edit(row):
-        loss = 1.0 + 0.01 * row["seed"] + (gain if row["arm"] == "qat" else 0.0)
-        loss += 0.001 * ((row["seed"] * 7 + len(row["arm"])) % 5)
-        if row["arm"] == infinite.get("arm") and row["seed"] == infinite.get("seed"):
-            loss = float("inf")
-        return row | {"metrics": {"accuracy": row["accuracy"], "cross_entropy": loss}}
-
-    synthetic.write(folder, made, edit=edit)
-    Store(folder).write_metrics(made.declared_metrics())
-    return folder
-
-
-def test_a_folders_metric_has_its_direction(tmp_path):
-    folder = with_loss(tmp_path / "run", gain=0.5)
-
-    def outcome(margin, **fields):
-        return gating.of_folder(
-            folder, Asked("qat - ptq", margin, metric="cross_entropy", **fields)
-        )
-
-    worse = outcome(0.2)
-    assert (worse.outcome, worse.lower_is_better) == ("failed", True)
-    assert worse.settings[0].mean == pytest.approx(0.5, abs=0.01)
-    assert outcome(0.7).outcome == "passed"
-    assert outcome(0.2, better="higher").outcome == "passed"
-    assert gating.of_folder(folder, Asked("ptq - float", 5)).metric == "accuracy"  # the first one
-    with pytest.raises(InputError, match="no 'crossentropy'; did you mean 'cross_entropy'"):
-        gating.of_folder(folder, Asked("qat - ptq", 1, metric="crossentropy"))
-
-
-def test_few_groups_of_test_examples_decide_nothing_about_new_ones(tmp_path):
-    made = synthetic.study(seeds=8, budgets=[1], arms=["float", "ptq"])
-    for groups, decided in ((3, False), (40, True)):
-        folder = tmp_path / str(groups)
-        synthetic.write(folder, made, groups=groups)
-        ask = Asked("ptq - float", 5, population="seeds+examples")
-        found = gating.of_folder(folder, ask)
-        assert (found.outcome == "passed") == decided
-        assert ("3 groups of test examples, and it takes 5" in gated.line(found)) != decided
-        assert gating.of_folder(folder, Asked("ptq - float", 5)).outcome == "passed"
-
-
-def test_what_is_not_finite_never_passes(tmp_path):
-    folder = with_loss(tmp_path / "run", gain=-0.5, arm="qat", seed=3)
-    found = gating.of_folder(folder, Asked("qat - ptq", 0.2, metric="cross_entropy"))
-    assert found.outcome == "undecided"
-    assert "1 seed has no finite value" in gated.line(found)
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -389,50 +209,48 @@ def test_an_end_beside_the_margin_is_shown_on_its_side(tmp_path):
     assert shown < 0.49956
 
 
-def steps():
-    """The commands of the workflow, by step."""
-    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
-    return {
-        step["name"]: step["run"]
-        for job in jobs.values()
-        for step in job["steps"]
-        if "ptq-vs-qat gate" in step.get("run", "") or "ptq-vs-qat run" in step.get("run", "")
-    }
-
-
-def test_the_workflow_is_one():
-    made = yaml.safe_load(WORKFLOW.read_text())
-    assert set(made) == {"name", True, "jobs"}  # YAML 1.1 reads `on` as true, as GitHub's does not
-    assert set(made[True]) == {"pull_request", "schedule"}
-    for job in made["jobs"].values():
-        assert job["runs-on"]
-        assert all(("uses" in step) != ("run" in step) for step in job["steps"])
-    assert len(steps()) == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "code", "outcome"),
-    [
-        ("QAT against the released run's, seed by seed", 1, "failed: qat - baseline"),
-        ("Quantized against float, where it is trained longest", 0, "passed: qat - float"),
-    ],
-)
-def test_the_commands_of_the_workflow_run(name, code, outcome, folders, tmp_path):
-    shutil.copytree(folders, tmp_path / "results")
-    summary = tmp_path / "step.md"
-    done = shell(steps()[name], tmp_path, summary)
-    assert done.returncode == code, done.stderr
-    assert done.stdout.startswith(f"{outcome} is shown")
-    assert outcome.partition(": ")[2] in summary.read_text().splitlines()[0]
-
-
-def shell(script, cwd, summary):
-    """As a runner runs a step: bash -e."""
-    script = script.replace("ptq-vs-qat ", f"{sys.executable} -m bench ")
-    environment = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "GITHUB_STEP_SUMMARY": str(summary)
-    }  # fmt: skip
-    return subprocess.run(
-        ["bash", "-e", "-c", script], cwd=cwd, env=environment, capture_output=True, text=True,
-        timeout=120,
+def test_a_table_of_predictions_is_gated_for_new_examples_too(tmp_path, monkeypatch, capsys):
+    """By the crossed formula; with 10 speakers for new ones of these; other tables cannot."""
+    rng = np.random.default_rng(4)
+    hard = rng.normal(0, 1.5, 100)
+    lines = ["seed,arm,example,prediction,label,speaker"]
+    d = np.zeros((6, 100))
+    for seed in range(6):
+        for sign, (arm, level) in zip((-1, 1), (("old", 1.0), ("new", 1.3)), strict=True):
+            right = rng.random(100) < 1 / (1 + np.exp(-(level + hard)))
+            d[seed] += sign * right
+            lines += [f"{seed},{arm},e{i},{ok:d},1,s{i % 10}" for i, ok in enumerate(right)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n")
+    ask = asked(margin=9, better=None, population="seeds+examples")
+    ms_s, ms_i, ms_e = oracles.mean_squares(d)
+    (one,) = gating.of_table(path, ask).settings
+    assert one.mean == pytest.approx(100 * d.mean())
+    surplus = max(ms_i - ms_e, 0)
+    se = 100 * np.sqrt((ms_s + surplus) / d.size)
+    below = ms_s**2 / 5 + ms_i**2 / 99 + ms_e**2 / (5 * 99)
+    df = max(5, (ms_s + surplus) ** 2 / below) if surplus else 5
+    half = stats.t.ppf(0.95, df) * se
+    assert tuple(one.interval) == pytest.approx((one.mean - half, one.mean + half))
+    (of_groups,) = gating.of_table(path, ask, columns={"speaker": "group"}).settings
+    assert of_groups.mean == pytest.approx(one.mean)
+    assert of_groups.interval != one.interval
+    plain = table(tmp_path / "plain.csv", SLEEP)
+    code, _, error = run(
+        monkeypatch, capsys, plain, "--contrast", "new - old", "--margin", 1,
+        "--population", "seeds+examples",
     )  # fmt: skip
+    assert code == 2
+    assert "a table without predictions per test example" in error
+
+
+def test_a_wide_table_is_gated_as_it_is_analyzed(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "wide.csv"
+    rows = [f"{seed},{0.9 + seed / 1000},{0.91 + seed / 900}" for seed in range(8)]
+    path.write_text("\n".join(["run,old,new", *rows]) + "\n")
+    code, out, error = run(
+        monkeypatch, capsys, path, "--wide", "--columns", "run=seed", "--metric", "accuracy",
+        "--contrast", "new - old", "--margin", 0.5,
+    )  # fmt: skip
+    assert (code, error) == (0, "")
+    assert out.startswith("passed: new - old is shown not to be worse by 0.5 pp (+1.0")

@@ -92,3 +92,120 @@ def test_why_looking_failed_is_kept_and_said(tmp_path):
     assert "1 because looking failed, `KeyError: no *such* op` and 1 because keeping" in text
     assert "2.00% of the test examples are classified otherwise than by XNNPACK's kernels" in text
     assert "of 0.75% the largest output is more than a step away" in text
+
+
+LAYERS = {
+    "quant_dense/output / range_ratio": 1.0,
+    "quant_re_lu/output / range_ratio": 8.0,
+    "quant_re_lu_1/output / range_ratio": 19.0,
+    "quantize_layer/quantize_layer / range_ratio": 1.0,
+    "quant_dense/output / saturated": 0.03,
+    "batch_normalization / mean_off": 0.9,
+    "batch_normalization / variance_ratio": 95.0,
+    "0 CONV_2D / sqnr_db": 31.0,
+    "1 FULLY_CONNECTED / sqnr_db": 12.5,
+    "1 FULLY_CONNECTED / error_steps": 0.75,
+    "1 FULLY_CONNECTED / channel_range_ratio": 6.0,
+    "1 FULLY_CONNECTED / distinct_scales": 1.0,
+    "0 CONV_2D / channel_range_ratio": 9.0,
+    "0 CONV_2D / distinct_scales": 16.0,
+}
+"""Of the first two seeds alone."""
+
+COLD = {"batch_norm_start_left": 0.5, "range_start_left": 0.97}
+
+FINDINGS = [
+    (
+        {"float_ops": 2},
+        "2 operators of a file run in float, not in int8. The most in any of 5 files.",
+    ),
+    (
+        {"clipped_inputs": 0.002},
+        "0.20% of the test inputs are beyond what the file's input can hold. The most in any of 5"
+        " files.",
+    ),
+    (
+        COLD,
+        "97% of each range is still TFMOT's start of 6 after 100 steps of QAT, and the median "
+        "range is 8.0 times what calibration finds (of 2 seeds). Mean over 5 seeds.",
+    ),
+    (
+        COLD,
+        "50% of batch normalization's start is left in its averages, which have not converged; a "
+        "moving variance of `batch_normalization` is 95 times the data's (of 2 seeds). Mean over "
+        "5 seeds.",
+    ),
+    (
+        {},
+        "a moving mean of `batch_normalization` is 0.9 SDs off that of the training data; a "
+        "moving variance of `batch_normalization` is 95 times the data's. Mean over 2 seeds.",
+    ),
+    (
+        {},
+        "the range of `quant_re_lu_1/output` is 19 times what calibration finds. Mean over 2 "
+        "seeds.",
+    ),
+    (
+        {},
+        "3.0% of the activations on the test data lie outside of the range of "
+        "`quant_dense/output`. Mean over 2 seeds.",
+    ),
+    (
+        {"outputs_at_limit": 100},
+        "10.0% of the test examples have an output at the limit of its type. Mean over 5 seeds.",
+    ),
+    (
+        {},
+        "the output of `1 FULLY_CONNECTED` has 12.5 dB of signal to quantization noise, the least"
+        " of 2 operators: an error of 0.75 steps of its scale, where rounding alone makes 0.289. "
+        "Mean over 2 seeds.",
+    ),
+    (
+        {"ties": 40},
+        "4.0% of the test examples have two highest outputs that are equal: the order of the "
+        "classes decides. Mean over 5 seeds.",
+    ),
+    (
+        {"keras_flips": 30, "keras_flips_tied": 10},
+        "the file classifies 3.0% of the test examples otherwise than the Keras model that it was"
+        " made of, 1.0% by a tie. Mean over 2 seeds.",
+    ),
+    (
+        {},
+        "one scale serves all channels of `1 FULLY_CONNECTED`, whose widest has 6.0 times the "
+        "range of the median one. Mean over 2 seeds.",
+    ),
+    (
+        {"requantizations": 3},
+        "3 operators of a file only turn one integer scale into another. The most in any of 5 "
+        "files.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "said"), FINDINGS, ids=[str(n) for n in range(len(FINDINGS))])
+def test_each_thing_that_is_measured_has_a_finding_with_its_number(tmp_path, columns, said):
+    """And with how many seeds it rests on; where nothing is wrong nothing is said."""
+    fields = {"seeds": 5, "budgets": [1], "arms": ["float", "qat"], "primary": ["qat - float"]}
+
+    def text(wrong):
+        def edit(row):
+            plain = {"float_ops": 0, "clipped_inputs": 0.0, "outputs_at_limit": 0, "ties": 0}
+            plain |= {"requantizations": 0, "batch_norm_start_left": 0.0, "range_start_left": 0.0}
+            row |= plain | {"steps": 132 if row["arm"] == "qat" else 32}
+            if row["arm"] == "qat" and wrong is not None:
+                flips = {n: v for n, v in wrong.items() if n.startswith("keras")}
+                row |= {n: v for n, v in wrong.items() if n not in flips}
+                if row["seed"] < 2:
+                    row |= {"layers": LAYERS} | flips
+            return row
+
+        folder = tmp_path / ("plain" if wrong is None else "wrong")
+        folder.mkdir()
+        made = analyze(
+            store.read(synthetic.write(folder, synthetic.study(**fields), n=1000, edit=edit))
+        )
+        return markdown.render(build.build(made), "seeds")
+
+    assert f"`qat` (E = 1): {said}" in text(columns)
+    assert "Nothing that was measured is out of the ordinary." in text(None)

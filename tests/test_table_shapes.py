@@ -76,7 +76,8 @@ def test_what_is_no_wide_table_is_one_error(tmp_path: Path, table, declared, mes
 def predicted(folder: Path, text: bool = False) -> list[dict[str, Any]]:
     """The predictions of a run's cells, a row per test example, in any order."""
     results = store.read(folder)
-    (labels,) = results.labels.values()
+    ((name, labels),) = results.labels.items()
+    groups = results.groups.get(name)
     found = []
     for cell in results.cells.to_pylist():
         values = np.frombuffer(cell["predictions"], np.uint8)
@@ -85,15 +86,19 @@ def predicted(folder: Path, text: bool = False) -> list[dict[str, Any]]:
              "extra": cell["extra"], "example": f"i{i}" if text else i,
              "prediction": f"c{p}" if text else int(p),
              "label": f"c{label}" if text else int(label)}
+            | ({} if groups is None else {"group": groups[i]})
             for i, (p, label) in enumerate(zip(values, labels, strict=True))
         ]  # fmt: skip
     random.Random(0).shuffle(found)
     return found
 
 
-@pytest.mark.parametrize("text", [False, True])
-def test_predictions_give_the_same_numbers_as_the_result_folder(tmp_path: Path, text: bool):
-    folder = synthetic.write(tmp_path / "run", synthetic.study(seeds=5, budgets=[1, 2]))
+@pytest.mark.parametrize(("text", "groups"), [(False, 0), (True, 0), (True, 12)])
+def test_predictions_give_the_same_numbers_as_the_result_folder(
+    tmp_path: Path, text: bool, groups: int
+):
+    study = synthetic.study(seeds=5, budgets=[1, 2])
+    folder = synthetic.write(tmp_path / "run", study, groups=groups)
     own = analyze(store.read(folder))
     path = tmp_path / "t.parquet"
     pq.write_table(pa.Table.from_pylist(predicted(folder, text)), path)
@@ -110,7 +115,10 @@ def test_predictions_give_the_same_numbers_as_the_result_folder(tmp_path: Path, 
     out = tmp_path / "out"
     report.write_table(path, out, "seeds+examples")
     said = (out / "report.md").read_text()
-    assert "new seeds and new test examples, all else as in the table" in said
+    new = "new groups of test examples" if groups else "new test examples"
+    assert f"new seeds and {new}, all else as in the table" in said
+    assert ("Test examples come in 12 groups (`group`)" in said) == bool(groups)
+    assert ("## Groups of test examples" in said) == bool(groups)
     assert "`accuracy` is the share whose `prediction` is their `label`" in said
 
 
@@ -129,10 +137,10 @@ def test_two_single_files_get_mcnemars_test_and_no_verdict_about_seeds(tmp_path:
     p = stats.binomtest(1, 8).pvalue  # 0.0703125
     text = (out / "report.md").read_text()
     assert "Single models against each other" in text
-    row = next(line for line in text.splitlines() if line.count("|") == 11 and "`b - a`" in line)
+    row = next(line for line in text.splitlines() if line.count("|") == 10 and "`b - a`" in line)
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
-    assert cells[5:8] == ["3", "7", "1"]
-    assert float(cells[9]) == pytest.approx(p, abs=5e-4)
+    assert cells[4:7] == ["3", "7", "1"]
+    assert float(cells[8]) == pytest.approx(p, abs=5e-4)
 
 
 def small(**changed: Any) -> list[dict[str, Any]]:
@@ -191,6 +199,26 @@ def test_other_columns_beside_predictions_are_said_and_change_nothing(tmp_path: 
     assert taken["host"] == ("left out", "says only which arm it is")
     assert taken["seconds"][0] == "metric"
     assert [r for r in found.rows if r["metric"] == "accuracy"] == alone.rows
+
+
+def test_a_group_is_of_the_example(tmp_path: Path):
+    """A column of this name that is no such thing is left out; one with a hole is an error."""
+    alone = analyze_table(write(tmp_path / "p.csv", small()))
+    for value, why in (
+        (lambda i, row: i % 2 + row["seed"], "a value per example"),
+        (lambda i, row: 7, "the same in every row"),
+    ):
+        table = [row | {"group": value(i, row)} for i, row in enumerate(small())]
+        found = analyze_table(write(tmp_path / "t.csv", table))
+        taken = {t.column: (t.role, t.why) for t in found.reading.columns}
+        assert taken["group"] == ("left out", why)
+        assert found.rows == alone.rows
+    table = [row | {"group": "uvw"[row["example"] % 3]} for row in small()]
+    found = analyze_table(write(tmp_path / "t.csv", table))
+    assert {s.groups for s in found.samples} == {tuple("uvwuvw")}
+    holes = [row | {"group": "" if row["example"] == 2 else row["group"]} for row in table]
+    with pytest.raises(InputError, match=r"group: nothing in row 3; .*--ignore group"):
+        analyze_table(write(tmp_path / "t.csv", holes))
 
 
 def test_test_sets_of_unlike_size_are_sets_of_their_own(tmp_path: Path):

@@ -6,11 +6,14 @@ NumPy lets go of Python's lock where arrays are long; with few seeds there is no
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TypeVar
 
-from bench.analysis.records import DETAILED_SEEDS, Pairs, resamples
+import numpy as np
+
+from bench.analysis.records import DETAILED_SEEDS, Pairs
 from bench.statistics import bootstrap, sign_flip
-from bench.statistics.checks import Interval
+from bench.statistics.checks import FloatArray, Interval
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -62,6 +65,12 @@ def sign_flip_intervals(pairs: Sequence[Pairs], alpha: float) -> list[Interval |
     return on_all_cores(make, pairs, max((len(one.seeds) for one in pairs), default=0))
 
 
+@lru_cache(maxsize=4)
+def _resamples(n_seeds: int) -> FloatArray:
+    """Of the bootstrap, from a fixed stream."""
+    return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
+
+
 def bootstrap_intervals(pairs: Sequence[Pairs], alpha: float) -> list[Interval | None]:
     """Studentized bootstrap interval of each mean over seeds; None without seeds, or too many."""
     found: dict[int, Interval | None] = {}
@@ -73,7 +82,7 @@ def bootstrap_intervals(pairs: Sequence[Pairs], alpha: float) -> list[Interval |
         for start in range(0, len(where), _TOGETHER):
             some = where[start : start + _TOGETHER]
             made = bootstrap.studentized_intervals(
-                [pairs[at].d for at in some], alpha, resamples(n)
+                [pairs[at].d for at in some], alpha, _resamples(n)
             )
             found |= dict(zip(some, made, strict=True))
     return [found.get(at) for at in range(len(pairs))]

@@ -22,7 +22,8 @@ from bench.statistics.checks import IntArray
 @dataclass(frozen=True)
 class Columns:
     """setting: dataset, model, budget, extra and factors, those that are there; taken: what every
-    column was taken for; correct: of each row, bool (examples,), where test examples are known."""
+    column was taken for; correct: of each row, bool (examples,), where test examples are known;
+    groups_of: of each row, the group of each example, where they have any."""
 
     seed: Coded
     arm: Coded
@@ -30,6 +31,7 @@ class Columns:
     metrics: Mapping[str, Metric]
     taken: tuple[Taken, ...]
     correct: Sequence[NDArray[np.bool_]] | None = None
+    groups_of: Sequence[tuple[str, ...]] | None = None
 
     @classmethod
     def of(
@@ -99,8 +101,11 @@ class Columns:
                 statuses = {"ok": n, "missing": len(expected) - n}
                 exact = bool(n) and bool(metric.exact[rows][there].all())
                 correct = None
+                of_examples: tuple[str, ...] | None = None
                 if self.correct is not None and name == "accuracy":
                     correct = np.stack([self.correct[row] for row in rows.tolist()])
+                    if self.groups_of is not None:
+                        of_examples = self.groups_of[int(rows[0])]
                     values, exact = 100 * correct.sum(axis=1) / correct.shape[1], False
                 seeds = tuple(every[self.seed.codes[rows[there]]].tolist())
                 yield Sample(
@@ -113,6 +118,7 @@ class Columns:
                     seeds=same.setdefault(seeds, seeds),
                     values=values[there],
                     correct=correct,
+                    groups=of_examples,
                     whole=metric.whole[rows][there] if exact else None,
                     step=metric.step,
                     lower_is_better=metric.lower_is_better,

@@ -154,16 +154,15 @@ def of_table(table: Path, asked: Asked, **options: Any) -> Release:
     """Of somebody's own table; options: of table.analyze_table. Raises InputError."""
     from bench.analysis.table import analyze_table
 
-    if asked.population != "seeds":
-        raise InputError(
-            "--population", f"{asked.population!r} of a table", "allowed: seeds, with a table"
-        )
     try:
         made = analyze_table(table, contrasts=[asked.contrast], alpha=2 * asked.alpha, **options)
     except InputError as error:
         if error.where == "--contrasts":
             raise InputError("--contrast", error.found, error.allowed) from None
         raise
+    if asked.population not in {c.population for c in made.comparisons}:
+        found = f"{asked.population!r} of a table without predictions per test example"
+        raise InputError("--population", found, "allowed: seeds")
     comparisons = [c for c in made.comparisons if asked.metric in (None, c.pairs.metric)]
     names = [c.name for c in comparisons if c.pairs.kind == "contrast"]
     return _decided(comparisons, asked, names[0] if names else asked.contrast)

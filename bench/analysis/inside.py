@@ -26,17 +26,19 @@ NEARLY = 0.9
 class Inside:
     """One arm at one setting. Means over its evaluated models, of `layers` over those looked into.
 
-    models: evaluated; looked_into: of these, layer by layer; at_limit, flips, flips_tied: shares of
-    the test examples; clipped: largest share of the test inputs; float_ops, requantizations: most
-    in a file; layers: `layer / number` -> mean; left_out: why tensors inside are not known, and the
-    error, empty where there was none -> of how many models; kernels: share of the test examples
-    that these kernels classify otherwise than XNNPACK on one thread; kernel_outputs: whose largest
-    output is more than a step away from XNNPACK's; None where a number is not known.
+    models: evaluated; seeds: of these; looked_into: of these, those whose models were, layer by
+    layer; at_limit, flips, flips_tied: shares of the test examples; clipped: largest share of the
+    test inputs; float_ops, requantizations: most in a file; layers: `layer / number` -> mean;
+    left_out: why tensors inside are not known, and the error, empty where there was none -> of how
+    many models; kernels: share of the test examples that these kernels classify otherwise than
+    XNNPACK on one thread; kernel_outputs: whose largest output is more than a step away from
+    XNNPACK's; None where a number is not known.
     """
 
     setting: Setting
     arm: str
     models: int
+    seeds: int
     looked_into: int
     at_limit: float | None
     clipped: float | None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["seed", "arm", "setting", "factor", "metric", "example", "left out"]
+Role = Literal["seed", "arm", "setting", "factor", "metric", "example", "group", "left out"]
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.right import Correct
-from bench.statistics import bootstrap, missing, paired, proportions, sign_flip
+from bench.statistics import missing, paired, proportions, sign_flip
 from bench.statistics.checks import FloatArray, IntArray, Interval
 from bench.statistics.crossed import Crossed, CrossedSums, MeanSquares, crossed
 from bench.statistics.groups import GroupSums, grouped
@@ -188,8 +188,7 @@ class Sample:
         return np.array([self._place[seed] for seed in seeds], dtype=np.int64)
 
     def cells(self, seeds: Sequence[int]) -> NDArray[Any] | None:
-        """Of these seeds, all evaluated: right or wrong, or values, (seeds, examples); None where
-        examples are not known."""
+        """Of these seeds, all evaluated: right or wrong, or values, (seeds, examples), if known."""
         known = self.per_example if self.correct is None else self.correct
         return None if known is None else known[self.positions(seeds)]
 
@@ -333,8 +332,7 @@ class Pairs:
 
     @cached_property
     def crossed(self) -> Crossed | None:
-        """The estimate for new seeds and new test examples: for new groups of them, where they
-        come in groups."""
+        """The estimate for new seeds and new test examples, or new groups of these."""
         if self.groups is not None:
             return grouped(self.groups, scale=self.cell_step)
         return self.ungrouped
@@ -394,12 +392,6 @@ class Pairs:
         planned = tuple(sorted({seed for sample in self.samples for seed in sample.planned}))
         a, b = (sample.over(planned) for sample in self.samples)
         return missing.worst_case_mean(a, b, 0.0, 100.0)
-
-
-@lru_cache(maxsize=4)
-def resamples(n_seeds: int) -> FloatArray:
-    """Of the bootstrap, from a fixed stream."""
-    return bootstrap.resample_counts(n_seeds, 1999, np.random.default_rng(0))
 
 
 def shared(*seeds: tuple[int, ...]) -> tuple[int, ...]:

@@ -169,11 +169,20 @@ class StudyRows:
         return next(why, "")
 
     def insides(self) -> tuple[Inside, ...]:
-        """Of every quantized arm at every setting that has an evaluated model."""
+        """Of every quantized arm at every setting that has an evaluated model; of several
+        calibration draws together."""
         c, found = self.columns, []
+        at: dict[Place, dict[int, int]] = {}
         for (setting, arm), by_seed in self.at.items():
-            rows = [r for r in by_seed.values() if r is not None and c["status"][r] in EVALUATED]
-            if not rows or not self.study.arm(arm).ranges:
+            if self.study.arm(arm).ranges:
+                rows_of = at.setdefault((setting.of_all_draws, arm), {})
+                rows_of |= {
+                    r: seed
+                    for seed, r in by_seed.items()
+                    if r is not None and c["status"][r] in EVALUATED
+                }
+        for (setting, arm), rows in at.items():
+            if not rows:
                 continue
             shares = {
                 name: mean([None if c[name][r] is None else c[name][r] / c["n"][r] for r in rows])
@@ -192,7 +201,8 @@ class StudyRows:
                     setting=setting,
                     arm=arm,
                     models=len(rows),
-                    looked_into=len(looked),
+                    seeds=len({*rows.values()}),
+                    looked_into=len({rows[r] for r in into}),
                     at_limit=shares["outputs_at_limit"],
                     clipped=most([c["clipped_inputs"][r] for r in rows]),
                     float_ops=most([c["float_ops"][r] for r in rows]),

@@ -32,7 +32,8 @@ _COST = 1e7  # contrasts x seeds x draws; about half a second
 @dataclass(frozen=True)
 class Planted:
     """A true difference in every seed, and how often a verdict claims it. examples: how many test
-    examples it is, None where only values are known; size: in the metric's unit."""
+    examples it is, None where only values are known; size: in the metric's unit. Whichever examples
+    they are, each seed's difference moves by that much, and the tests see no more than that."""
 
     examples: int | None
     size: float

@@ -74,8 +74,9 @@ def analyze_table(
     if not wide and table_examples.is_of_examples(rows):
         of_examples = table_examples.reduced(rows, str(table), declared)
         found = Columns.of(of_examples.table, str(table), of_examples.declared, of_examples.correct)
-        found = replace(found, taken=(*found.taken, *of_examples.taken.values()))
-        remarks.append(of_examples.remark)
+        taken = (*found.taken, *of_examples.taken.values())
+        found = replace(found, taken=taken, groups_of=of_examples.groups)
+        remarks += of_examples.remarks
     else:
         found = Columns.of(rows, str(table), declared)
     del rows  # of a large table half the memory

@@ -32,6 +32,7 @@ from bench.statistics.checks import IntArray
 from bench.study.factors import FACTORS
 
 COLUMNS = ("example", "prediction", "label")
+GROUP = "group"
 METRIC = "accuracy"
 
 _SPARSE = 16  # cells times examples, per row, above which most of them cannot be there
@@ -40,14 +41,16 @@ _SPARSE = 16  # cells times examples, per row, above which most of them cannot b
 @dataclass(frozen=True)
 class Reduced:
     """table: a row per seed and arm at a setting, with its accuracy; correct: per such row, bool
-    (examples,), the same examples in the same order for all rows of a dataset; declared: what is
-    said of the columns that are left; taken: of those that are not; remark: on how it was read."""
+    (examples,), the same examples in the same order for all rows of a dataset; groups: per such row
+    the group of each example, None where they have none; declared: what is said of the columns that
+    are left; taken: of those that are not; remarks: on how it was read."""
 
     table: pa.Table
     correct: tuple[NDArray[np.bool_], ...]
+    groups: tuple[tuple[str, ...], ...] | None
     declared: Declared
     taken: Mapping[str, Taken]
-    remark: Remark
+    remarks: tuple[Remark, ...]
 
 
 def is_of_examples(table: pa.Table) -> bool:
@@ -90,6 +93,12 @@ def reduced(table: pa.Table, source: str, declared: Declared) -> Reduced:
     correct = np.empty(ends[-1], np.bool_)
     correct[at] = right
     by_cell = tuple(np.split(correct, ends[:-1]))
+    groups = None
+    if GROUP in table.column_names and GROUP not in (*keys, *taken):
+        by_dataset = _groups(table, source, dataset, place, size, examples.codes)
+        if by_dataset is not None:
+            taken[GROUP] = Taken(GROUP, "group")
+            groups = tuple(by_dataset[which] for which in dataset[first].tolist())
     for name in table.column_names:
         if name not in (*keys, *taken):
             why = _not_of_cells(name, table[name], cell, dataset, examples.codes)
@@ -103,14 +112,65 @@ def reduced(table: pa.Table, source: str, declared: Declared) -> Reduced:
     return Reduced(
         table=rows.append_column(METRIC, accuracy),
         correct=by_cell,
+        groups=groups,
         declared=replace(declared, ignore=()),
         taken=taken,
-        remark=Remark(
-            f"Read as predictions per test example, {many} of them: {{}} is the share whose {{}} "
-            "is their {}",
-            (METRIC, "prediction", "label"),
+        remarks=(
+            Remark(
+                f"Read as predictions per test example, {many} of them: {{}} is the share whose "
+                "{} is their {}",
+                (METRIC, "prediction", "label"),
+            ),
+            *([_on_groups(groups)] if groups else []),
         ),
     )
+
+
+def _groups(
+    table: pa.Table,
+    source: str,
+    dataset: IntArray,
+    place: IntArray,
+    size: IntArray,
+    example: IntArray,
+) -> list[tuple[str, ...]] | None:
+    """Of each dataset the group of its examples, in their order; None where the column is no such
+    thing: more than one value for an example, or one for all."""
+    column = table[GROUP]
+    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+        return None
+    values = coded(column, f"{source}, {GROUP}", as_factor)
+    if len(values.values) < 2 or not _is_constant(values.codes, _of_examples(dataset, example)):
+        return None
+    empty = [code for code, value in enumerate(values.values) if value in (None, "")]
+    if empty:
+        row = int(np.argmax(values.codes == empty[0]))
+        raise InputError(
+            f"{source}, {GROUP}",
+            f"nothing in {row_name(row)}",
+            f"allowed: the group of every example; --ignore {GROUP} takes them for independent",
+        )
+    start = np.cumsum(size) - size
+    codes = np.zeros(int(size.sum()), np.int64)
+    codes[start[dataset] + place] = values.codes
+    parts = np.split(codes, np.cumsum(size)[:-1])
+    return [tuple(str(values.values[code]) for code in part.tolist()) for part in parts]
+
+
+def _on_groups(groups: Sequence[tuple[str, ...]]) -> Remark:
+    counts = [len(set(one)) for one in dict.fromkeys(groups)]
+    smallest, largest = min(counts), max(counts)
+    many = f"{smallest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
+    return Remark(
+        f"Test examples come in {many} groups ({{}}): new test examples are those of new groups",
+        (GROUP,),
+    )
+
+
+def _of_examples(dataset: IntArray, example: IntArray) -> IntArray:
+    """A number for each example of each dataset."""
+    numbers: IntArray = example + (int(example.max()) + 1) * dataset
+    return numbers
 
 
 def _places(dataset: IntArray, example: IntArray, most: int) -> tuple[IntArray, IntArray]:
@@ -175,7 +235,7 @@ def _not_of_cells(
     codes = np.asarray(pc.fill_null(raw.indices, -1).cast(pa.int64()))
     if _is_constant(codes, cell):
         return ""
-    if _is_constant(codes, example + (int(example.max()) + 1) * dataset):
+    if _is_constant(codes, _of_examples(dataset, example)):
         return "says only which example it is"
     return "a value per example"
 

@@ -24,11 +24,17 @@ def check(
     Looks at data and models, makes every arm once of untrained weights, and measures what the study
     will take. Exit code: 0 all is well, 1 something is not, with what to do about it.
     """
+    from bench.cli import interrupts
     from bench.runner import checks
     from bench.study import load
 
-    loaded = load(study, overrides or ())
-    if print_checks(checks.run(loaded, workers or os.cpu_count() or 1)):
+    try:
+        with interrupts.raised():
+            loaded = load(study, overrides or ())
+            failed = print_checks(checks.run(loaded, workers or os.cpu_count() or 1))
+    except KeyboardInterrupt:
+        interrupts.end("interrupted; nothing was changed\n")
+    if failed:
         raise typer.Exit(1)
 
 

@@ -34,7 +34,8 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     console.print()
     console.print(Text(like_with_like(comparison)))
     if comparison.verdict is not None:
-        for line in (*churn(comparison), *resolution(comparison), population(comparison)):
+        more = (*churn(comparison), *groups(comparison), *resolution(comparison))
+        for line in (*more, population(comparison)):
             console.print(Text(line))
 
 
@@ -50,14 +51,27 @@ def answer(comparison: Comparison) -> str:
         Verdict.SIZE_UNDECIDED: f"A is {side} B; whether by more than {within} is undecided",
         Verdict.EQUIVALENT: f"A and B are equivalent within {within}",
         Verdict.UNDECIDED: "Whether A and B differ is undecided",
+        Verdict.TOO_FEW_GROUPS: f"{_groups(comparison)} of test examples: too few for a verdict",
     }[comparison.verdict]
-    p = f"p = {p_value(comparison.p)}".replace("= <", "< ")
+    p = _p(comparison.p)
+    test, tested_on = "exact McNemar", count(comparison.n, "test example")
+    if comparison.grouped is not None:
+        test, tested_on = "exact sign flips of groups", f"{tested_on} in {_groups(comparison)}"
     level = f"{100 * (1 - comparison.alpha):g}%"
+    ends = f"{level} interval {interval(comparison.interval)}" if comparison.interval else ""
+    shown = ", ".join(text for text in (ends, f"{test} {p}") if text)
     return (
-        f"{said}: A − B = {signed(comparison.difference)} pp, {level} interval "
-        f"{interval(comparison.interval)}, exact McNemar {p}, "
-        f"{comparison.dataset}, {count(comparison.n, 'test example')}.{_unlike(comparison)}"
+        f"{said}: A − B = {signed(comparison.difference)} pp, {shown}, "
+        f"{comparison.dataset}, {tested_on}.{_unlike(comparison)}"
     )
+
+
+def _p(p: float) -> str:
+    return f"p = {p_value(p)}".replace("= <", "< ")
+
+
+def _groups(comparison: Comparison) -> str:
+    return count(comparison.grouped.n_groups if comparison.grouped else 0, "group")
 
 
 def _unlike(comparison: Comparison) -> str:
@@ -115,9 +129,30 @@ def churn(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
+def groups(comparison: Comparison) -> tuple[str, ...]:
+    """What it changes that test examples come in groups; nothing where they do not."""
+    found, single = comparison.grouped, comparison.ungrouped_interval
+    if found is None or single is None or comparison.ungrouped_p is None:
+        return ()
+    said = "Examples of a group are not independent"
+    if found.sizes is not None:
+        said += f"; {words.number(found.sizes.effective)} equal groups would weigh as these do"
+    said += (
+        f". If every example were drawn by itself: {interval(single)}, exact McNemar "
+        f"{_p(comparison.ungrouped_p)}."
+    )
+    if comparison.interval is not None and single.high > single.low:
+        wider = (comparison.interval.high - comparison.interval.low) / (single.high - single.low)
+        said += f" The groups make the interval {wider:.2f} times as wide."
+    return (said,)
+
+
 def resolution(comparison: Comparison) -> tuple[str, ...]:
-    """Whether a difference of delta could be seen here, and what it would take."""
+    """Whether a difference of delta could be seen here, and what it would take; nothing of groups,
+    whose sizes and differences it would have to be known for."""
     able, n = comparison.resolution, comparison.n
+    if able is None:
+        return ()
     delta = f"{trimmed(comparison.delta)} pp"
     discordant = comparison.fixed + comparison.broken
     head = (
@@ -151,8 +186,14 @@ def resolution(comparison: Comparison) -> tuple[str, ...]:
 
 def population(comparison: Comparison) -> str:
     """Whom the conclusion speaks about."""
+    on = "new examples of the same kind"
+    if comparison.grouped is not None:
+        on = (
+            "new groups of examples of the same kind (where these groups were trained on, new ones "
+            "that are trained on too)"
+        )
     return (
-        "This holds for these two files on new examples of the same kind. It says nothing about "
+        f"This holds for these two files on {on}. It says nothing about "
         "training again with the same recipe: that takes many seeds (ptq-vs-qat run)."
     )
 

@@ -57,6 +57,9 @@ def gate(
     columns: Annotated[
         str | None, typer.Option(metavar="A=B", help='Of a table, as for analyze: "run=seed".')
     ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Of a table: a row per seed and a column per arm.")
+    ] = False,
     factors: FactorsOption = None,
     ignore: IgnoreOption = None,
     percent: Annotated[
@@ -86,7 +89,13 @@ def gate(
     from bench.analysis.settings import wanted
     from bench.cli import gated
 
-    tables = {"--columns": columns, "--factors": factors, "--ignore": ignore, "--percent": percent}
+    tables = {
+        "--columns": columns,
+        "--wide": wide or None,
+        "--factors": factors,
+        "--ignore": ignore,
+        "--percent": percent,
+    }
     files = {"--data": data, "--input-scale": scale, "--input-offset": offset}
     runs = {"--contrast": contrast, "--setting": setting, "--metric": metric, "--better": better}
     older = {"--baseline": baseline, "--arm": arm}
@@ -135,7 +144,7 @@ def gate(
                     lower=[metric] if metric is not None and better == "lower" else [],
                 )
                 release = gating.of_table(
-                    results, asked(contrast), declared=declared, columns=renamed(columns)
+                    results, asked(contrast), declared=declared, columns=renamed(columns), wide=wide
                 )
     if summary is not None:
         written("--summary", summary, gated.as_markdown(release))

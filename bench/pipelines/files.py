@@ -16,9 +16,11 @@ from bench.pipelines.audit import FLOAT_IO
 from bench.pipelines.isolated import Job, Processes
 from bench.pipelines.one_file import CLIPPED, FileResult
 from bench.pipelines.testset import TestSet, load_test
+from bench.statistics import families
 from bench.statistics.checks import Interval
+from bench.statistics.equivalence import tost_of
 from bench.statistics.families import Verdict
-from bench.statistics.groups import GroupedFiles, group_sums, grouped_files
+from bench.statistics.groups import GroupedFiles, group_sums, grouped_files, too_few_groups
 from bench.statistics.mcnemar import (
     McNemar,
     detectable_difference_two_files,
@@ -64,9 +66,11 @@ class Comparison:
     fixed: examples that only a has right; broken: only b; predictions_differ: examples that they
     classify differently, both wrong included. interval: Tango's score interval at 1 - alpha, for
     new examples; p: exact McNemar; p words the direction where the two disagree at the border.
-    grouped: for new groups of test examples, in pp, where the data name them.
+    Where the data name groups of test examples both are about new groups (`grouped`, in pp: t over
+    groups, and the exact sign-flip test of their sums), and interval is None for one group;
+    ungrouped_interval, ungrouped_p are then those of single examples.
     verdict: None where it is withheld, `withheld` says why; the numbers are then those of files
-    that were fed the wrong numbers, or gave none.
+    that were fed the wrong numbers, or gave none. resolution: None of groups.
     """
 
     dataset: str
@@ -77,15 +81,17 @@ class Comparison:
     broken: int
     predictions_differ: int
     difference: float
-    interval: Interval
+    interval: Interval | None
     p: float
     alpha: float
     delta: float
     verdict: Verdict | None
     withheld: tuple[str, ...]
-    resolution: Resolution
+    resolution: Resolution | None
     warnings: tuple[str, ...]
     grouped: GroupedFiles | None = None
+    ungrouped_interval: Interval | None = None
+    ungrouped_p: float | None = None
 
     @property
     def unlike_formats(self) -> bool:
@@ -126,6 +132,11 @@ def compare(
     withheld = (*_misfed(result_a, result_b, test), *_not_finite(result_a, result_b, test))
     right_a, right_b = predicted_a == test.y, predicted_b == test.y
     counts = mcnemar(int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum()), len(test.y))
+    single = Interval(*(100 * end for end in counts.interval(alpha)))
+    groups = _grouped(right_a, right_b, test)
+    found = verdict(counts, delta / 100, alpha)
+    if groups is not None:
+        found = verdict_of_groups(groups, delta, alpha)
     return Comparison(
         dataset=test.name,
         n=counts.n,
@@ -135,15 +146,17 @@ def compare(
         broken=counts.broken,
         predictions_differ=int((predicted_a != predicted_b).sum()),
         difference=100 * counts.difference,
-        interval=Interval(*(100 * end for end in counts.interval(alpha))),
-        p=counts.p,
+        interval=single if groups is None else groups.interval(alpha),
+        p=counts.p if groups is None else groups.p,
         alpha=alpha,
         delta=delta,
-        verdict=None if withheld else verdict(counts, delta / 100, alpha),
+        verdict=None if withheld else found,
         withheld=withheld,
-        resolution=_resolution(counts, delta / 100, alpha),
+        resolution=_resolution(counts, delta / 100, alpha) if groups is None else None,
         warnings=_warnings(result_a, result_b, test, bool(withheld)),
-        grouped=_grouped(right_a, right_b, test),
+        grouped=groups,
+        ungrouped_interval=None if groups is None else single,
+        ungrouped_p=None if groups is None else counts.p,
     )
 
 
@@ -168,6 +181,25 @@ def verdict(counts: McNemar, delta: float, alpha: float) -> Verdict:
     if counts.interval(alpha).beyond(delta):
         return Verdict.MATTERS
     return Verdict.TOO_SMALL if equivalent else Verdict.SIZE_UNDECIDED
+
+
+def verdict_of_groups(found: GroupedFiles, delta: float, alpha: float) -> Verdict:
+    """The same for new groups of test examples; delta in the unit of `found`.
+
+    The sign-flip test over groups takes McNemar's place, and t over groups Tango's.
+    """
+    if too_few_groups(found.n_groups, alpha):
+        return Verdict.TOO_FEW_GROUPS
+    equivalent = tost_of(found, delta)
+    return families.verdict(
+        n_seeds=found.n_groups,
+        p_adjusted=found.p,
+        p_equivalence_adjusted=None if equivalent is None else equivalent.p,
+        interval=found.interval(alpha),
+        delta=delta,
+        alpha=alpha,
+        m=1,
+    )
 
 
 def _for_each(
@@ -297,11 +329,6 @@ def _warnings(a: FileResult, b: FileResult, test: TestSet, withheld: bool) -> tu
             )
         if file.constant is not None:
             said.append(f"{letter} answers class {file.constant} for every example")
-    if test.groups is not None:
-        said.append(
-            f"the test examples come in {len(set(test.groups)):,} groups, and what is said here "
-            "takes them for independent: for new groups it is too sure (`gate` counts groups)"
-        )
     commonest = float(np.bincount(test.y).max()) / len(test.y)
     if not withheld and max(a.accuracy, b.accuracy) < (1 + commonest) / 2:
         said.append(

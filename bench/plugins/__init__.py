@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.errors import InputError
-from bench.plugins import packages, reading, running
+from bench.plugins import packages, patience, reading, running
 from bench.plugins.syntax import bound, literal, syntax
 
 __all__ = ["Own", "Part", "blamed", "lies_in", "load", "load_module", "syntax"]
@@ -253,12 +253,14 @@ def _named_by_command(path: Path, text: str) -> Iterator[str]:
 
 @contextmanager
 def blamed(own: Own, doing: str) -> Iterator[None]:
-    """What a user's code raises, as an InputError with the user's own part of the traceback.
+    """What a user's code raises, as an InputError with the user's own part of the traceback; that
+    it still runs is said.
 
     doing: what was asked of it, such as `data()`.
     """
     try:
-        yield
+        with patience.said(f"{own.name}, {doing}"):
+            yield
     except InputError:
         raise
     except Exception as error:

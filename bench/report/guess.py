@@ -35,11 +35,13 @@ def blocks(analysis: Analysis, population: Population) -> Iterator[Block]:
             f" Here {code(found.asked)} and {code(c.pairs.level)} are the same by construction: it "
             f"is one number, and stands under {code(c.pairs.level)}."
         )
-    other = "" if found.direction == "either" else "significant on the other side"
+    either = found.direction == "either"
+    other = "" if either else "significant on the other side"
+    side = "on either side" if either else "on that side"
     refuted = f"{inside}{other}".removesuffix(", or ")
     yield Paragraph(
         f"What decides was declared beforehand: {code(study.decides)}{turned}, expected "
-        f"{EXPECTED[found.direction]}.{named} Supported: significant on that side{delta}. Refuted: "
+        f"{EXPECTED[found.direction]}.{named} Supported: significant {side}{delta}. Refuted: "
         f"{refuted}. Undecided: neither. This is about this model and these data."
     )
 

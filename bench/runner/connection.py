@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from bench.errors import InputError
+from bench.errors import InputError, Unfinished
 from bench.runner import janitor, processes, sockets, temporary
 from bench.runner.worker import WORKER_ENVIRONMENT
 
@@ -21,6 +21,9 @@ _FOR_EVERY_RAY = {
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # A metric per task would grow the driver with every cell.
     "RAY_enable_metrics_collection": "0",
+    # Else Ray asks the node that has a task's data for a process, which a frozen one never answers,
+    # whatever node the task is kept from.
+    "RAY_locality_aware_leasing_enabled": "0",
 }
 
 _TO_JOIN = {"RAY_gcs_server_port_wait_time_s": "1"}
@@ -37,6 +40,8 @@ _NO_CLUSTER = {
     "http": "jobs are sent there (`ray job submit`)",
 }
 """How addresses begin that Ray takes, or its commands, and a run does not."""
+
+_LATE = "timed out during startup"
 
 _SHUT_DOWN_S = 10.0
 """For ray.shutdown(), which may wait for a process that has died."""
@@ -85,6 +90,12 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
                 "--address",
                 f"no Ray answers at {address!r} ({reason})",
                 _ALLOWED,
+            ) from None
+        except Exception as error:  # Ray's own class, and no narrower one
+            if _LATE not in str(error):
+                raise
+            raise Unfinished(
+                "Ray did not start in time: is this machine very busy? The same command tries again"
             ) from None
         finally:
             # Ray's own handler aborts the process: no clean-up, exit code 134.

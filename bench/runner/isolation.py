@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from bench.datasets import Dataset
 from bench.pipelines.blame import explained
 from bench.plan.trajectories import Fork, Segment
+from bench.runner import temporary
 from bench.runner.pipeline import Pipeline
 from bench.study.resources import duration
 
@@ -74,14 +75,19 @@ class Isolated:
         self._pipeline, self._environment = pipeline, environment or {}
         self._limit = limit
         self._child: subprocess.Popen[bytes] | None = None
+        self._stack = ExitStack()
 
     def __enter__(self) -> "Isolated":
+        # What is killed cannot remove its temporary files.
+        folder = self._stack.enter_context(temporary.folder(for_ray=False))
+        self._environment = {**self._environment, "TMPDIR": str(folder)}
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.kill()
             self._ended()
+        self._stack.close()
 
     def start(self) -> None:
         """Have its process ready. Raises Crash."""

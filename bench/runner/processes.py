@@ -13,6 +13,8 @@ Process = tuple[int, str]
 """A process id and when it started, in clock ticks: the id alone is given again one day."""
 
 
+_AGENTS = {b"ray::DashboardAgent", b"ray::RuntimeEnvAgent"}
+
 _LONGEST_S = 10.0
 """That is waited for killed processes."""
 
@@ -51,11 +53,12 @@ def state(pid: int) -> str | None:
 
 
 def is_worker(pid: int) -> bool:
-    """Is it a worker of Ray's?"""
+    """Is it a worker of Ray's? A node's agents, whose end is the node's, are none."""
     try:
-        return (PROC / str(pid) / "cmdline").read_bytes().startswith(b"ray::")
+        title = (PROC / str(pid) / "cmdline").read_bytes().strip(b"\0")
     except OSError:
         return False
+    return title.startswith(b"ray::") and title not in _AGENTS
 
 
 def _target(link: Path) -> bytes:

@@ -24,9 +24,10 @@ _IN_IT = len("/pvq-12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """A new folder that only this user can read, until the block ends; `r` in it is for Ray."""
-    base = _base()
+def folder(for_ray: bool = True) -> Iterator[Path]:
+    """A new folder that only this user can read, until the block ends. for_ray: is its path short
+    enough for Ray's sockets, in `r`?"""
+    base = _base() if for_ray else Path(tempfile.gettempdir())
     _remove_those_left(base)
     made, lock = _made(base)
     try:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from bench.statistics.bootstrap import resample_counts
-from bench.statistics.checks import FloatArray, Interval, at_least, open_unit, positive, same_shape
+from bench.statistics.checks import FloatArray, Interval, at_least, open_unit, positive
 from bench.statistics.families import (
     Method,
     Verdict,
@@ -287,44 +287,3 @@ def planted_examples(delta: float, n: int) -> int:
     0: this test set cannot hold delta.
     """
     return floor(positive(delta, "delta") * at_least(n, 1, "n") / 100 + 0.5)
-
-
-@dataclass(frozen=True)
-class Planted:
-    """Outcomes with a known difference in every seed; seeds in `unlike` change more examples.
-
-    a, b: bool (n_seeds, n_examples); unlike: (n_seeds,), where examples that both arms had wrong
-    had to serve, so that churn grows.
-    """
-
-    a: NDArray[np.bool_]
-    b: NDArray[np.bool_]
-    unlike: NDArray[np.bool_]
-
-
-def plant(
-    a: NDArray[np.bool_], b: NDArray[np.bool_], k: int, rng: np.random.Generator
-) -> Planted | None:
-    """Move arm A up by k test examples against B in every seed, keeping churn where it can.
-
-    a, b: bool (n_seeds, n_examples), right or not; k >= 1. k // 2 examples that only B has right
-    exchange both outcomes, an odd one goes from both wrong to A right; where there are too few of
-    the first kind, more of the second. None where a seed has too few of both.
-    """
-    at_least(k, 1, "k")
-    a, b = np.array(a, dtype=bool), np.array(b, dtype=bool)  # copies
-    same_shape(a, b, "a and b")
-    if a.ndim != 2 or a.size == 0:
-        raise ValueError(f"a and b: need (n_seeds, n_examples), found shape {a.shape}")
-    unlike = np.zeros(len(a), dtype=bool)
-    for seed, (right_a, right_b) in enumerate(zip(a, b, strict=True)):
-        only_b, neither = np.flatnonzero(right_b & ~right_a), np.flatnonzero(~right_b & ~right_a)
-        exchanged = min(k // 2, only_b.size)
-        gained = k - 2 * exchanged
-        if gained > neither.size:
-            return None
-        unlike[seed] = exchanged < k // 2
-        moved = rng.choice(only_b, exchanged, replace=False)
-        right_a[moved], right_b[moved] = True, False
-        right_a[rng.choice(neither, gained, replace=False)] = True
-    return Planted(a, b, unlike)

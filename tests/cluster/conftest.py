@@ -34,9 +34,9 @@ def ptq_vs_qat(
 
 
 class Address(str):
-    """Of a Ray of several raylets. lose: make its last node vanish."""
+    """Of a Ray of several raylets. tell: what is to happen to its nodes, see `raylets`."""
 
-    lose: Callable[[], None]
+    tell: Callable[[str], None]
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def raylets(
         assert running.stdin is not None
         assert running.stdout is not None
         address = Address(running.stdout.readline().strip())
-        address.lose = lambda: print(file=running.stdin, flush=True)
+        address.tell = lambda what: print(what, file=running.stdin, flush=True)
         try:
             yield address
         finally:

@@ -43,7 +43,7 @@ def test_the_run_goes_on_with_the_same_numbers(on_one_worker, ray_folder, tmp_pa
             assert run.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        address.lose()
+        address.tell("lose")
         _, said = run.communicate(timeout=400)
 
     assert run.returncode == 0, said

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from tests.cluster.kuberay import RAYJOB
 from tests.cluster.test_cluster_file import read_by_ray
 
 FOLDER = Path(__file__).parents[2] / "cluster"
@@ -66,3 +68,46 @@ def test_a_job_on_kubernetes_has_one_image_no_cells_on_its_head_and_a_command_th
     assert command[:4] == ["python", "-m", "bench", "run"]
     pinned = (FOLDER.parent / "constraints.txt").read_text()
     assert f"ray=={cluster['rayVersion']}\n" in pinned
+
+
+def slips(found, path=()):
+    """Every copy of a manifest with one key misspelled, and with one number or flag as text; but of
+    what a pod says, and of maps whose keys are anybody's."""
+    for key, value in found.items():
+        here = (*path, key)
+        yield here, {f"{k}s" if k == key else k: v for k, v in found.items()}
+        if isinstance(value, (bool, int)):
+            yield here, found | {key: str(value)}
+        if isinstance(value, dict) and value and here[-1] not in ("rayStartParams", "labels"):
+            if here[-2:] == ("template", "spec"):
+                continue
+            for where, other in slips(value, here):
+                yield where, found | {key: other}
+        if isinstance(value, list):
+            for at, each in enumerate(value):
+                for where, other in slips(each, (*here, at)):
+                    yield where, found | {key: [*value[:at], other, *value[at + 1 :]]}
+
+
+def test_kuberay_s_api_knows_all_that_the_job_says_and_no_slip():
+    validator = Draft202012Validator(RAYJOB)
+    job = config("rayjob.yaml")
+    assert list(validator.iter_errors(job)) == []
+    found = list(slips(job))
+    assert len(found) > 40
+    for where, wrong in found:
+        assert not validator.is_valid(wrong), where
+
+
+def test_kubernetes_knows_all_that_its_pods_say():
+    kubernetes = pytest.importorskip("kubernetes_validate")
+    cluster = config("rayjob.yaml")["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, **group["template"]}
+        newest = kubernetes.latest_version()
+        kubernetes.validate(pod, newest, strict=True)
+        (container,) = pod["spec"]["containers"]
+        for slip in ({"resource": {}}, {"env": [{"nam": "x"}]}, {"image": 1}):
+            wrong = pod | {"spec": pod["spec"] | {"containers": [container | slip]}}
+            with pytest.raises(kubernetes.ValidationError):
+                kubernetes.validate(wrong, newest, strict=True)

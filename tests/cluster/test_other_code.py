@@ -33,7 +33,7 @@ def run(address: str, ray_folder: Path, out: Path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_node_with_another_package_gets_no_cell(ray_folder, other_package, tmp_path):
     with raylets(ray_folder, 0, ROOT, other_package) as address:
         ended = run(address, ray_folder, tmp_path / "results")

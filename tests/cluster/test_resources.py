@@ -19,7 +19,7 @@ def at_most_at_once(ran):
 
 
 def test_two_tasks_share_a_gpu_and_one_of_two_cpus_has_them_for_itself(ray_folder, tmp_path):
-    faults = Faults(str(tmp_path), seconds=0.5).environment
+    faults = Faults(str(tmp_path), seconds=1).environment
     with raylets(ray_folder, "4,1", **faults) as address:
         half = FIELDS | {"gpus": 0.5}
         done = driven(tmp_path / "out", half, address, RAY_TMPDIR=str(ray_folder))

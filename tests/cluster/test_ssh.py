@@ -82,7 +82,7 @@ def checkout(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_up_submit_bring_back_down(checkout, tmp_path, on_one_worker):
     hosts = tmp_path / "hosts"
     hosts.mkdir()

@@ -109,8 +109,11 @@ def files(trainer, digits, tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def misfed(trainer, digits, tmp_path_factory):
-    """Path by name, of int8 files made for other inputs than x / 16 in [0, 1]."""
+def misfed(trainer, files, digits, tmp_path_factory):
+    """Path by name, of int8 files made for other inputs than x / 16 in [0, 1].
+
+    Made after `files`, from the network of its file `longer`.
+    """
     model, folder = trainer.model, tmp_path_factory.mktemp("misfed")
     x = digits.x_train[:100].astype(np.float32)
     takes = {

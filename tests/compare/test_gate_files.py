@@ -11,9 +11,14 @@ from scipy import stats
 
 from bench.analysis.gating import Asked
 from bench.cli import gated
+from bench.cli.comparison import answer, groups, resolution
 from bench.pipelines import files as pairs
+from bench.statistics.families import Verdict
 from bench.statistics.mcnemar import mcnemar
-from tests.test_gate_command import shell, steps
+from tests import oracles
+from tests.compare.conftest import SCALE
+from tests.compare.test_numbers import predicted
+from tests.gates import shell, steps
 
 
 def gate(new, old, margin, **options):
@@ -83,7 +88,34 @@ def test_groups_of_test_examples_are_counted_as_groups(files, digits, tmp_path):
     half = stats.t.ppf(0.95, estimate.df) * estimate.se
     assert tuple(one.interval) == pytest.approx((one.mean - half, one.mean + half))
     assert json.loads(gated.as_json(found))["settings"][0]["groups"] == 10
-    assert any("come in 10 groups" in warning for warning in made.warnings)
+    # `compare` says the same at its own level, with the sign-flip test over groups for McNemar's.
+    half = stats.t.ppf(0.975, estimate.df) * estimate.se
+    assert tuple(made.interval) == pytest.approx((one.mean - half, one.mean + half))
+    fed = digits.x_test * (15 * SCALE / 255)  # what `predicted` divides by SCALE
+    right = [predicted(files[name], fed) == digits.y_test for name in ("int8", "longer")]
+    d = right[0].astype(int) - right[1]
+    assert made.p == pytest.approx(oracles.sign_flip_p([d[writers == g].sum() for g in range(10)]))
+    assert made.ungrouped_p == mcnemar(made.fixed, made.broken, made.n).p
+    assert made.verdict == pairs.verdict_of_groups(estimate, 0.5, 0.05)
+    said = answer(made), *groups(made)
+    assert "797 test examples in 10 groups" in said[0]
+    assert "McNemar" not in said[0]
+    width = made.interval.high - made.interval.low
+    single = made.ungrouped_interval.high - made.ungrouped_interval.low
+    assert f"make the interval {width / single:.2f} times as wide" in said[1]
+    assert resolution(made) == ()
+
+
+def test_too_few_groups_get_no_verdict(files, digits, tmp_path):
+    """4 of them: 2 / 2**4 is above 0.05."""
+    path = tmp_path / "grouped.npz"
+    np.savez(
+        path, x_train=digits.x_train * 15, y_train=digits.y_train, x_test=digits.x_test * 15,
+        y_test=digits.y_test, groups_test=np.arange(797) % 4,
+    )  # fmt: skip
+    made = pairs.compare(files["int8"], files["longer"], str(path))
+    assert made.verdict == Verdict.TOO_FEW_GROUPS
+    assert answer(made).startswith("4 groups of test examples: too few for a verdict: A − B = ")
 
 
 def test_the_workflows_command_runs(files, digits, tmp_path):

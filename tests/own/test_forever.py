@@ -1,7 +1,14 @@
 """A function or a program that takes for ever ends by the study's `timeout`."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
+from bench.plugins import patience
+from tests.cluster.conftest import ROOT
 from tests.own.test_run import command, rows
 
 LOOPS = {
@@ -49,3 +56,35 @@ def test_a_run_ends_and_says_so_of_each_cell(tmp_path, kind):
     found = {row["arm"]: row for row in rows(tmp_path / "results" / "mine")}
     late = found["b" if kind == "an arm" else "a"]
     assert (late["status"], late["error"]) == ("timeout", "killed after 3s, twice")
+
+
+ENDLESS = "def data():\n    while True: pass\ndef model(shape, classes): ...\n"
+
+
+@pytest.mark.parametrize("what", ["plan", "run"])
+def test_data_that_never_come_are_a_sign_of_life_and_end_by_ctrl_c(tmp_path, what):
+    (tmp_path / "mine.py").write_text(ENDLESS)
+    say_soon = "from bench.plugins import patience; patience.EVERY_S = 0.5\n"
+    command = f"import bench.__main__ as entry, sys; sys.argv[1:] = [{what!r}, 'mine.py']\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{say_soon}{command}entry.main()"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr.readline() == (
+            "mine.py, data() runs for 0.5 s so far; Ctrl-C ends it\n"
+        )
+        assert running.stderr.readline().startswith("mine.py, data() runs for 1 s so far")
+        running.send_signal(signal.SIGINT)
+        *_, last = running.stderr.read().splitlines()
+    assert running.returncode == 130
+    assert last.startswith("interrupted")
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_ends_soon_says_nothing(capsys):
+    with patience.said("it"):
+        pass
+    assert capsys.readouterr() == ("", "")

@@ -158,6 +158,10 @@ class Claims(OverSettings):
             self.must(said == "undecided", "an answer without a number", first)
             return
         kind, printed = verdicts[0], found[0]
+        for row in self.table("The answer, row by row"):
+            if "Does the guess hold?" in row.get("question", ""):
+                there = number(row["mean"]), row["family's interval"] in why
+                self.must(there == (printed.mean, True), "the number of the first sentence", row)
         same = side == 0 or printed.mean * side > 0
         right = {
             "matters": "supported" if same else "refuted",

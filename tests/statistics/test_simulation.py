@@ -7,34 +7,38 @@ import pytest
 from scipy import stats
 
 from bench.statistics import bootstrap
-from tests.statistics import simulation, simulation_decisions
+from tests.statistics import simulation
+from tests.statistics import simulation_contrasts as contrasts
+from tests.statistics import simulation_decisions as decisions
+from tests.statistics import simulation_families as families
+from tests.statistics.rates import Rate
 
 QUICK = {
-    simulation.contrast_tests: 400,
-    simulation.intervals: 60,
-    simulation.crossed_intervals: 400,
-    simulation.two_files: 2000,
-    simulation.equivalence_tests: 1000,
-    simulation.verdicts: 300,
-    simulation.selected_intervals: 300,
-    simulation.sequential_tests: 150,
-    simulation.every_seed: 150,
-    simulation.predictions: 1000,
-    simulation_decisions.grouped_intervals: 60,
-    simulation_decisions.grouped_files: 400,
-    simulation_decisions.over_studies: 150,
-    simulation_decisions.gates: 1000,
-    simulation_decisions.gates_of_files: 500,
-    simulation_decisions.self_checks: 50,
+    contrasts.contrast_tests: 400,
+    contrasts.intervals: 60,
+    contrasts.crossed_intervals: 400,
+    contrasts.two_files: 2000,
+    contrasts.equivalence_tests: 1000,
+    families.verdicts: 300,
+    families.selected_intervals: 300,
+    families.sequential_tests: 150,
+    families.every_seed: 150,
+    contrasts.predictions: 1000,
+    decisions.grouped_intervals: 60,
+    decisions.grouped_files: 400,
+    decisions.over_studies: 150,
+    decisions.gates: 1000,
+    decisions.gates_of_files: 500,
+    decisions.self_checks: 50,
 }
 SLOW = {
-    simulation.contrast_tests: 4000,
-    simulation.intervals: 1000,
-    simulation.crossed_intervals: 2000,
-    simulation.verdicts: 2000,
-    simulation.selected_intervals: 2000,
-    simulation.sequential_tests: 2000,
-    simulation.every_seed: 2000,
+    contrasts.contrast_tests: 4000,
+    contrasts.intervals: 1000,
+    contrasts.crossed_intervals: 2000,
+    families.verdicts: 2000,
+    families.selected_intervals: 2000,
+    families.sequential_tests: 2000,
+    families.every_seed: 2000,
 }
 
 
@@ -73,7 +77,7 @@ def test_every_section_of_the_document_is_tested():
 
 @pytest.mark.slow
 def test_coverage_where_no_theorem_gives_it():
-    for rate in rates_of(simulation.intervals, 1000):
+    for rate in rates_of(contrasts.intervals, 1000):
         if rate.data.startswith("normal"):
             if rate.method == "percentile bootstrap":
                 # protocol: its 95% covers 84 / 90 / 92% at 5 / 10 / 20 seeds
@@ -87,7 +91,7 @@ def test_coverage_where_no_theorem_gives_it():
 
 @pytest.mark.slow
 def test_crossed_interval_is_near_its_level_and_the_seeds_alone_are_not():
-    rates = rates_of(simulation.crossed_intervals, 2000)
+    rates = rates_of(contrasts.crossed_intervals, 2000)
     for rate in rates:
         if rate.method == "crossed":
             assert_rate(rate, 0.01, 0.065)
@@ -97,36 +101,36 @@ def test_crossed_interval_is_near_its_level_and_the_seeds_alone_are_not():
 
 
 def test_what_the_product_refuses_is_wrong_as_often_as_the_protocol_says():
-    pooled = list(simulation.two_files(2000))[-1]
+    pooled = list(contrasts.two_files(2000))[-1]
     assert_rate(pooled, 0.32, 0.36)  # protocol: 34%
-    naive = next(r for r in simulation.sequential_tests(200) if r.method.startswith("fixed-sample"))
+    naive = next(r for r in families.sequential_tests(200) if r.method.startswith("fixed-sample"))
     assert_rate(naive, 0.27, 0.31)  # protocol: 29%
 
 
 def test_decisions_are_wrong_as_often_as_the_protocol_says():
-    found = {(r.method, r.data): r for r in simulation_decisions.gates(1000)}
+    found = {(r.method, r.data): r for r in decisions.gates(1000)}
     for tries, share in ((3, 0.14), (5, 0.23), (10, 0.40)):  # protocol: of wrong passes
         rate = found[f"passed in one of {tries} tries: never do this", "normal, 10 seeds"]
         assert_rate(rate, share - 0.01, share + 0.01)
-    for rate in simulation_decisions.gates_of_files(1000):
+    for rate in decisions.gates_of_files(1000):
         assert_rate(rate, 0.02, 0.09)
 
 
 @pytest.mark.slow
 def test_groups_and_studies_are_near_their_level():
-    for rate in simulation_decisions.grouped_intervals(100):
+    for rate in decisions.grouped_intervals(100):
         if rate.method == "grouped":
             assert_rate(rate, 0.01, 0.065)  # protocol: coverage 94.4 to 98.5%
         else:
             assert rate.rate > 0.1
-    for rate in simulation_decisions.over_studies(200):
+    for rate in decisions.over_studies(200):
         if "not shown" not in rate.method:
             assert_rate(rate, 0.0, 0.12)
 
 
 @pytest.mark.slow
 def test_the_self_check_is_quiet_where_the_report_speaks():
-    for rate in simulation_decisions.self_checks(100):
+    for rate in decisions.self_checks(100):
         seeds = int(rate.data.split()[-2])
         if rate.data.startswith("normal") and (rate.method.startswith("by signs") or seeds >= 15):
             assert_rate(rate, 0.0, 0.05)
@@ -138,13 +142,13 @@ def test_the_percentile_interval_agrees_with_scipy():
         (d,), np.mean, n_resamples=50_000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
     counts = bootstrap.resample_counts(25, 50_000, np.random.default_rng(0))
-    found = simulation.percentile_interval(d, 0.05, counts)
+    found = contrasts.percentile_interval(d, 0.05, counts)
     assert found == pytest.approx(tuple(reference), abs=0.03)
 
 
 def test_a_broken_guarantee_is_seen():
     def rate(wrong, guarantee):
-        return simulation.Rate("t", "normal", wrong, 1000, 0.05, guarantee)
+        return Rate("t", "normal", wrong, 1000, 0.05, guarantee)
 
     assert rate(50, "exact").agrees()
     assert not rate(80, "exact").agrees()

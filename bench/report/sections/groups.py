@@ -20,7 +20,7 @@ def build(analysis: Analysis, population: Population) -> Section | None:
     blocks: list[Block] = [Paragraph(_meaning(analysis, rows))]
     blocks.append(_widths(analysis, rows))
     blocks += [
-        Details(f"The difference in each group of {code(dataset)}", (table,))
+        Details(f"The difference in each group{_of(dataset)}", (table,))
         for dataset, table in _by_group(analysis, rows)
     ]
     return Section("Groups of test examples", tuple(blocks))
@@ -35,7 +35,7 @@ def _meaning(analysis: Analysis, rows: list[Comparison]) -> str:
         of = f"{sizes.min():,}" if sizes.min() == sizes.max() else f"{sizes.min():,} to "
         of += "" if sizes.min() == sizes.max() else f"{sizes.max():,}"
         said.append(
-            f"The test examples of {code(dataset)} come in {words.count(len(sizes), 'group')} of "
+            f"The test examples{_of(dataset)} come in {words.count(len(sizes), 'group')} of "
             f"{of} examples. {_trained_on(analysis, str(dataset), len(sizes))}"
         )
     ratios = [ratio for c in rows if (ratio := _wider(c)) is not None]
@@ -124,7 +124,10 @@ def _by_group(analysis: Analysis, rows: list[Comparison]):
             Column("contrast"),
             Column("setting", words.setting_meaning(analysis)),
             Column("metric"),
-            *(Column(name, "mean difference in this group over all seeds", True) for name in names),
+            *(
+                Column(code(name), "mean difference in this group over all seeds", True)
+                for name in names
+            ),
         )
         cells = tuple(
             (
@@ -139,5 +142,10 @@ def _by_group(analysis: Analysis, rows: list[Comparison]):
             for c in of[: words.MOST_ROWS]
             if c.pairs.groups is not None
         )
-        caption = f"Mean differences by group of {dataset}" + words.first_of(of)
-        yield str(dataset), Table(f"groups-{len(cells)}-{dataset}", caption, columns, cells)
+        caption = f"Mean differences by group{_of(dataset)}" + words.first_of(of)
+        yield dataset, Table(f"groups-{len(cells)}-{dataset}", caption, columns, cells)
+
+
+def _of(dataset: str | None) -> str:
+    """A table of somebody's own may name no data set."""
+    return "" if dataset is None else f" of {code(dataset)}"
