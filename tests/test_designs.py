@@ -280,6 +280,11 @@ def test_a_report_calls_recipes_by_their_names_and_the_winner_optimistic(tmp_pat
     name = place[levels["learning_rate"]][levels["calibration_examples"]]
     assert f"The largest difference of these 4 is that with recipe {name}, E = 2 (" in text
     assert "so its size is optimistic" in text
+    wins = [c for c in rows if c.mean > 0 and c.simultaneous[0] > 0]
+    most = f", by most with recipe {name}, E = 2" if wins else ""
+    first = next(line for line in text.splitlines()[1:] if line and line[0] not in ">#")
+    beaten = "QAT is shown to beat PTQ after as much training"
+    assert first.startswith(f"At {len(wins) or 'none'} of 4 settings {beaten}{most}: over all 4")
     assert "recipes base or few" in text, "float's setting is one for both"
     assert "calibration examples 20" not in text
 

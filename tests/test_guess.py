@@ -82,7 +82,7 @@ def test_an_effect_that_moves_the_second_arm_alone_is_expected_on_its_other_side
     text = markdown.render(build.build(made), "seeds")
     assert "expected below 0" in text
     assert "the factor moves `ptq+k` alone" in text
-    asked = "`calibration_examples: qat - ptq+k`, a change of `ptq+k` alone"
+    asked = "`calibration_examples:` `qat - ptq+k`, a change of `ptq+k` alone"
     row = f"| Does the guess hold? {asked} | different and it matters |  | −4.0"
     (line,) = (line for line in text.splitlines() if line.startswith("| Does the guess hold?"))
     assert line.startswith(row)

@@ -5,7 +5,7 @@ Each is a sum of samples with whole weights, over a divisor: one number per seed
 through the same paired tests. Source: the protocol's "Factors and their effects" (docs/method.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import log2
 
@@ -105,22 +105,29 @@ def _effects(pairs: Sequence[Pairs], design: Design) -> Iterator[Pairs]:
         reference = design.reference.get(name, next(iter(levels)))
         if reference not in levels:
             reference = next(iter(levels))
+        by_level: dict[Value, list[Pairs]] = {}
+        for one in pairs:
+            by_level.setdefault(_level(one, name), []).append(one)
         ordered = by_order(tuple(levels))
         if ordered is not None:
             yield from _by_order(pairs, name, ordered, design)
         for level in tuple(levels) if ordered is None else ordered[-1:]:
             if level == reference:
                 continue
-            yield from _effect(pairs, name, level, reference, design)
+            yield from _effect(by_level, name, level, reference, design, _moved(pairs, name))
 
 
 def _effect(
-    pairs: Sequence[Pairs], name: str, level: Value, reference: Value, design: Design
+    by_level: Mapping[Value, Sequence[Pairs]],
+    name: str,
+    level: Value,
+    reference: Value,
+    design: Design,
+    moved: Sequence[int],
 ) -> Iterator[Pairs]:
-    moved = _moved(pairs, name)
     at = {
-        level: _by_rest(pairs, name, level, reference, design),
-        reference: _by_rest(pairs, name, reference, level, design),
+        level: _by_rest(by_level, name, level, reference, design),
+        reference: _by_rest(by_level, name, reference, level, design),
     }
     rests = [rest for rest in at[level] if rest in at[reference]]
     if not rests:
@@ -131,26 +138,28 @@ def _effect(
         factor=name,
         level=written(name, level),
         reference=written(name, reference),
-        declared=design.declares(name, written(name, level), pairs[0].contrast.name),
+        declared=design.declares(name, written(name, level), by_level[level][0].contrast.name),
     )
 
 
 def _by_rest(
-    pairs: Sequence[Pairs], name: str, level: Value, other: Value, design: Design
+    by_level: Mapping[Value, Sequence[Pairs]],
+    name: str,
+    level: Value,
+    other: Value,
+    design: Design,
 ) -> dict[Setting, Pairs]:
     """The pairs at a level, by their setting without it.
 
     A factor that only one of two models has is held at its baseline, and left out of the setting.
     """
     names = {
-        which: {f for one in pairs if _level(one, name) == which for f, _ in one.setting.factors}
+        which: {f for one in by_level[which] for f, _ in one.setting.factors}
         for which in (level, other)
     }
     alone = names[level] - names[other] - {name}
     found = {}
-    for one in pairs:
-        if _level(one, name) != level:
-            continue
+    for one in by_level[level]:
         rest = one.setting.without(name)
         if any(f in alone and v != design.reference.get(f, v) for f, v in rest.factors):
             continue

@@ -41,7 +41,10 @@ def coded(column: pa.ChunkedArray, where: str, convert: Callable[[Any], Value]) 
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    raw = np.from_dlpack(pc.fill_null(encoded.indices, -1).cast(pa.int64()))
+    indices = encoded.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices, -1)  # which imports pandas
+    raw = np.from_dlpack(indices.cast(pa.int64()))
     distinct = [None if v is None else convert(v) for v in encoded.dictionary.to_pylist()]
     for value in distinct:
         if isinstance(value, str) and _UNPRINTABLE.search(value):

@@ -122,7 +122,9 @@ def _numbers(
             row = int(huge.argmax())
             allowed = "allowed: whole numbers below 2^62, or numbers with a decimal point"
             raise InputError(where, f"{column[row]} in row {row + 1}", allowed)
-        whole = np.array(pc.fill_null(column.combine_chunks(), 0).cast(pa.int64()))
+        column = column.combine_chunks()
+        known = pc.fill_null(column, 0) if column.null_count else column
+        whole = np.array(known.cast(pa.int64()))
         return values, whole, ~missing, 0
     places = decimals.places(values[~missing])
     if places is None:
@@ -137,7 +139,10 @@ def floats(column: pa.ChunkedArray) -> FloatArray:
     Single (half) precision that holds decimals of at most 6 (3) digits, such as 0.9027, is read as
     those: so many digits determine the float, and the float them.
     """
-    wide: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()  # null: nan
+    whole = column.cast(pa.float64(), safe=False).combine_chunks()
+    if whole.null_count:
+        whole = pc.fill_null(whole, np.nan)  # which imports pandas
+    wide: FloatArray = np.from_dlpack(whole).astype(np.float64)
     if not (pa.types.is_float32(column.type) or pa.types.is_float16(column.type)):
         return wide
     kind, most = (np.float32, 6) if pa.types.is_float32(column.type) else (np.float16, 3)

@@ -29,12 +29,15 @@ class Fork:
     """Cells of one budget that share one training behind the snapshot: of one seed, or of several
     whose training draws from the same streams.
 
-    training: its name in study.arms, or OWN; recipe: what acts in it, of the first cell; twice: of
-    a pipeline, are its arms run in reverse order too, and unequal results refused?
+    training: its name in study.arms, or OWN; recipe: what acts in it, of the cell that it was made
+    for first; seed: of that cell too: with the recipe's pinned streams it says what is drawn,
+    whichever of the cells are left; twice: of a pipeline, are its arms run in reverse order too,
+    and unequal results refused?
     """
 
     training: str
     recipe: Recipe
+    seed: int
     cells: tuple[Cell, ...]
     twice: bool = False
 
@@ -42,11 +45,6 @@ class Fork:
     def extras(self) -> tuple[int, ...]:
         """The epochs more at which this training is evaluated, ascending; none for `float`."""
         return tuple(sorted({c.extra for c in self.cells if c.extra is not None}))
-
-    @property
-    def seed(self) -> int:
-        """The seed that goes with the recipe: with its pinned streams it says what is drawn."""
-        return self.cells[0].seed
 
     @property
     def quantized(self) -> bool:
@@ -141,7 +139,7 @@ def _pipelines(wanted: Iterable[Cell]) -> Iterator[Trajectory]:
             key += (cell.id,)
         shared.setdefault(key, []).append(cell)
     for at, ((dataset, model, seed, budget, recipe, *_), members) in enumerate(shared.items()):
-        fork = Fork(OWN, recipe, tuple(members), twice=at == 0)
+        fork = Fork(OWN, recipe, seed, tuple(members), twice=at == 0)
         yield Trajectory((Segment(dataset, model, seed, recipe, 0, budget, (fork,), own=True),))
 
 
@@ -165,4 +163,4 @@ def _forks(members: Iterator[Cell]) -> Iterator[Fork]:
         key = (training.name, drawn, cell.extra if alone else None)
         shared.setdefault(key, (recipe, []))[1].append(cell)
     for (training_name, *_), (recipe, together) in shared.items():
-        yield Fork(training_name, recipe, tuple(together))
+        yield Fork(training_name, recipe, together[0].seed, tuple(together))

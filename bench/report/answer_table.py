@@ -35,12 +35,19 @@ def build(
     if not there:
         return None
     rows = [(c, words.place(c.setting, analysis.varying)) for c in there]
-    if len(rows) > MOST_ROWS:
+    # Recipe by recipe, where that is what was asked.
+    first = [row for row in rows if row[0].name == next(iter(asked), "")]
+    first = first if analysis.varying.recipes and len(first) <= MOST_ROWS else []
+    if len(rows) > MOST_ROWS and not first:
         rows = _over_settings(analysis, there)
     some = ""
     if len(rows) > MOST_ROWS:
-        some = f" ({MOST_ROWS} of {len(rows):,}, those that differ first)"
-        rows = sorted(rows, key=lambda row: _rank(row[0]))[:MOST_ROWS]
+        of_which = "those that differ first"
+        if first:
+            of_which = f"all {len(first)} of the first question, of the others {of_which}"
+        some = f" ({MOST_ROWS} of {len(rows):,}, {of_which})"
+        others = sorted((row for row in rows if row not in first), key=lambda row: _rank(row[0]))
+        rows = [*first, *others][:MOST_ROWS]
     if asked and len(changes) <= MOST_CHANGES:
         rows += [(c, words.panel(c.setting, analysis.varying)) for c in changes]
     guess = answer(analysis, population)
@@ -103,9 +110,10 @@ _LINKS = {"interaction": CHANGE_LINKS, "effect": EFFECT_LINKS}
 def _question(analysis: Analysis, c: Comparison, asked: Mapping[str, Text]) -> Text:
     """The question that a row answers, and the contrast that does."""
     if c.pairs.kind == "effect" and analysis.study is not None:
-        decides = str(analysis.study.decides)
+        effect, of, contrast = str(analysis.study.decides).partition(": ")
         of_one = f", a change of {code(c.name)} alone" if c.pairs.moved else ""
-        return f"{GUESS} {code(decides)}{of_one}"
+        # Two codes, so that a line may end between them.
+        return f"{GUESS} {code(effect + of.strip())} {code(contrast)}{of_one}"
     if c.pairs.kind == "interaction":
         few, many = c.pairs.level, c.pairs.reference
         return f"{ONE_EPOCH} {code(c.name)} after {few} against {many}"

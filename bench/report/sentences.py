@@ -31,7 +31,7 @@ NAMES = {
     "float": "the float model",
     "ptq": "PTQ",
     "qat": "QAT",
-    "ptq+k": "PTQ after as many epochs",
+    "ptq+k": "PTQ after as much training",
 }
 """Arms of a study in a sentence; the others have their own names."""
 

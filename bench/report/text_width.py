@@ -18,7 +18,8 @@ def text_width(text: str) -> float:
 
 
 def shortened(text: str, pixels: float) -> str:
-    """The text, or as much of its two ends as fits; of `a - b` both sides keep their ends."""
+    """The text, or as much of its two ends as fits; of `a - b` both sides keep their ends, and of
+    `a 1, b 2` each part its own end, which tells rows apart."""
     if text_width(text) <= pixels:
         return text
     each = text_width(text) / len(text)
@@ -31,7 +32,28 @@ def shortened(text: str, pixels: float) -> str:
         room = max(half, most - 3 - len(second))  # what a short second side leaves
         first = _cut(first, room)
         return f"{first} - {_cut(second, most - 3 - len(first))}"
+    parts = text.split(", ")
+    if not minus and len(parts) > 1:
+        for fewer in range(most, _FEWEST * len(parts) - 1, -1):
+            made = ", ".join(_ends_of(parts, fewer - 2 * (len(parts) - 1)))
+            if text_width(made) <= pixels:
+                return made
     return _cut(text, most)
+
+
+_FEWEST = 8
+"""Characters that each part of a setting keeps at least."""
+
+
+def _ends_of(parts: list[str], most: int) -> list[str]:
+    """The parts, those that are too long for so many characters together without their heads."""
+    room, left = 0, most
+    for n, length in enumerate(sorted(map(len, parts))):
+        room = left // (len(parts) - n)
+        if length > room:
+            break
+        left -= length
+    return [p if len(p) <= room else f"\N{HORIZONTAL ELLIPSIS}{p[1 - room :]}" for p in parts]
 
 
 def _cut(text: str, most: int) -> str:

@@ -1,7 +1,7 @@
 """Time and memory of `analyze` on a large study, report included.
 
-    python docs/benchmarks/analysis_speed.py FOLDER [SEEDS EXAMPLES]
-    python docs/benchmarks/analysis_speed.py TABLE.csv [MODELS]
+    python docs/benchmarks/analysis_speed.py FOLDER [SEEDS EXAMPLES [BUDGETS]]
+    python docs/benchmarks/analysis_speed.py TABLE.csv [MODELS [SEEDS]]
 
 Writes a result folder of random predictions into FOLDER (1,000 seeds, 10,000 test examples, all
 arms at seven budgets: 70 contrasts), or a table of 1,000 seeds, two arms, ten budgets and fifty
@@ -24,11 +24,11 @@ from bench.store.folder import Store
 from bench.study import Study
 from bench.study.arms import ARMS
 
-BUDGETS = (1, 2, 4, 8, 16, 32, 64)
+BUDGETS = [1, 2, 4, 8, 16, 32, 64]
 
 
-def write(folder: Path, seeds: int, examples: int) -> None:
-    study = Study.model_validate({"title": "Large", "seeds": seeds, "budgets": list(BUDGETS)})
+def write(folder: Path, seeds: int, examples: int, budgets: list[int]) -> None:
+    study = Study.model_validate({"title": "Large", "seeds": seeds, "budgets": budgets})
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, examples).astype(np.int32)
     store = Store(folder)
@@ -36,7 +36,7 @@ def write(folder: Path, seeds: int, examples: int) -> None:
     difficulty = rng.random(examples)
     rows, planned = [], plan.cells(study)
     for cell in planned:
-        level = 0.9 + 0.01 * BUDGETS.index(cell.budget) + rng.normal(0, 0.004)
+        level = 0.9 + 0.06 * budgets.index(cell.budget) / len(budgets) + rng.normal(0, 0.004)
         right = rng.random(examples) * 0.3 + difficulty * 0.7 < level
         predictions = np.where(right, labels, (labels + 1) % 10).astype(np.uint8)
         rows.append(
@@ -80,15 +80,15 @@ def write_table(path: Path, models: int, seeds: int = 1_000, budgets: int = 10) 
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, given = Path(sys.argv[1]), [int(a) for a in sys.argv[2:]]
     if folder.suffix == ".csv":
+        models, seeds = (given + [50, 1_000][len(given) :])[:2]
         if not folder.exists():
-            write_table(folder, int(sys.argv[2]) if len(sys.argv) > 2 else 50)
-        measured(folder)
-        return
-    seeds, examples = (int(a) for a in sys.argv[2:4]) if len(sys.argv) > 3 else (1_000, 10_000)
-    if not (folder / "study.toml").exists():
-        write(folder, seeds, examples)
+            write_table(folder, models, seeds)
+    elif not (folder / "study.toml").exists():
+        seeds, examples = given[:2] if len(given) > 1 else (1_000, 10_000)
+        budgets = list(range(1, given[2] + 1)) if len(given) > 2 else BUDGETS
+        write(folder, seeds, examples, budgets)
     measured(folder)
 
 

@@ -108,3 +108,22 @@ def test_why_looking_failed_stands_in_the_row(rows, monkeypatch):
     assert found["layers_error"].startswith("ValueError: ")
     assert all(map(np.array_equal, trainer.state.weights, before))
     assert all(row.get("layers_error") is None for row in rows[1].values())
+
+
+def test_a_regression_is_looked_into_and_has_no_classes_to_flip():
+    made = study.load(
+        "digits",
+        ["seeds=1", "budgets=[1]", "batch_norm_momentum=0.9", "arms=[float,ptq]", "primary=[]",
+         "primary_over=[]", "task=regression", "metrics=mae", "train_examples=200"],
+    )  # fmt: skip
+    ((segment,),) = [each.segments for each in trajectories(plan.cells(made))]
+    data = datasets.load("digits", 200, task="regression")
+    diagnose.use(None)
+    checkpoint = body.run_segment(data, segment, None)
+    (fork,) = segment.forks
+    found = {row["arm"]: row for row in body.run_fork(data, segment, fork, checkpoint)}
+    diagnose.use(())
+    assert len(number(found["ptq"], "sqnr_db")) == 5
+    assert found["ptq"]["layers_error"] is None
+    assert "keras_flips" not in found["ptq"]
+    assert "layers" not in found["float"]

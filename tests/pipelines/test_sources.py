@@ -1,5 +1,7 @@
 """One source of randomness at a time: trainings are shared where nothing that they draw differs."""
 
+from dataclasses import replace
+
 from bench import datasets, study
 from bench.pipelines import cell
 from bench.plan.cells import cells
@@ -49,6 +51,22 @@ def test_a_shared_training_gives_every_cell_the_bits_of_its_own():
         assert by[arm, "all", 3] == by[arm, "calibration", 3] != by[arm, "all", 5]
     assert by["float", "calibration", 5] == by["float", "all", 3]
     assert by["qat-cal", "calibration", 5] not in (by["qat-cal", "all", 3], by["qat-cal", "all", 5])
+
+
+def test_what_is_left_of_a_training_is_still_that_training():
+    """A task that is split, or goes on behind a lost process, has some of its cells alone."""
+    fields = {"arms": ["qat"], "qat_start": "scratch"}
+    wanted = cells(study.validate(FIELDS | fields, "test"))
+    for order in (wanted, wanted[::-1]):
+        (fork,) = (
+            fork for t in trajectories(order) for s in t.segments for fork in s.forks
+            if len(fork.cells) > 1
+        )  # fmt: skip
+        drawn = {
+            (fork.seed, fork.recipe.pin)
+            for fork in (fork, *(replace(fork, cells=(each,)) for each in fork.cells))
+        }
+        assert drawn == {(fork.cells[0].seed, fork.cells[0].recipe.pin)}
 
 
 def test_what_a_source_costs_is_counted_once():

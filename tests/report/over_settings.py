@@ -59,6 +59,11 @@ class OverSettings(Reader):
         how many settings, the smallest and the largest, verdicts, means and intervals."""
         every = [r for r in self.table("Every contrast at every setting") if r["mean"] != "–"]
         for line in self.sentences():
+            won = re.match(r"At (none|\d+) of (\d+) settings? QAT is shown to beat (.*?): ", line)
+            if won:
+                self._check_won(won, every)
+                line = line[won.end() :]
+                line = line[0].upper() + line[1:]
             if counted := re.fullmatch(
                 rf".* against .*, of (\d+) settings: (.*?)(?:; from {NUMBER} \(.*)?\.", line
             ):
@@ -101,6 +106,25 @@ class OverSettings(Reader):
                 continue
             for column in ("verdict", "mean", "family's interval"):
                 self.must(row[column] == same[0][column], f"{same[0]}", row)
+
+    def _check_won(self, won: re.Match[str], every: list[dict[str, str]]) -> None:
+        """At how many recipes QAT beats its control, and with which by most."""
+        rows = [
+            r for r in every
+            if named(r["contrast"]) == "qat - ptq+k" and r["family"] == "primary"
+            and named(r.get("metric", self.metric)) == self.metric
+        ]  # fmt: skip
+        sign = -1 if self.metric in self.lower else 1
+        ahead = {
+            r["setting"]: abs(number(r["mean"])) for r in rows
+            if label(r["verdict"])[0] in DIRECTED and sign * number(r["mean"]) > 0
+        }  # fmt: skip
+        said = 0 if won[1] == "none" else int(won[1])
+        self.must((said, int(won[2])) == (len(ahead), len(rows)), f"{ahead} of {len(rows)}", won[0])
+        most = re.search(r", by most with (.*)", won[3])
+        self.must(bool(most) == bool(ahead), "with which by most", won[0])
+        if most:
+            self.must(ahead.get(most[1]) == max(ahead.values()), f"{ahead}", won[0])
 
     def _check_end(
         self, name: str, which: str, of: int, row: dict[str, str], every: list[dict[str, str]]
@@ -145,7 +169,7 @@ def contrast_of(said: str) -> str:
     """The contrast that a verdict in words is about: of two arms, in whichever order."""
     if coded := re.findall(r"`([^`]+)`", said):
         return " - ".join(coded[:2])
-    if "as many epochs" in said:
+    if "as much training" in said:
         return "qat - ptq+k"
     return "ptq - float" if "the float model" in said else "qat - ptq"
 

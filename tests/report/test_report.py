@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench import report
 from bench.analysis import analyze
-from bench.report import content, html, markdown, notes, terminal, words
+from bench.report import content, html, markdown, notes, terminal, text_width, words
 from bench.report.sections import answer
 from bench.statistics.checks import Interval
 from bench.store import folder as store
@@ -207,3 +207,14 @@ def test_the_terminal_says_what_the_report_says(folder: Path) -> None:
             )
     assert "Is PTQ better than the float model?" in text
     assert "**" not in text
+
+
+def test_a_label_that_is_cut_keeps_the_end_of_each_part():
+    """There the levels stand, which tell the rows of a figure apart."""
+    both = [f"calibration examples {n}, calibration draw random, E = 4" for n in (2, 200)]
+    for room in (200, 240, 300):
+        made = [text_width.shortened(text, room) for text in both]
+        assert len(set(made)) == 2
+        assert all(text_width.text_width(text) <= room for text in made)
+        assert all(text.endswith("random, E = 4") for text in made)
+    assert text_width.shortened(both[0], 900) == both[0]

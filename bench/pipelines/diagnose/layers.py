@@ -40,7 +40,9 @@ def measured(
     try:
         base = trainer_of(data, segment, False)
         weights = trainer.float_weights(state)
-        flips = _flips(tested, trainer, blob) if own_ranges or base is trainer else {}
+        classifies = cell.recipe.objective.task == "classification"
+        if classifies and (own_ranges or base is trainer):
+            flips = _flips(tested, trainer, blob)
         if own_ranges:
             found |= ranges.of(trainer, tested.x_test[:LOOKED_AT], data.x_train[:LOOKED_AT])
         found |= statistics.of(trainer, data.x_train)
@@ -75,6 +77,5 @@ def _flips(tested: Dataset, trainer: Any, blob: bytes) -> dict[str, int]:
 
 
 def wanted(cell: Cell) -> bool:
-    """Is there anything to look into: a file of integers that classifies?"""
-    format_ = number_format(cell.arm, cell.recipe.levels)
-    return format_ == "int8" and cell.recipe.objective.task == "classification"
+    """Is there anything to look into: a file of integers?"""
+    return number_format(cell.arm, cell.recipe.levels) == "int8"

@@ -44,18 +44,23 @@ def _panels(samples: list[Sample]) -> dict[tuple[Setting, str], list[Sample]]:
 
     An arm that some factor, or k, does not reach stands in the figures of all its levels.
     """
-    panels = list(dict.fromkeys((s.setting.panel, s.metric) for s in samples))
-    whole = [
-        (panel, metric)
-        for panel, metric in panels
-        if not any(other != panel and panel.within(other) and metric == of for other, of in panels)
-    ]
-    return {
+    by_panel: dict[tuple[Setting, str], list[int]] = {}
+    for at, s in enumerate(samples):
+        by_panel.setdefault((s.setting.panel, s.metric), []).append(at)
+    around = {  # the panels that a panel stands in beside itself
         (panel, metric): [
-            s for s in samples if s.metric == metric and s.setting.panel.within(panel)
+            (other, of)
+            for other, of in by_panel
+            if metric == of and other != panel and panel.within(other)
         ]
-        for panel, metric in whole
+        for panel, metric in by_panel
     }
+    members = {whole: list(at) for whole, at in by_panel.items() if not around[whole]}
+    for part, wholes in around.items():
+        for whole in wholes:
+            if whole in members:
+                members[whole] += by_panel[part]
+    return {whole: [samples[at] for at in sorted(places)] for whole, places in members.items()}
 
 
 def _figure(

@@ -18,18 +18,18 @@ BY_POPULATION = True
 QUESTIONS = (
     ("ptq - float", "Is PTQ better than the float model?"),
     ("qat - ptq", "Is PTQ better than QAT, QAT having trained longer?"),
-    ("qat - ptq+k", "And at equal compute, PTQ after as many epochs as QAT?"),
+    ("qat - ptq+k", "And at equal compute, PTQ after as much training as QAT?"),
 )
 """The thread's questions, and the contrast that answers each."""
 
 OF_RECIPES = (
-    *QUESTIONS[:2],
     (
         "qat - ptq+k",
-        "Which recipe makes QAT win, and does it beat PTQ after as many epochs of the same?",
+        "Which recipe makes QAT win, and does it beat PTQ after the same training?",
     ),
+    *QUESTIONS[:2],
 )
-"""The same of a study with recipes."""
+"""The same of a study with recipes: what they are for comes first."""
 
 OF_A_TABLE = (
     ("ptq - float", "Is `ptq` better than `float`?"),
@@ -117,7 +117,9 @@ def _in_one_sentence(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     reasons = {_impossible(c) for c in members}
     if len(members) == 1 or (len(reasons) == 1 and members[0].pairs.impossible):
         return _of_panel(analysis, members).removesuffix(".")
-    return several.headline(analysis, members)
+    said = several.headline(analysis, members)
+    won = recipes.won(analysis, members) if members[0].name == OF_RECIPES[0][0] else ""
+    return f"{won}: {said.replace('Over ', 'over ', 1)}" if won else said
 
 
 def _questions(analysis: Analysis) -> tuple[tuple[str, str], ...]:

@@ -26,7 +26,8 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             "care; the answer says so beside them."
         )
     if checked and not withheld and not qualified:
-        said += f" Nothing speaks against the float training at any of {of}."
+        where = f" at any of {of}" if len(checked) > 1 else ""
+        said += f" Nothing speaks against the float training{where}."
     others = sum(bool(c.withheld) for c in analysis.select("seeds"))
     if others:
         said += f" {words.count(others, 'contrast')} {'has' if others == 1 else 'have'} no verdict."
