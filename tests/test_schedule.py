@@ -40,8 +40,8 @@ class Times:
 
 def run(planned, cpus, fails, seconds, late=(), gone=(), died=()):
     """Drain a schedule as the driver does; `fails` says which task numbers fail, `died` whose
-    process dies, `late` which take too long, `gone` which lack their checkpoint. Returns how often each cell got a result, the lost
-    cells, and the tasks."""
+    process dies, `late` which take too long, `gone` which lack their checkpoint. Returns how often
+    each cell got a result, the lost cells, and the tasks."""
     schedule, flying = Schedule(), deque()
     schedule.add(planned)
     got, lost, tasks = Counter(), [], []
