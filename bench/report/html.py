@@ -33,8 +33,8 @@ def inline(text: Text) -> Markup:
 
 
 def _kept_together(text: str) -> str:
-    """No line ends within `E = 4` or `0.5 pp`."""
-    text = re.sub(r"\b([Ek]) = (?=\d)", "\\1\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
+    """No line ends within `E = 4`, `p = 0.03` or `0.5 pp`."""
+    text = re.sub(r"(?<!\w)([Ekpτ]|I²) = (?=\d)", "\\1\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
     return re.sub(r"(?<=\d) (?=pp\b)", "\N{NO-BREAK SPACE}", text)
 
 

@@ -77,6 +77,7 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
         import ray
 
         _silence_raylets()
+        _leave_sigterm()
         on_term = signal.getsignal(signal.SIGTERM)
         stack.callback(_shut_down, on_term)
         # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
@@ -84,8 +85,6 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             ray.init(log_to_driver=False, logging_level="error", **settings)
-        except SystemExit:  # by the handler of SIGTERM that Ray sets while it starts
-            raise KeyboardInterrupt(signal.SIGTERM.name) from None
         except (
             ConnectionError,
             RuntimeError,
@@ -259,6 +258,14 @@ def _silence_raylets() -> None:
     import ray._private.worker as connection
 
     connection.print_to_stdstream = lambda *_, **__: None
+
+
+def _leave_sigterm() -> None:
+    """Ray's handler raises SystemExit, which gets lost where Python can raise nothing, as beside a
+    fork; the one that stands makes good for that."""
+    import ray._private.utils
+
+    ray._private.utils.set_sigterm_handler = lambda handler: None
 
 
 def _shut_down(on_term: Any) -> None:

@@ -63,10 +63,11 @@ def build(analysis: Analysis, population: Population) -> Section | None:
             said = words.metric(metric, of_metric[0].pairs.lower_is_better)
             of_question = f"**{question}**{said}"
             if len(top) < most:
-                top.append(Paragraph(f"{_in_one_sentence(analysis, of_metric)}{said}.", lead=True))
+                sentence = _in_one_sentence(analysis, of_metric) + said
+                if more := _unlike(analysis, of_metric):
+                    sentence += f"; {more.removesuffix('.').replace('They', 'the two arms', 1)}"
+                top.append(Paragraph(f"{sentence}.", lead=True))
                 if len(of_metric) == 1:  # the sentence is all of it
-                    more = _unlike(analysis, of_metric)
-                    folded += [Paragraph(f"{of_question} {more}")] if more else []
                     shown += of_metric
                     continue
             folded += _answered(analysis, of_question, of_metric)

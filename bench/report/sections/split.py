@@ -123,7 +123,7 @@ def _svg(analysis: Analysis, found: tuple[Split, ...]) -> str:
             for tick in (-step, 0, step):
                 x = tick / reach
                 lines.append([(x, y - 0.28), (x, y - 0.34)])
-                plot.text(x, y - 0.37, words.signed_tick(tick), va="top", size=7.5)
+                plot.text(x, y - 0.37, words.signed_tick(tick), va="top", size=8.4)
             totals.append((total.mean / reach, y))
             plot.at_left(8, y, text_width.shortened(labels[id(split)], left - 12))
             plot.at_right(RIGHT - 4, y, f"{words.in_sum(float(split.total.mean()))} pp")
