@@ -189,7 +189,7 @@ def test_what_the_report_says_of_groups_is_in_its_tables(tmp_path):
     for row in reader.table("Mean differences by group"):
         whole = next(each for each in rows if each["metric"] == row["metric"])
         sizes = np.array([60 // 8 + (g < 60 % 8) for g in range(8)])
-        parts = np.array([number(row[f"group {g}"]) for g in range(8)])
+        parts = np.array([number(row[f"`group {g}`"]) for g in range(8)])
         assert (sizes * parts).sum() / 60 == pytest.approx(number(whole["mean"]), abs=0.001)
     plain = markdown.render(build.build(analysis), "seeds")
     assert "speak about new seeds on this test set" in plain
