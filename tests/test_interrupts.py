@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP at any moment: exit code 130, how to go on, and nothing left."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,6 +34,12 @@ class Started:
             start_new_session=True,
             preexec_fn=_take_signals,
         )
+
+    def listens(self) -> bool:
+        """Whether it has begun to catch signals: Python itself catches Ctrl-C from the start."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = int(re.search(r"SigCgt:\t(\w+)", status)[1], 16)
+        return all(caught >> (number - 1) & 1 for number in SIGNALS)
 
     def interrupted(self, number: signal.Signals, group: bool, again: bool = False):
         """Send a signal, to all processes of the terminal if `group`, and wait for the end."""
@@ -68,8 +75,10 @@ def _described(pid: int) -> str:
 
 
 def test_in_the_first_second_while_imports_run(tmp_path):
-    for number, after in zip(SIGNALS, (0.15, 0.25, 0.4), strict=True):
+    for number, after in zip(SIGNALS, (0.0, 0.1, 0.25), strict=True):
         started = Started(tmp_path / "out")
+        while not started.listens():
+            time.sleep(0.005)
         time.sleep(after)
         said, seconds = started.interrupted(number, group=False)
         assert said.endswith(
@@ -83,7 +92,7 @@ def test_in_the_first_second_while_imports_run(tmp_path):
 def test_while_ray_starts(number, tmp_path):
     started = Started(tmp_path / "out")
     while not list(started.left.glob("pvq-*/r/session_*")):
-        assert started.process.poll() is None
+        assert started.process.poll() is None, started.process.communicate()
         time.sleep(0.01)
     said, seconds = started.interrupted(number, group=number == signal.SIGHUP)
     assert said.endswith(SAID)
@@ -106,7 +115,7 @@ def test_in_the_middle_the_rows_stay_and_more_signals_change_nothing(tmp_path):
     out = tmp_path / "out"
     started = Started(out)
     while not list(out.glob("cells/*.parquet")):
-        assert started.process.poll() is None
+        assert started.process.poll() is None, started.process.communicate()
         time.sleep(0.1)
     said, seconds = started.interrupted(signal.SIGTERM, group=False, again=True)
     assert said.endswith(SAID)
@@ -164,7 +173,10 @@ except KeyboardInterrupt:
 
 def test_cleaning_up_is_not_interrupted():
     with subprocess.Popen(
-        [sys.executable, "-c", CLEANS_UP], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", CLEANS_UP],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_take_signals,
     ) as child:
         child.stdout.readline()
         child.send_signal(signal.SIGINT)
@@ -213,7 +225,10 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_where_python_can_raise_none_is_not_lost(number):
     with subprocess.Popen(
-        [sys.executable, "-c", LOSES], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", LOSES],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_take_signals,
     ) as child:
         child.stdout.readline()
         time.sleep(0.1)

@@ -38,10 +38,10 @@ class Times:
         return {kind: self.graph_s}
 
 
-def run(planned, cpus, fails, seconds, late=(), gone=()):
-    """Drain a schedule as the driver does; `fails` says which task numbers die, `late` which take
-    too long, `gone` which lack their checkpoint. Returns how often each cell got a result, the lost
-    cells, and the tasks."""
+def run(planned, cpus, fails, seconds, late=(), gone=(), died=()):
+    """Drain a schedule as the driver does; `fails` says which task numbers fail, `died` whose
+    process dies, `late` which take too long, `gone` which lack their checkpoint. Returns how often
+    each cell got a result, the lost cells, and the tasks."""
     schedule, flying = Schedule(), deque()
     schedule.add(planned)
     got, lost, tasks = Counter(), [], []
@@ -53,6 +53,9 @@ def run(planned, cpus, fails, seconds, late=(), gone=()):
         tasks.append(task)
         if len(tasks) in fails:
             lost += schedule.failed(task)
+            continue
+        if len(tasks) in died:
+            lost += schedule.failed(task, died=True)
             continue
         if len(tasks) in late:
             lost += schedule.overdue(task)
@@ -102,6 +105,17 @@ def test_what_took_too_long_runs_once_more_alone_and_is_then_given_up():
     assert not lost
     assert [len(task.works[0].fork.cells) for task in again[at:]][-2:] == [1, 1]
     got, lost, _ = run(planned, 1, (), 10.0, late={at, at + 1})
+    assert [(cell.arm, cell.extra) for cell in lost] == [("qat", 1)]
+    assert sum(got.values()) == 2
+
+
+def test_a_death_takes_only_the_cell_that_dies_alone_too():
+    planned = trajectories(1, "budgets=[1]", "extra=[1,2]", "arms=[float,qat]")
+    tasks = run(planned, 1, (), 10.0)[2]
+    at = next(n for n, t in enumerate(tasks, 1) if t.works[0].fork and t.works[0].fork.extras)
+    got, lost, _ = run(planned, 1, (), 10.0, died={at})
+    assert (lost, sum(got.values())) == ([], 3)
+    got, lost, _ = run(planned, 1, (), 10.0, died={at, at + 1})
     assert [(cell.arm, cell.extra) for cell in lost] == [("qat", 1)]
     assert sum(got.values()) == 2
 

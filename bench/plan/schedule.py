@@ -159,11 +159,16 @@ class Schedule:
             else:
                 self._training -= 1
 
-    def failed(self, task: Task) -> list[Cell]:
-        """Note that a task's process died, more often than is allowed, and return the cells that
-        have no result because of it. Where several works shared the task there are none: each of
-        them runs again in a task of its own, so that only the one at fault fails."""
+    def failed(self, task: Task, died: bool = False) -> list[Cell]:
+        """Note that a task failed, or its process died, more often than is allowed, and return the
+        cells that have no result because of it. Where several works shared the task there are none,
+        nor where its process died of several cells: each of them runs again in a task of its own,
+        so that only the one at fault fails."""
         (work, *others) = task.works
+        several = work.fork is not None and len(work.fork.cells) > 1
+        if died and several and not others and not work.alone:
+            self._offer_each_cell(work, task.checkpoint)
+            return []
         if not others and (work.fork is not None or work.bare):
             return self._given_up(work)
         self._split(task)
@@ -176,13 +181,16 @@ class Schedule:
             return self._given_up(task.works[0])
         forks = [work for work in task.works if work.fork is not None]
         for work in forks:
-            assert work.fork is not None
-            for cell in work.fork.cells:
-                fork = replace(work.fork, cells=(cell,))
-                self._offer(replace(work, fork=fork, alone=True), task.checkpoint)
+            self._offer_each_cell(work, task.checkpoint)
         if not forks:
             self._split(task, alone=True)
         return []
+
+    def _offer_each_cell(self, work: Work, checkpoint: Any) -> None:
+        assert work.fork is not None
+        for cell in work.fork.cells:
+            fork = replace(work.fork, cells=(cell,))
+            self._offer(replace(work, fork=fork, alone=True), checkpoint)
 
     def lost(self, task: Task) -> None:
         """Note that a task's checkpoint went with its node: its segments are trained anew, then

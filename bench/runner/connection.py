@@ -46,6 +46,15 @@ _LATE = "timed out during startup"
 _SHUT_DOWN_S = 10.0
 """For ray.shutdown(), which may wait for a process that has died."""
 
+_GCS_S = 30.0
+"""For a GCS to come again, as one does that keeps its state elsewhere."""
+
+_ASK_S = 3.0
+"""Between two connections to a cluster's GCS."""
+
+_LOOK_S = 0.3
+"""Between two looks at Ray's processes."""
+
 _END_S = 1.5
 """Seconds that Ray's processes get to end by themselves."""
 
@@ -63,11 +72,12 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
             take_over, settings = _own(stack, workers, pipeline)
         else:
             stack.enter_context(_set(_FOR_EVERY_RAY | _TO_JOIN, unless_set=True))
-            stack.enter_context(janitor.watching())
+            take_over = stack.enter_context(janitor.watching())
             settings = {"address": address, "runtime_env": {"env_vars": WORKER_ENVIRONMENT}}
         import ray
 
         _silence_raylets()
+        _leave_sigterm()
         on_term = signal.getsignal(signal.SIGTERM)
         stack.callback(_shut_down, on_term)
         # Ray's processes inherit this: a terminal that is closed sends SIGHUP to all of them, and
@@ -75,8 +85,6 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             ray.init(log_to_driver=False, logging_level="error", **settings)
-        except SystemExit:  # by the handler of SIGTERM that Ray sets while it starts
-            raise KeyboardInterrupt(signal.SIGTERM.name) from None
         except (
             ConnectionError,
             RuntimeError,
@@ -103,20 +111,23 @@ def connected(address: str | None, workers: int | None, pipeline: str) -> Iterat
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if address is None:
             _check_loopback()
-            stack.enter_context(_ending_with_ray(take_over))
+        gone = _died if address is None else _Gcs(ray.get_runtime_context().gcs_address).gone
+        stack.enter_context(_ending_with_ray(gone, take_over))
         yield
 
 
 @contextmanager
-def _ending_with_ray(take_over: Callable[[], None]) -> Iterator[None]:
+def _ending_with_ray(
+    gone: Callable[[], str | None], take_over: Callable[[], None]
+) -> Iterator[None]:
     """End this process with one message where this run's Ray dies: every call of Ray's would hang
-    for a minute, and then end the process with a page of its own."""
+    for a minute, and then end the process with a page of its own. gone: what has happened to it."""
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.3):
-            if name := _died():
-                said = f"error: Ray's {name} has died; the same command goes on from here\n"
+        while not stop.wait(_LOOK_S):
+            if what := gone():
+                said = f"error: {what}; the same command goes on from here\n"
                 with suppress(OSError):
                     os.write(2, said.encode())
                 take_over()
@@ -130,15 +141,41 @@ def _ending_with_ray(take_over: Callable[[], None]) -> Iterator[None]:
 
 
 def _died() -> str | None:
-    """The process of this run's own Ray that is no more though it should be, or None."""
+    """What process of this run's own Ray is no more though it should be, or None."""
     import ray._private.worker as connection
 
     node = connection._global_node
     for name in ("gcs_server", "raylet") if node is not None else ():
         for each in node.all_processes.get(name, ()):
             if each.process.poll() is not None:
-                return name
+                return f"Ray's {name} has died"
     return None
+
+
+class _Gcs:
+    """A cluster's GCS, without which none of its nodes does anything new."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._address = host.strip("[]"), int(port)
+        self._asked = self._answered = time.monotonic()
+
+    def gone(self) -> str | None:
+        """That nothing listens there any more; one that starts anew has a while for it."""
+        now = time.monotonic()
+        if now - self._asked < _ASK_S:
+            return None
+        self._asked = now
+        try:
+            socket.create_connection(self._address, timeout=5).close()
+        except ConnectionRefusedError:
+            if now - self._answered > _GCS_S:
+                return f"the cluster's GCS has been away for {_GCS_S:.0f} s"
+        except OSError:  # of a network that fails, Ray itself knows more
+            pass
+        else:
+            self._answered = now
+        return None
 
 
 def check_answers(address: str) -> None:
@@ -221,6 +258,14 @@ def _silence_raylets() -> None:
     import ray._private.worker as connection
 
     connection.print_to_stdstream = lambda *_, **__: None
+
+
+def _leave_sigterm() -> None:
+    """Ray's handler raises SystemExit, which gets lost where Python can raise nothing, as beside a
+    fork; the one that stands makes good for that."""
+    import ray._private.utils
+
+    ray._private.utils.set_sigterm_handler = lambda handler: None
 
 
 def _shut_down(on_term: Any) -> None:

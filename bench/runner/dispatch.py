@@ -282,7 +282,8 @@ class Dispatcher:
             self._schedule.lost(task)
             return []
         if isinstance(ended, Failed):
-            return [cell.failure("failed", ended.reason) for cell in self._schedule.failed(task)]
+            without = self._schedule.failed(task, ended.died)
+            return [cell.failure("failed", ended.reason) for cell in without]
         if isinstance(ended, Overdue):
             return [
                 cell.failure("timeout", f"killed after {_why(ended)}, twice")

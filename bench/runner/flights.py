@@ -37,9 +37,10 @@ PREPARING_S = 600.0
 
 @dataclass(frozen=True)
 class Failed:
-    """A task's end. reason: in a line."""
+    """A task's end. reason: in a line; died: by the death of its process, each time?"""
 
     reason: str
+    died: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ class Flights:
         place = flight.place or board.read().get(flight.token)
         flight.crashes.append(place.node if place else None)
         self._notice_gone()
-        return Failed(why) if self._tries(flight) >= TRIES else AGAIN
+        return Failed(why, died=True) if self._tries(flight) >= TRIES else AGAIN
 
     def _notice_gone(self) -> None:
         there = set(nodes.alive())

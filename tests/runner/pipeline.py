@@ -30,7 +30,8 @@ class Faults:
     `arm/extra/seed` whose process is killed the first time; segment: seeds whose training raises;
     fails: `arm/extra/seed` that fail as long as the file `broken` is in `folder`, which has notes
     on what ran too; hangs, hangs_once: `arm/extra/seed` that never end, or the first time; stops:
-    those whose process is stopped the first time; probe_hangs: arms; seconds: that each
+    those whose process is stopped the first time; probe_hangs: arms; eats: those that take 6 GB of
+    memory; seconds: that each
     cell takes, noted in `ran` with begin, end, process and the GPUs that it sees."""
 
     folder: str
@@ -43,6 +44,7 @@ class Faults:
     hangs_once: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     probe_hangs: list[str] = field(default_factory=list)
+    eats: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -115,6 +117,10 @@ def _row(data: Dataset, cell: Any) -> dict[str, Any]:
         _note(noted)
         time.sleep(5 * board.LOOK_S)  # until it stands on the board that this process is at work
         os.kill(os.getpid(), signal.SIGSTOP)
+    if name in faults.eats:
+        _note(noted)
+        taken = [np.ones(1 << 24) for _ in range(48)]
+        time.sleep(20 + len(taken))
     began = time.time()
     time.sleep(faults.seconds)
     if faults.seconds:

@@ -38,7 +38,9 @@ def test_no_row_is_missed_while_another_process_appends_and_compacts(tmp_path):
             while not progress.exists() and time.monotonic() < deadline:
                 time.sleep(0.01)
             before: set[str] = set()
-            while reads < 150 and writer.poll() is None and time.monotonic() < deadline:
+            while reads < 150 or vanished <= 5:
+                assert writer.poll() is None
+                assert time.monotonic() < deadline
                 written = int(progress.read_text())
                 listed = {path.name for path in (out / "cells").glob("*.parquet")}
                 rows = Store(out).rows()
@@ -50,8 +52,6 @@ def test_no_row_is_missed_while_another_process_appends_and_compacts(tmp_path):
                 before, reads = done, reads + 1
         finally:
             writer.kill()
-    assert reads == 150
-    assert vanished > 5  # the race was there
 
 
 def test_a_file_that_vanishes_between_listing_and_reading_is_made_good_by_the_next(tmp_path):

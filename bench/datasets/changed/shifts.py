@@ -79,17 +79,19 @@ def blur(x: np.ndarray, sigma: float, draw: np.random.RandomState) -> np.ndarray
 def contrast(x: np.ndarray, left: float, draw: np.random.RandomState) -> np.ndarray:
     """Nearer to the mean of the image's channel: so much of the distance is left."""
     mean = x.mean(axis=(1, 2), keepdims=True)
-    return (x - mean) * left + mean
+    found: np.ndarray = (x - mean) * left + mean
+    return found
 
 
 def brightness(x: np.ndarray, added: float, draw: np.random.RandomState) -> np.ndarray:
     """The largest channel (the value of HSV) is raised, hue and saturation stay; of other than
     three channels each is raised."""
-    if x.shape[-1] != 3:
-        return x + added
-    value = x.max(axis=-1, keepdims=True)
-    raised = np.minimum(value + added, 1)
-    return np.where(value > 0, x * raised / np.where(value > 0, value, 1), raised)
+    brighter: np.ndarray = x + added
+    if x.shape[-1] == 3:
+        value = x.max(axis=-1, keepdims=True)
+        raised = np.minimum(value + added, 1)
+        brighter = np.where(value > 0, x * raised / np.where(value > 0, value, 1), raised)
+    return brighter
 
 
 Shift = Callable[[np.ndarray, float, np.random.RandomState], np.ndarray]
