@@ -110,6 +110,7 @@ def test_of_many_settings_the_whole_stands_between_its_ends(tmp_path):
     made = analyze_table(tmp_path / "t.csv")
     text = text_of(made)
     assert "Over all 16 settings together, each on seeds of its own, `new` is better" in text
+    assert "mean of their means, with the standard error of independent ones" in text
     assert "No seed has a value in both arms" not in text
     means = d.groupby("dataset").mean()
     rows = [line for line in text.partition("The answer, row by row")[2].splitlines()
@@ -130,6 +131,8 @@ def test_two_settings_are_both(tmp_path):
     table(tmp_path / "t.csv", 2, lambda at: range(8))
     text = text_of(analyze_table(tmp_path / "t.csv"))
     assert "Over both settings together" in text
+    assert "Corrected over both settings alone" in text
+    assert "partial conjunction (Benjamini & Heller, 2008)" in text
     assert not re.search(r"\ball 2\b", text)
 
 

@@ -70,6 +70,18 @@ def together(analysis: Analysis, members: Sequence[Comparison]) -> Text:
     return f"{sentences.sentence(said)} {holds}".strip()
 
 
+def counted(analysis: Analysis, members: Sequence[Comparison]) -> bool:
+    """Is it said of any of these contrasts in how many settings it holds?"""
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in members:
+        groups.setdefault((c.name, c.pairs.metric), []).append(c)
+    for of in groups.values():
+        whole, known = overall(analysis, of), known_of(of)
+        if whole is not None and len(known) > 1 and _holds(known, whole, analysis.alpha)[1]:
+            return True
+    return False
+
+
 def known_of(members: Sequence[Comparison]) -> list[Comparison]:
     """Those that an overall effect is over."""
     return [c for c in members if c.mean is not None and c.family == "primary"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.analysis import Analysis, Population
-from bench.report import words
+from bench.report import several, words
 from bench.report.content import Details, Paragraph, Section, Text, code
 from bench.study import units
 
@@ -91,7 +91,12 @@ def _sentences(analysis: Analysis) -> Iterator[Text]:
             "For conclusions about new test examples, seeds and examples were crossed random "
             "effects (Owen, 2007) with Satterthwaite's degrees of freedom (1946)"
         )
-    if any(c.pairs.kind == "overall" for c in there) and len(primary) > 1:
+    if any(c.pairs.parts for c in analysis.select("seeds", "overall")):
+        yield (
+            "Over settings that share no seed we took the mean of their means, with the standard "
+            "error of independent ones and Satterthwaite's degrees of freedom (Welch, 1947)"
+        )
+    if several.counted(analysis, primary):
         yield (
             "In how many settings a contrast holds follows by partial conjunction (Benjamini & "
             "Heller, 2008)"
