@@ -70,6 +70,13 @@ def test_other_test_examples_are_no_baseline(folders, tmp_path):
         gating.of_folder(folders / "new", Asked("", 0.5), tmp_path / "other", "qat")
 
 
+def test_a_run_of_other_settings_is_no_baseline(folders, tmp_path):
+    other = synthetic.study(seeds=8, budgets=[3], arms=["float", "ptq", "qat"])
+    synthetic.write(tmp_path / "other", other)
+    with pytest.raises(InputError, match="budget 1, 8 there and 3 in the baseline"):
+        gating.of_folder(folders / "new", Asked("", 0.5), tmp_path / "other", "qat")
+
+
 def test_a_check_withholds(tmp_path):
     def unlike(row):
         if row["arm"] == "float":

@@ -216,7 +216,30 @@ def _against(
                 f"other test examples of {name!r} than {shown(folder)}",
                 "allowed: an older run on the same test set",
             )
+    _refuse_apart(folder, new, before)
     return [*new, *(replace(s, arm=BASELINE) for s in before)], Contrast(arm, BASELINE, "")
+
+
+def _refuse_apart(folder: Path, new: Sequence[Sample], before: Sequence[Sample]) -> None:
+    """InputError where two runs have no setting in common, naming what tells them apart."""
+    of_new, of_old = ([s.setting.fields() for s in of] for of in (new, before))
+    both = [name for name in of_new[0] if name in of_old[0]]
+    if {tuple(f.get(n) for n in both) for f in of_new} & {tuple(f.get(n) for n in both)
+                                                          for f in of_old}:  # fmt: skip
+        return
+    levels = {
+        n: [dict.fromkeys(str(f.get(n)) for f in of) for of in (of_new, of_old)] for n in both
+    }
+    apart = [
+        f"{name} {', '.join(one)} there and {', '.join(other)} in the baseline"
+        for name, (one, other) in levels.items()
+        if not one.keys() & other.keys()
+    ]
+    raise InputError(
+        "--baseline",
+        f"no setting in common with {shown(folder)}" + (f": {'; '.join(apart)}" if apart else ""),
+        "allowed: an older run of the same study",
+    )
 
 
 def _decided(

@@ -22,7 +22,7 @@ def trace(data: Dataset, segments: Sequence[Segment]) -> None: ...
 
 def probe(data: Dataset, segment: Segment, fork: Fork) -> dict[str, Any]:
     """Every model can be used, every arm computed."""
-    return {"unusable": None, "unsupported": None, "batch_norms": 0}
+    return {"unusable": None, "unsupported": None, "batch_norms": 1}
 
 
 def run_segment(data: Dataset, segment: Segment, before: Any) -> Any:

@@ -86,12 +86,12 @@ def contrast(x: np.ndarray, left: float, draw: np.random.RandomState) -> np.ndar
 def brightness(x: np.ndarray, added: float, draw: np.random.RandomState) -> np.ndarray:
     """The largest channel (the value of HSV) is raised, hue and saturation stay; of other than
     three channels each is raised."""
-    if x.shape[-1] != 3:
-        each: np.ndarray = x + added
-        return each
-    value = x.max(axis=-1, keepdims=True)
-    raised = np.minimum(value + added, 1)
-    return np.where(value > 0, x * raised / np.where(value > 0, value, 1), raised)
+    brighter: np.ndarray = x + added
+    if x.shape[-1] == 3:
+        value = x.max(axis=-1, keepdims=True)
+        raised = np.minimum(value + added, 1)
+        brighter = np.where(value > 0, x * raised / np.where(value > 0, value, 1), raised)
+    return brighter
 
 
 Shift = Callable[[np.ndarray, float, np.random.RandomState], np.ndarray]
