@@ -75,7 +75,7 @@ class Dispatcher:
         self._tasks = tasks(resources)
         self._limits = Limits(timeout)
         self._flights = Flights(local, lambda cpu: self._room.able(cpu), self._say, folder.log)
-        self._room = Room(resources, local, types, lambda: self._flights.silent, self._say)
+        self._room = Room(resources, local, types, lambda: self._flights.away, self._say)
         # Importing TensorFlow takes a worker longer than anything before the first step.
         for _ in range(self.capacity()):
             self._send_aside(self._tasks.warm_up, "warm-up")
@@ -305,7 +305,7 @@ class Dispatcher:
         return outcome.rows
 
     def _placed(self, function: Any, name: str, cpu: str | None = None) -> Any:
-        """The remote function under this name, kept from nodes that have refused or are silent;
+        """The remote function under this name, kept from nodes that have refused or are away;
         cpu: the type of those that it is for."""
         avoided = self._room.avoided(cpu)
         if not avoided:

@@ -31,6 +31,9 @@ QUIET_S = 15.0
 SETTLE_S = 60.0
 """What Ray gets to end by itself the tasks of a node that has gone."""
 
+FORGET_S = 600.0
+"""What Ray's requests to a node that has frozen take at most to fail by themselves."""
+
 PREPARING_S = 600.0
 """For a worker's imports."""
 
@@ -118,6 +121,14 @@ class Flights:
     def silent(self) -> Collection[str]:
         """Nodes that do not answer and are not known to be dead."""
         return self._wardens.silent
+
+    @property
+    def away(self) -> Collection[str]:
+        """Nodes that a task is kept from: silent ones, and those that went of late. Tasks that are
+        kept from the same nodes share Ray's requests for workers, and such a request may wait for a
+        node that has gone."""
+        recent = self._now - FORGET_S
+        return {*self.silent, *(node for node, at in self._gone.items() if at > recent)}
 
     def send(self, about: Any, name: str, launch: Callable[[Job], Any], limit: float) -> None:
         self._launch(Flight(about, name, launch, limit))

@@ -28,18 +28,18 @@ CENSUS_S = 30.0
 
 
 class Room:
-    """local: is this Ray on this machine alone? silent: nodes that do not answer; said: for what
-    somebody should know at once."""
+    """local: is this Ray on this machine alone? away: nodes that do not answer, or went of late;
+    said: for what somebody should know at once."""
 
     def __init__(
         self,
         resources: Resources,
         local: bool,
         types: CpuTypes,
-        silent: Callable[[], Collection[str]],
+        away: Callable[[], Collection[str]],
         said: Callable[[str], None],
     ) -> None:
-        self._resources, self._silent, self._said = resources, silent, said
+        self._resources, self._away, self._said = resources, away, said
         self._types = types
         self._known: set[str] = set()  # nodes that were asked for it, or need not be
         self._asked: dict[Any, str] = {}  # what comes -> the node that was asked
@@ -70,7 +70,7 @@ class Room:
         if now - self._counted > COUNT_EVERY_S:
             self._counted = now
             self._ask()
-            self._able = nodes.able(self._resources, {*self._refusing, *self._silent()})
+            self._able = nodes.able(self._resources, {*self._refusing, *self._away()})
             if self._able:
                 self._able_at = now
         others = self._types.others(cpu)
@@ -78,7 +78,7 @@ class Room:
 
     def avoided(self, cpu: str | None = None) -> list[str]:
         """Nodes that a task is kept from; cpu: one for this type."""
-        return sorted({*self._refusing, *self._silent(), *self._types.others(cpu)})
+        return sorted({*self._refusing, *self._away(), *self._types.others(cpu)})
 
     def waits(self) -> str | None:
         """That the run waits for a node, where there is none. Raises Unfinished after a while."""
