@@ -100,7 +100,8 @@ def test_kuberay_s_api_knows_all_that_the_job_says_and_no_slip():
 
 
 def test_kubernetes_knows_all_that_its_pods_say():
-    kubernetes = pytest.importorskip("kubernetes_validate")
+    import kubernetes_validate as kubernetes
+
     cluster = config("rayjob.yaml")["spec"]["rayClusterSpec"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, **group["template"]}
