@@ -29,7 +29,7 @@ CELLS = 60 * 2 * 3
 def started(folder, out):
     return subprocess.Popen(
         [sys.executable, "-m", "tests.runner.drive", str(out), json.dumps(FIELDS)],
-        env=os.environ | Faults(str(folder), seconds=0.05).environment | {"TMPDIR": str(folder)},
+        env=os.environ | Faults(str(folder), seconds=0.15).environment | {"TMPDIR": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -46,8 +46,8 @@ def disturbed(folder, out, kills, rng):
     made, began = 0, time.monotonic()
     for last in [False] * kills + [True]:
         running = started(folder, out)
-        end = time.monotonic() + (1e9 if last else rng.uniform(2, 16))
-        victim_at = time.monotonic() + rng.uniform(6, 12)
+        end = time.monotonic() + (1e9 if last else rng.uniform(2, 12))
+        victim_at = time.monotonic() + rng.uniform(5, 9)
         while running.poll() is None and time.monotonic() < end:
             time.sleep(0.1)
             if time.monotonic() > victim_at:
