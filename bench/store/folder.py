@@ -15,6 +15,7 @@ Every file is whole or not there, whenever a run is killed (files.py); what was 
 is found on reading (tables.py, validity.py). A folder of an older version stays readable.
 """
 
+import errno
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -272,7 +273,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
+            raise _unfit(where, error, MADE_ANEW) from None
         if not fields:
             raise InputError(where, "empty", MADE_ANEW)
         missing = sorted(STUDY_FIELDS - fields.keys())
@@ -296,8 +297,7 @@ class Store:
         try:
             return side_files.metrics(self._files.read("metrics.json", LARGEST_TEXT))
         except (OSError, ValueError) as error:
-            where = self._files.where("metrics.json")
-            raise InputError(where, f"damaged: {error}", MADE_ANEW) from None
+            raise _unfit(self._files.where("metrics.json"), error, MADE_ANEW) from None
 
     def environment(self) -> dict[str, Any]:
         """environment.json, empty if there is none yet or it is damaged: `environment_note`."""
@@ -341,7 +341,14 @@ class Store:
         except FileNotFoundError:
             raise InputError(where, "not there", remedy) from None
         except (OSError, DamagedError) as error:
-            raise InputError(where, f"damaged: {error}", remedy) from None
+            raise _unfit(where, error, remedy) from None
+
+
+def _unfit(where: str, error: Exception, remedy: str) -> InputError:
+    """Of a file that cannot be used: what the storage did not give may well be whole."""
+    if isinstance(error, OSError) and error.errno != errno.EFBIG:
+        return InputError(where, f"not readable: {error}", "allowed: what the storage gives")
+    return InputError(where, f"damaged: {error}", remedy)
 
 
 def read(folder: Path, *, spill: bool = False) -> Results:

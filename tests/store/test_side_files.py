@@ -226,3 +226,16 @@ def test_environment_is_read_back(tmp_path):
     about = {"data": {"digits": "x"}, "environments": {"0": {"packages": {"ray": None}}}, "n": 1}
     Store(tmp_path).write_environment(about)
     assert Store(tmp_path).environment() == json.loads(json.dumps(about))
+
+
+@pytest.mark.parametrize("name", ["study.toml", "metrics.json", "labels.parquet"])
+def test_what_the_storage_does_not_give_is_not_called_damaged(tmp_path, name):
+    (tmp_path / name).mkdir()
+    store = Store(tmp_path)
+    reads = {
+        "study.toml": store.study,
+        "metrics.json": store.metrics,
+        "labels.parquet": store.labels,
+    }
+    with pytest.raises(InputError, match=f"{name}: not readable: .*Is a directory"):
+        reads[name]()
